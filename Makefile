@@ -1,0 +1,59 @@
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
+
+demo: .venv/.core ## Show a made-up ledger and its report; afterwards .venv/bin/outcomes is the command
+	@.venv/bin/outcomes demo
+
+test: check ## Run every check and every test
+	@.venv/bin/python -m pytest
+
+check: .venv/.dev ## Lint, formatting, types, import directions
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+lock: ## Write constraints.txt anew: the newest versions that pyproject.toml allows
+	@$(require_python)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(PYTHON) -m venv "$$folder" && \
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	{ sed -n '/^#/p' constraints.txt; "$$folder/bin/python" -m pip freeze --exclude-editable; } > "$$folder/lock" && \
+	cat "$$folder/lock" > constraints.txt
+
+clean: ## Remove the environment, caches and builds
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.core: pyproject.toml constraints.txt
+	@$(require_python)
+	@echo "Setting up .venv (about ten seconds, once) ..."
+	@$(venv)
+	@$(install) --editable .
+	@touch $@
+
+# The tests' environment contains the core, so it also serves the demo.
+.venv/.dev: pyproject.toml constraints.txt
+	@$(require_python)
+	@echo "Setting up .venv for the tests (about twenty seconds, once) ..."
+	@$(venv)
+	@$(install) --editable '.[dev]'
+	@touch .venv/.core $@
+
+# An environment holds its folder's path: after a move, or when its Python is gone, it is made anew.
+ifneq ($(shell cat .venv/.folder 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.core .venv/.dev
+endif
+venv = { [ "$$(cat .venv/.folder 2>/dev/null)" = "$(CURDIR)" ] && .venv/bin/python -c '' 2>/dev/null; } || \
+	{ $(PYTHON) -m venv --clear .venv && echo "$(CURDIR)" > .venv/.folder; } || \
+	{ rm -rf .venv; echo "$(PYTHON) makes no virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+install = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+require_python = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "Python 3.11 or newer is needed and '$(PYTHON)' is not one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }

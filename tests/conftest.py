@@ -1,0 +1,11 @@
+"""Hypothesis profiles: `ci` gives the same examples every time, `soak` looks for new ones."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("OUTCOMES_HYPOTHESIS_PROFILE", "ci"))

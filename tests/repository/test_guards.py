@@ -1,0 +1,350 @@
+"""Rules of the repository itself, each with a planted violation that its guard must see."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+PYPROJECT_TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+TOOL = tomllib.loads(PYPROJECT_TEXT)["tool"]
+PACKAGES = TOOL["importlinter"]["root_packages"]
+CONTRACTS = {contract["id"]: contract for contract in TOOL["importlinter"]["contracts"]}
+LAYERS = [re.findall(r"[a-z_.]+", layer) for layer in CONTRACTS["layers"]["layers"]]
+VERIFIER = ROOT / "verifier" / "ledger_verify.py"
+AGREED_CASES = ROOT.parent / "shared" / "cases"
+
+FUNCTION_LINES_MAX = 70
+MODULE_LINES_MAX = 400
+
+
+def run(*command: str | Path, folder: Path = ROOT, stdin: str = "") -> tuple[int, str]:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        input=stdin,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def module_path(folder: Path, module: str) -> Path:
+    """The file of a module that exists under *folder*, a package's being its `__init__.py`."""
+    path = folder.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def modules_of(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+class TestImportContracts:
+    @pytest.fixture
+    def copy(self, tmp_path: Path) -> Path:
+        for package in PACKAGES:
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
+        shutil.copy(ROOT / "pyproject.toml", tmp_path)
+        return tmp_path
+
+    def plant(self, folder: Path, module: str, *imports: str) -> None:
+        with module_path(folder, module).open("a", encoding="utf-8") as file:
+            file.writelines(f"\nimport {name}\n" for name in imports)
+
+    def lint(self, folder: Path, contract: str) -> tuple[int, str]:
+        command = (TOOLS / "lint-imports", "--no-cache", "--no-logo", "--contract", contract)
+        return run(*command, folder=folder)
+
+    @pytest.mark.parametrize("contract", CONTRACTS)
+    def test_every_contract_holds(self, contract: str, copy: Path) -> None:
+        status, output = self.lint(copy, contract)
+        assert (status, "1 kept, 0 broken" in output) == (0, True), output
+
+    def test_every_layer_is_kept_from_the_layer_above_it(self, copy: Path) -> None:
+        layers = [[m for m in layer if module_path(ROOT, m).exists()] for layer in LAYERS]
+        pairs = [
+            pair
+            for above, below in itertools.pairwise(layer for layer in layers if layer)
+            for pair in itertools.product(below, above)
+        ]
+        for lower, upper in pairs:
+            self.plant(copy, lower, upper)
+        status, output = self.lint(copy, "layers")
+        assert status == 1, output
+        refused = set(re.findall(r"(\S+) is not allowed to import (\S+):", output))
+        assert set(pairs) <= refused
+
+    def test_neighbours_in_a_layer_are_kept_from_each_other(self, copy: Path) -> None:
+        widest = [m for m in max(LAYERS, key=len) if module_path(ROOT, m).exists()]
+        pairs = list(itertools.permutations(widest, 2))
+        for importer, imported in pairs:
+            self.plant(copy, importer, imported)
+        _, output = self.lint(copy, "layers")
+        assert set(pairs) <= set(re.findall(r"(\S+) is not allowed to import (\S+):", output))
+
+    @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
+    def test_rules_and_words_are_kept_from_the_world(self, package: str, copy: Path) -> None:
+        forbidden = CONTRACTS["purity"]["forbidden_modules"]
+        self.plant(copy, package, *forbidden)
+        status, output = self.lint(copy, "purity")
+        assert status == 1, output
+        refused = re.findall(rf"{package} is not allowed to import (\S+):", output)
+        assert sorted(refused) == sorted(forbidden)
+
+    @pytest.mark.parametrize("module", ["schemas", "projections", "ledger.settings"])
+    def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:
+        self.plant(copy, "ledger.errors", module)
+        status, output = self.lint(copy, "errors")
+        assert status == 1, output
+        assert f"ledger.errors is not allowed to import {module}:" in output
+
+    def test_every_module_of_ledger_has_a_layer(self) -> None:
+        parts = {path.stem if path.suffix == ".py" else path.name for path in self.ledger_parts()}
+        layered = {module.removeprefix("ledger.") for layer in LAYERS for module in layer}
+        assert parts - {"__init__", "__main__"} <= layered
+
+    def ledger_parts(self) -> Iterator[Path]:
+        for path in (ROOT / "ledger").iterdir():
+            if path.suffix == ".py" or (path / "__init__.py").exists():
+                yield path
+
+
+class TestBans:
+    BANNED = TOOL["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    PLANTED = """
+import datetime
+import pickle
+import time
+import uuid
+
+PLANTED = (
+    datetime.date.today(),
+    datetime.datetime.now(tz=datetime.UTC),
+    datetime.datetime.utcnow(),
+    pickle.dumps(1),
+    time.time(),
+    time.time_ns(),
+    uuid.uuid4(),
+)
+"""
+
+    def lint(self, name: str) -> tuple[int, str]:
+        command = (TOOLS / "ruff", "check", "--no-cache", "--select", "TID251", "-")
+        return run(*command, "--stdin-filename", name, stdin=self.PLANTED)
+
+    @pytest.mark.parametrize(
+        "name", ["ledger/planted.py", "projections/planted.py", "schemas/planted.py"]
+    )
+    def test_a_banned_name_is_refused_with_its_replacement(self, name: str) -> None:
+        status, output = self.lint(name)
+        assert status == 1, output
+        refused = dict(re.findall(r"TID251 `([^`]+)` is banned: (.+)", output))
+        assert refused == {api: ban["msg"] for api, ban in self.BANNED.items()}
+
+    def test_only_the_clock_reads_the_clock(self) -> None:
+        status, output = self.lint("ledger/clock.py")
+        assert status == 0, output
+        exempt = [
+            name
+            for name, codes in TOOL["ruff"]["lint"]["per-file-ignores"].items()
+            if "TID251" in codes
+        ]
+        assert exempt == ["ledger/clock.py"]
+
+
+def long_functions(source: str, name: str) -> list[str]:
+    return [
+        f"{name}:{node.lineno} {node.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
+    ]
+
+
+def is_long_module(source: str) -> bool:
+    return len(source.splitlines()) > MODULE_LINES_MAX
+
+
+class TestSizes:
+    @pytest.mark.parametrize("package", [*PACKAGES, "verifier"])
+    def test_no_function_is_longer_than_a_screen_or_two(self, package: str) -> None:
+        found = [
+            function
+            for path in modules_of(package)
+            for function in long_functions(
+                path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
+            )
+        ]
+        assert found == []
+
+    @pytest.mark.parametrize("package", PACKAGES)
+    def test_no_module_is_too_long_to_read(self, package: str) -> None:
+        found = [
+            str(path.relative_to(ROOT))
+            for path in modules_of(package)
+            if is_long_module(path.read_text(encoding="utf-8"))
+        ]
+        assert found == []
+
+    @pytest.mark.parametrize("opening", ["def", "async def"])
+    def test_one_line_more_than_allowed_is_seen(self, opening: str) -> None:
+        longest = f"{opening} planted():\n" + "    1\n" * (FUNCTION_LINES_MAX - 1)
+        assert long_functions(longest, "x.py") == []
+        assert long_functions(longest + "    1\n", "x.py") == ["x.py:1 planted"]
+        assert not is_long_module("1\n" * MODULE_LINES_MAX)
+        assert is_long_module("1\n" * (MODULE_LINES_MAX + 1))
+
+
+def imports_beyond_the_standard_library(source: str) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." if node.level else (node.module or "").partition(".")[0])
+    return names - sys.stdlib_module_names
+
+
+class TestVerifierStandsAlone:
+    def test_it_imports_only_the_standard_library(self) -> None:
+        assert imports_beyond_the_standard_library(VERIFIER.read_text(encoding="utf-8")) == set()
+
+    def test_it_never_imports_by_name_at_run_time(self) -> None:
+        source = VERIFIER.read_text(encoding="utf-8")
+        assert re.findall(r"\b(?:importlib|__import__|exec|eval)\b", source) == []
+
+    @pytest.mark.parametrize(
+        ("planted", "seen"),
+        [
+            ("import json, pydantic", {"pydantic"}),
+            ("def f():\n    from schemas.canonical import canonical", {"schemas"}),
+            ("from ledger import errors", {"ledger"}),
+            ("from . import sibling", {"."}),
+            ("from collections.abc import Iterator", set()),
+        ],
+    )
+    def test_a_foreign_import_is_seen(self, planted: str, seen: set[str]) -> None:
+        assert imports_beyond_the_standard_library(planted) == seen
+
+
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users)/")
+HOST = re.compile(
+    r"\b(?:pypi\.org|pythonhosted\.org|registry\.npmjs\.org|npmjs\.com|crates\.io|rust-lang\.org"
+    r"|proxy\.golang\.org|sum\.golang\.org|repo1?\.maven\.(?:org|apache\.org)"
+    r"|(?:deb|security|snapshot)\.debian\.org)\b"
+)
+GENERATED = {"__pycache__", "build", "demo", "dist"}
+HIDDEN_BUT_OURS = {".ci", ".github"}
+
+
+def repository_files() -> Iterator[Path]:
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in GENERATED and (not name.startswith(".") or name in HIDDEN_BUT_OURS)
+        ]
+        yield from (Path(folder, name) for name in files)
+
+
+def repository_texts() -> Iterator[tuple[str, str]]:
+    for path in repository_files():
+        try:
+            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+class TestTexts:
+    @pytest.mark.parametrize("pattern", [MACHINE, HOST], ids=["machine path", "registry host"])
+    def test_no_file_names_a_machine_or_a_registry(self, pattern: re.Pattern[str]) -> None:
+        found = [
+            f"{name}: {match[0]}"
+            for name, text in repository_texts()
+            for match in pattern.finditer(text)
+        ]
+        assert found == []
+
+    def test_the_patterns_see_what_they_are_for(self) -> None:
+        planted = " home someone ledger.db".replace(" ", "/")
+        assert MACHINE.search(f"open('{planted}')")
+        assert MACHINE.search(f"file://{planted}")
+        assert HOST.search("https://" + "pypi org".replace(" ", ".") + "/simple")
+        assert not MACHINE.search("https://example.org" + planted)
+
+    def test_the_walk_finds_the_known_files(self) -> None:
+        names = {name for name, _ in repository_texts()}
+        assert {"pyproject.toml", "Makefile", ".ci/run", "tests/repository/test_guards.py"} <= names
+
+
+def first_level_headings(markdown: str) -> list[str]:
+    prose = re.sub(r"^(```|~~~).*?^\1", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^# .+$", prose, flags=re.MULTILINE)
+
+
+class TestDocuments:
+    def test_every_document_has_one_title(self) -> None:
+        titles = {
+            name: len(first_level_headings(text))
+            for name, text in repository_texts()
+            if name.endswith(".md")
+        }
+        assert {name: count for name, count in titles.items() if count != 1} == {}
+
+    @pytest.mark.parametrize(
+        ("markdown", "count"),
+        [("# A\n\n## B\n", 1), ("text\n", 0), ("# A\n\n# B\n", 2), ("# A\n```\n# no\n```\n", 1)],
+    )
+    def test_a_second_title_and_a_missing_one_are_seen(self, markdown: str, count: int) -> None:
+        assert len(first_level_headings(markdown)) == count
+
+
+def ignores_without_a_reason(pyproject_text: str) -> list[str]:
+    section = pyproject_text.partition("[tool.ruff.lint]")[2].partition("convention =")[0]
+    lines = [line.strip() for line in section.splitlines()]
+    codes = [line for line in lines if re.match(r'"[A-Z]+[0-9]*"', line)]
+    return [line for line in codes if not re.fullmatch(r'"[A-Z]+[0-9]*", +# [A-Z].*\.', line)]
+
+
+class TestIgnores:
+    def test_every_ignore_has_its_reason_beside_it(self) -> None:
+        assert ignores_without_a_reason(PYPROJECT_TEXT) == []
+
+    def test_an_ignore_without_a_reason_is_seen(self) -> None:
+        planted = PYPROJECT_TEXT.replace("\nignore = [\n", '\nignore = [\n    "ANN401",\n')
+        assert ignores_without_a_reason(planted) == ['"ANN401",']
+
+    def test_every_ignore_stands_on_a_line_of_its_own(self) -> None:
+        lint = TOOL["ruff"]["lint"]
+        ignored = [lint["ignore"], *lint["per-file-ignores"].values()]
+        for code in itertools.chain.from_iterable(ignored):
+            assert re.search(rf'^ +"{code}", +# ', PYPROJECT_TEXT, re.MULTILINE), code
+
+
+class TestAgreedCases:
+    @pytest.mark.skipif(not AGREED_CASES.is_dir(), reason="no agreed cases beside the checkout")
+    def test_the_cases_here_are_the_agreed_ones_byte_for_byte(self) -> None:
+        agreed, here = (
+            {path.name: path.read_bytes() for path in folder.glob("*.json")}
+            for folder in (AGREED_CASES, ROOT / "tests" / "cases")
+        )
+        assert sorted(here) == sorted(agreed)
+        assert [name for name in agreed if here[name] != agreed[name]] == []
