@@ -1,0 +1,251 @@
+"""The nine facts of a student's way, in the order in which they usually happen (SPEC section 1).
+
+Each class is the `data` object of one event type. They are strict: nothing is coerced, an unknown
+member is an error, and `null` means the same as absent where a member may be absent.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from schemas.moments import day
+
+__all__ = [
+    "CATEGORIES",
+    "FACTS",
+    "FUNDINGS",
+    "KINDS",
+    "STATUSES",
+    "Answered",
+    "Applied",
+    "Categories",
+    "CategoriesDeclared",
+    "Category",
+    "Enrolled",
+    "Fact",
+    "Funding",
+    "Graduated",
+    "Kind",
+    "OutcomeDeclared",
+    "Rescheduled",
+    "Retracted",
+    "Status",
+    "WithdrawalReason",
+    "Withdrew",
+]
+
+Category = Literal["job_seeker", "low_qualification", "disadvantaged_area", "refugee", "disability"]
+Funding = Literal[
+    "self_paid",
+    "cpf",
+    "individual",
+    "employer",
+    "apprenticeship",
+    "job_centre",
+    "public_grant",
+    "other",
+]
+Kind = Literal[
+    "new_job",
+    "internship",
+    "apprenticeship",
+    "business",
+    "new_title",
+    "raise",
+    "internal_mobility",
+]
+Status = Literal[
+    "employed",
+    "self_employed",
+    "studying",
+    "military",
+    "volunteering",
+    "seeking",
+    "not_seeking",
+    "unknown",
+]
+WithdrawalReason = Literal["left", "transferred", "deceased", "incarcerated", "military"]
+StatedBy = Literal["student", "employer", "registry", "staff"]
+
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+FUNDINGS: tuple[Funding, ...] = get_args(Funding)
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _as_day(value: object) -> date:
+    found = day(value) if isinstance(value, str) else None
+    if found is None:
+        raise PydanticCustomError("calendar_date", "a date that exists, as YYYY-MM-DD")
+    return found
+
+
+def _as_category_set(value: object) -> frozenset[str]:
+    if isinstance(value, list) and all(type(member) is str for member in value):
+        members = frozenset(value)
+        if len(members) == len(value) and members <= _CATEGORY_SET:
+            return members
+    raise PydanticCustomError("category_set", "a list of categories, no member twice")
+
+
+_CATEGORY_SET = frozenset[str](CATEGORIES)
+
+Day = Annotated[
+    date,
+    PlainValidator(_as_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+]
+Categories = Annotated[
+    frozenset[Category],
+    PlainValidator(_as_category_set),
+    WithJsonSchema(
+        {"type": "array", "items": {"enum": list(CATEGORIES)}, "uniqueItems": True},
+    ),
+]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Evidence(_Data):
+    """A document that backs a statement, named by its hash.
+
+    Attributes:
+        sha256: 64 lower-case hexadecimal digits.
+        uri: Where it is kept.
+    """
+
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    uri: Text | None = None
+
+
+class Applied(_Data):
+    """A person asked to join a programme."""
+
+    TYPE: ClassVar = "ledger.student.applied.v1"
+
+    application_id: Text
+    programme: Text
+    applied_on: Day
+    categories: Categories | None = None
+
+
+class Enrolled(_Data):
+    """A person became a student of a programme."""
+
+    TYPE: ClassVar = "ledger.student.enrolled.v1"
+
+    enrollment_id: Text
+    application_id: Text | None = None
+    programme: Text
+    enrolled_on: Day
+    expected_graduation_on: Day
+    funding: Funding
+    categories: Categories | None = None
+
+
+class Rescheduled(_Data):
+    """The expected graduation of an enrolment was moved."""
+
+    TYPE: ClassVar = "ledger.enrollment.rescheduled.v1"
+
+    enrollment_id: Text
+    expected_graduation_on: Day
+    decided_on: Day
+    reason: Literal["student", "school", "employer", "other"] | None = None
+
+
+class Withdrew(_Data):
+    """A student left an enrolment before graduating."""
+
+    TYPE: ClassVar = "ledger.student.withdrew.v1"
+
+    enrollment_id: Text
+    withdrew_on: Day
+    reason: WithdrawalReason
+
+
+class Graduated(_Data):
+    """A student graduated from an enrolment."""
+
+    TYPE: ClassVar = "ledger.student.graduated.v1"
+
+    enrollment_id: Text
+    graduated_on: Day
+    credential: Text | None = None
+
+
+class Answered(_Data):
+    """A person answered a survey; only the survey named `job` is counted."""
+
+    TYPE: ClassVar = "ledger.survey.answered.v1"
+
+    survey: Text
+    enrollment_id: Text | None = None
+    answered_on: Day
+    status: Status
+    job_found_on: Day | None = None
+    in_field: bool | None = None
+    employment: Literal["full_time", "part_time", "temporary", "freelance"] | None = None
+    by_school: bool | None = None
+    stated_by: StatedBy | None = None
+    evidence: Evidence | None = None
+
+
+class OutcomeDeclared(_Data):
+    """A career outcome was declared: a job, a business, a raise."""
+
+    TYPE: ClassVar = "ledger.outcome.declared.v1"
+
+    outcome_on: Day
+    kind: Kind
+    credited: bool
+    stated_by: StatedBy
+    evidence: Evidence | None = None
+
+
+class CategoriesDeclared(_Data):
+    """A person stated the complete set of categories they belong to."""
+
+    TYPE: ClassVar = "ledger.categories.declared.v1"
+
+    declared_on: Day
+    categories: Categories
+
+
+class Identity(_Data):
+    """The name of one event among those of its student."""
+
+    source: Text
+    id: Text
+
+
+class Retracted(_Data):
+    """An event of the same student is taken back."""
+
+    TYPE: ClassVar = "ledger.event.retracted.v1"
+
+    retracts: Identity
+    reason: Literal["entered_wrongly", "withdrawn_by_student", "superseded", "other"]
+
+
+Fact = (
+    Applied
+    | Enrolled
+    | Rescheduled
+    | Withdrew
+    | Graduated
+    | Answered
+    | OutcomeDeclared
+    | CategoriesDeclared
+    | Retracted
+)
+
+FACTS: dict[str, type[Fact]] = {fact.TYPE: fact for fact in get_args(Fact)}

@@ -1,0 +1,125 @@
+"""Dates and instants as the envelope writes them, read exactly and cheaply.
+
+A date is a `datetime.date`. An instant is (seconds since 1970-01-01T00:00:00Z, nanoseconds), since
+`time` has up to nine fraction digits and a tie may hang on the last one.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+__all__ = [
+    "FIRST_DAY",
+    "LAST_DAY",
+    "Instant",
+    "day",
+    "instant",
+    "is_time",
+    "midnight",
+    "milliseconds",
+    "months_after",
+    "utc_text",
+]
+
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2199, 12, 31)
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME_TEXT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+
+
+class Instant(NamedTuple):
+    """A point in time, compared exactly; whole seconds may be before year 1 or after 9999."""
+
+    seconds: int
+    nanos: int
+
+
+@lru_cache(maxsize=65_536)
+def day(text: str) -> date | None:
+    """The date that ``YYYY-MM-DD`` names, None when there is no such date.
+
+    >>> day("2024-02-29"), day("2022-02-30"), day("2022-1-1"), day("0000-01-01")
+    (datetime.date(2024, 2, 29), None, None, None)
+    """
+    if not _DAY_TEXT.fullmatch(text):
+        return None
+    try:
+        return date(int(text[:4]), int(text[5:7]), int(text[8:]))
+    except ValueError:
+        return None
+
+
+def instant(text: str) -> Instant | None:
+    """The instant of an RFC 3339 time with upper-case T and Z, None when it is no such time.
+
+    >>> instant("1970-01-01T01:00:00.5+01:00")
+    Instant(seconds=0, nanos=500000000)
+    >>> instant("2022-06-30T23:59:60Z") is None
+    True
+    """
+    match = _TIME_TEXT.fullmatch(text)
+    if match is None:
+        return None
+    on, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
+    calendar_day = day(on)
+    if calendar_day is None:
+        return None
+    seconds = midnight(calendar_day) + int(hour) * 3_600 + int(minute) * 60 + int(second)
+    if sign:
+        offset = int(off_hours) * 3_600 + int(off_minutes) * 60
+        seconds += -offset if sign == "+" else offset
+    return Instant(seconds, int(fraction.ljust(9, "0")) if fraction else 0)
+
+
+def milliseconds(text: str) -> int | None:
+    """The instant of an RFC 3339 time in whole milliseconds since 1970, None when it is none.
+
+    >>> milliseconds("1970-01-01T00:00:01.0009Z")
+    1000
+    """
+    at = instant(text)
+    return None if at is None else at.seconds * 1_000 + at.nanos // 1_000_000
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is an RFC 3339 time that `instant` reads."""
+    return _TIME_TEXT.fullmatch(text) is not None and day(text[:10]) is not None
+
+
+def midnight(on: date) -> int:
+    """The second, since 1970, at which a UTC day begins."""
+    return (on.toordinal() - _EPOCH) * 86_400
+
+
+def months_after(start: date, months: int) -> date:
+    """The same day of a later month, or that month's last day; never past 9999-12-31.
+
+    Source: SPEC section 2, months after.
+
+    >>> months_after(date(2024, 2, 29), 12)
+    datetime.date(2025, 2, 28)
+    """
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    if year > date.max.year:
+        return date.max
+    return date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
+
+
+def utc_text(milliseconds: int) -> str:
+    """Milliseconds since 1970 as RFC 3339 in UTC, always with three fraction digits.
+
+    >>> utc_text(1705312800000)
+    '2024-01-15T10:00:00.000Z'
+    """
+    days, rest = divmod(milliseconds, 86_400_000)
+    on = date(1970, 1, 1) + timedelta(days=days)
+    seconds, millis = divmod(rest, 1_000)
+    return f"{on}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{millis:03}Z"

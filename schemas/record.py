@@ -1,0 +1,25 @@
+"""What the log holds: bytes at a place, and when the log took them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Record"]
+
+
+class Record(NamedTuple):
+    """One entry of the log, exactly as it was written.
+
+    Attributes:
+        partition: From 0 to the log's partition count - 1.
+        offset: Place within the partition; ascending, a Kafka log may have holes.
+        recorded_at: When the log took it, in milliseconds since 1970-01-01T00:00:00Z.
+        key: The subject's bytes, or None where a foreign producer sent none.
+        value: The event's bytes, or None for a tombstone.
+    """
+
+    partition: int
+    offset: int
+    recorded_at: int
+    key: bytes | None
+    value: bytes | None
