@@ -1,0 +1,88 @@
+"""Figures as integer sums: they add up over students, partitions and machines (SPEC section 4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from projections.history import Settled, Verdict
+from projections.measures import RATES, Contribution
+from projections.policy import Policy
+
+__all__ = ["Figures", "RecordCounts"]
+
+
+class Figures:
+    """Counts by (year, measure, group); a cell that is absent is 0."""
+
+    __slots__ = ("cells",)
+
+    def __init__(self) -> None:
+        self.cells: Counter[tuple[int, str, str]] = Counter()
+
+    def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
+        """Add a student's contributions, or with sign -1 take earlier ones away."""
+        cells = self.cells
+        for year, measure, groups in contributions:
+            for group in groups:
+                cells[year, measure, group] += sign
+
+    def merge(self, other: Figures) -> None:
+        """Add the figures of other students."""
+        self.cells.update(other.cells)
+
+    def count(self, year: int, measure: str, group: str) -> int:
+        """One cell."""
+        return self.cells.get((year, measure, group), 0)
+
+    def rate(self, year: int, name: str, group: str, policy: Policy) -> tuple[int, int]:
+        """Numerator and denominator of a rate; both are counts of students."""
+        rate = next(rate for rate in RATES if rate.name == name)
+        numerator = sum(sign * self.count(year, measure, group) for measure, sign in rate.numerator)
+        return numerator, self.count(year, rate.denominator or policy.placement_base, group)
+
+
+@dataclass(slots=True)
+class RecordCounts:
+    """Where every record went: records = events + duplicates + conflicts + quarantined.
+
+    Retractions, retracted events, repeats and orphans are among `events`.
+
+    Source: SPEC section 5.
+    """
+
+    events: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    repeats: int = 0
+    retracted: int = 0
+    pending: int = 0
+    void: int = 0
+    orphans: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def records(self) -> int:
+        """All records, read or not."""
+        return self.events + self.duplicates + self.conflicts + self.quarantined.total()
+
+    def take(self, verdict: Verdict) -> None:
+        """Count an admitted record by what it is among those of its student."""
+        match verdict:
+            case Verdict.EVENT:
+                self.events += 1
+            case Verdict.DUPLICATE:
+                self.duplicates += 1
+            case Verdict.CONFLICT:
+                self.conflicts += 1
+            case Verdict.OVER_LIMIT:
+                self.quarantined[verdict] += 1
+
+    def settle(self, settled: Settled, sign: int = 1) -> None:
+        """Count what became of a student's events, or with sign -1 take it back."""
+        self.repeats += sign * len(settled.repeats)
+        self.retracted += sign * len(settled.retracted)
+        self.pending += sign * len(settled.pending)
+        self.void += sign * len(settled.void)
+        self.orphans += sign * len(settled.orphans)

@@ -1,0 +1,147 @@
+"""Which of one student's events count, and why the others do not (SPEC section 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.admission import Event
+from schemas.canonical import content
+from schemas.events import Applied, Enrolled, Graduated, Rescheduled, Retracted, Withdrew
+
+__all__ = ["EVENTS_MAX", "History", "Settled", "Verdict", "settle"]
+
+EVENTS_MAX = 1_000
+
+Identity = tuple[str, str]
+
+
+class Verdict(StrEnum):
+    """What an admitted record is among those of its student."""
+
+    EVENT = "event"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    OVER_LIMIT = "subject_must_not_exceed_1000_events"
+
+
+class History:
+    """One student's events in log order: the first record of each identity.
+
+    Attributes:
+        events: By (source, id), in log order; at most 1,000.
+    """
+
+    __slots__ = ("events",)
+
+    def __init__(self) -> None:
+        self.events: dict[Identity, Event] = {}
+
+    def take(self, event: Event) -> Verdict:
+        """Take the next record of this student, and say what it is.
+
+        A record is compared with the first of its identity only, before retractions; a quarantined
+        one has no identity, so its copies are quarantined too.
+        """
+        identity = (event.source, event.id)
+        first = self.events.get(identity)
+        if first is not None:
+            same = first.value == event.value or content(first.value) == content(event.value)
+            return Verdict.DUPLICATE if same else Verdict.CONFLICT
+        if len(self.events) >= EVENTS_MAX:
+            return Verdict.OVER_LIMIT
+        self.events[identity] = event
+        return Verdict.EVENT
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A student's events sorted by what became of them; each list is in log order.
+
+    Attributes:
+        in_force: The events that figures are made of.
+        repeats: A second application or enrolment of one business identity.
+        retracted: Removed by a retraction.
+        pending: Retractions that name an event which is not there.
+        void: Retractions that name a retraction.
+        orphans: Events of an enrolment that is not in force.
+    """
+
+    in_force: list[Event]
+    repeats: list[Event]
+    retracted: list[Event]
+    pending: list[Event]
+    void: list[Event]
+    orphans: list[Event]
+
+
+def settle(events: Sequence[Event]) -> Settled:
+    """Sort a student's events into those in force and the others, whatever order they came in.
+
+    Args:
+        events: As `History.events` keeps them.
+    """
+    standing, retracted, pending, void = _without_retracted(events)
+    facts, repeats = _without_repeats(standing)
+    in_force, orphans = _without_orphans(facts)
+    return Settled(in_force, repeats, retracted, pending, void, orphans)
+
+
+def _without_retracted(
+    events: Sequence[Event],
+) -> tuple[Sequence[Event], list[Event], list[Event], list[Event]]:
+    if not any(type(event.fact) is Retracted for event in events):
+        return events, [], [], []
+    named = {(event.source, event.id): event for event in events}
+    removed: set[Identity] = set()
+    pending, void = [], []
+    for event in events:
+        if isinstance(event.fact, Retracted):
+            target = (event.fact.retracts.source, event.fact.retracts.id)
+            if target not in named:
+                pending.append(event)
+            elif isinstance(named[target].fact, Retracted):
+                void.append(event)
+            else:
+                removed.add(target)
+    retracted = [event for identity, event in named.items() if identity in removed]
+    standing = [
+        event
+        for identity, event in named.items()
+        if identity not in removed and not isinstance(event.fact, Retracted)
+    ]
+    return standing, retracted, pending, void
+
+
+def _without_repeats(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
+    """The first statement of an application or enrolment is the fact, with its own data."""
+    stated: set[tuple[type, str]] = set()
+    facts: list[Event] = []
+    repeats: list[Event] = []
+    for event in events:
+        fact = event.fact
+        if type(fact) is Applied:
+            name: tuple[type, str] = (Applied, fact.application_id)
+        elif type(fact) is Enrolled:
+            name = (Enrolled, fact.enrollment_id)
+        else:
+            facts.append(event)
+            continue
+        (repeats if name in stated else facts).append(event)
+        stated.add(name)
+    return facts, repeats
+
+
+def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:
+    enrolled = {event.fact.enrollment_id for event in facts if type(event.fact) is Enrolled}
+    in_force: list[Event] = []
+    orphans: list[Event] = []
+    for event in facts:
+        fact = event.fact
+        orphan = (
+            isinstance(fact, Graduated | Withdrew | Rescheduled)
+            and fact.enrollment_id not in enrolled
+        )
+        (orphans if orphan else in_force).append(event)
+    return in_force, orphans

@@ -1,0 +1,160 @@
+"""Policies: the parameters of the figures as versioned data, no code (SPEC section 3)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from ledger.errors import ConfigurationError
+from schemas.canonical import canonical, sha256_hex
+from schemas.events import FUNDINGS, Funding, Kind, Status, WithdrawalReason
+from schemas.json_text import inspect_json
+
+__all__ = ["DEFAULT_POLICY", "Policy", "built_in_policies", "parse_policy"]
+
+DEFAULT_POLICY = "openclassrooms-2022"
+_FAULTS_TOLD = 3
+
+
+def _without_repetition(members: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(members)) != len(members):
+        raise ValueError("a list without repetition")
+    return members
+
+
+def _day_of_common_year(text: str) -> str:
+    if not re.fullmatch("[0-9]{2}-[0-9]{2}", text):
+        raise ValueError("a day as MM-DD")
+    date.fromisoformat(f"2023-{text}")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("a zone of the time zone database, such as Europe/Paris") from error
+    return name
+
+
+def _partition(groups: dict[str, tuple[Funding, ...]]) -> dict[str, tuple[Funding, ...]]:
+    members = sorted(member for group in groups.values() for member in group)
+    if members != sorted(FUNDINGS):
+        raise ValueError(f"each of {', '.join(FUNDINGS)} in exactly one group")
+    return groups
+
+
+_Unique = AfterValidator(_without_repetition)
+_Months = Annotated[int, Field(ge=1)]
+_WindowDay = Annotated[str, AfterValidator(_day_of_common_year)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Policy(BaseModel):
+    """How a year's figures are to be read; the members are those of SPEC section 3.
+
+    A published policy file is never rewritten: a report names id, version and SHA-256.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", serialize_by_alias=True)
+
+    schema_name: Annotated[Literal["ledger/policy/v1"], Field(alias="schema")]
+    id: _Name
+    version: int
+    zone: Annotated[str, AfterValidator(_known_zone)]
+    outcome_window_months: _Months
+    outcome_window_anchor: Literal["last_counted", "last_declared", "calendar_year"]
+    outcome_window_scope: Literal["student", "student_and_kind"]
+    outcome_date: Literal["outcome_on", "time"]
+    outcome_kinds: Annotated[tuple[Kind, ...], _Unique]
+    outcome_must_be_credited: bool
+    orientation_months: _Months
+    expected_date: Literal["first", "latest"]
+    graduation_deadline: Literal["year_end", "expected_date"]
+    excluded_withdrawals: Annotated[tuple[WithdrawalReason, ...], _Unique]
+    placement_window: tuple[_WindowDay, _WindowDay]
+    placement_months: _Months
+    placement_base: Literal["respondents", "graduates"]
+    placement_answer: Literal["any", "latest"]
+    placement_statuses: Annotated[tuple[Status, ...], _Unique]
+    funding_groups: Annotated[
+        dict[_Name, Annotated[tuple[Funding, ...], Field(min_length=1)]], AfterValidator(_partition)
+    ]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Lower-case hexadecimal SHA-256 of the RFC 8785 form."""
+        return sha256_hex(canonical(self.model_dump(mode="json")))
+
+    @cached_property
+    def time_zone(self) -> ZoneInfo:
+        """The zone in which an instant becomes a calendar date."""
+        return ZoneInfo(self.zone)
+
+    @cached_property
+    def kinds(self) -> frozenset[Kind]:
+        """`outcome_kinds` for look-ups."""
+        return frozenset(self.outcome_kinds)
+
+    @cached_property
+    def placement_days(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(month, day) of the first and of the last day of the placement window."""
+        first, last = self.placement_window
+        return (int(first[:2]), int(first[3:])), (int(last[:2]), int(last[3:]))
+
+    @cached_property
+    def funding_group(self) -> dict[Funding, str]:
+        """The report's group of each funding value, `funding:<group>`."""
+        return {
+            member: f"funding:{name}"
+            for name, members in self.funding_groups.items()
+            for member in members
+        }
+
+
+def parse_policy(text: bytes, where: str) -> Policy:
+    """Read a policy.
+
+    Args:
+        text: The JSON object.
+        where: What an error names, a file for example.
+
+    Raises:
+        ConfigurationError: If it is not a policy; one line with the first three faults.
+    """
+    shape = inspect_json(text)
+    if shape is None or not shape.unique:
+        trouble = "not JSON" if shape is None else "a member stands twice in one object"
+        raise ConfigurationError(f"policy {where}: {trouble}; see `outcomes policy show`")
+    try:
+        return Policy.model_validate_json(text)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, one['loc'])) or 'policy'}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        listed = "; ".join(faults[:_FAULTS_TOLD])
+        more = f" and {len(faults) - _FAULTS_TOLD} more" if faults[_FAULTS_TOLD:] else ""
+        hint = "compare `outcomes policy show`"
+        raise ConfigurationError(f"policy {where}: {listed}{more}; {hint}") from error
+
+
+@cache
+def built_in_policies() -> dict[str, Policy]:
+    """The policies that come with the ledger, by id."""
+    folder = files("projections") / "policies"
+    found = (parse_policy(entry.read_bytes(), entry.name) for entry in folder.iterdir())
+    return {policy.id: policy for policy in sorted(found, key=lambda policy: policy.id)}
