@@ -1,0 +1,9 @@
+"""The log port: what every log can do, whatever keeps it."""
+
+from __future__ import annotations
+
+from ledger.log.cut import Cut, format_cut, parse_cut
+from ledger.log.port import Acknowledged, Log, NewRecord
+from ledger.log.url import open_log
+
+__all__ = ["Acknowledged", "Cut", "Log", "NewRecord", "format_cut", "open_log", "parse_cut"]

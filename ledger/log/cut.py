@@ -1,0 +1,44 @@
+"""A cut: how far each partition is read (SPEC section 5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ledger.errors import UsageError
+
+__all__ = ["Cut", "format_cut", "parse_cut"]
+
+Cut = Mapping[int, int]
+"""Partition → the offset before which records count; every partition of the log is a key."""
+
+_PART = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
+
+
+def format_cut(cut: Cut) -> str:
+    """As a person types it.
+
+    >>> format_cut({1: 998, 0: 1041})
+    '0:1041,1:998'
+    """
+    return ",".join(f"{partition}:{cut[partition]}" for partition in sorted(cut))
+
+
+def parse_cut(text: str) -> Cut:
+    """Read a cut as a person types it.
+
+    Raises:
+        UsageError: If it is no cut.
+
+    >>> parse_cut("0:1041,1:998")
+    {0: 1041, 1: 998}
+    """
+    cut: dict[int, int] = {}
+    for part in text.split(","):
+        match = _PART.fullmatch(part.strip())
+        if match is None or int(match[1]) in cut:
+            raise UsageError(
+                f"--cut {text}: not a cut; write partition:offset, such as 0:1041,1:998"
+            )
+        cut[int(match[1])] = int(match[2])
+    return dict(sorted(cut.items()))

@@ -1,0 +1,100 @@
+"""Records as JSON lines: what `outcomes tail --jsonl` prints and `append --records` takes.
+
+A key or value that is UTF-8 stands as text, any other as base64 under `key_base64` or
+`value_base64`; null is no key, or a tombstone.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+
+from ledger.log.port import NewRecord
+from schemas.moments import milliseconds, utc_text
+from schemas.record import Record
+
+__all__ = ["format_record", "parse_record"]
+
+_MEMBERS = {
+    "partition",
+    "offset",
+    "recorded_at",
+    "key",
+    "key_base64",
+    "value",
+    "value_base64",
+}
+
+
+def format_record(record: Record) -> bytes:
+    r"""One line, with its line end.
+
+    >>> format_record(Record(0, 7, 0, b"s-1", None))
+    b'{"partition":0,"offset":7,"recorded_at":"1970-01-01T00:00:00.000Z","key":"s-1","value":null}\n'
+    """
+    members = {
+        "partition": record.partition,
+        "offset": record.offset,
+        "recorded_at": utc_text(record.recorded_at),
+        **_text("key", record.key),
+        **_text("value", record.value),
+    }
+    return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_record(line: bytes) -> NewRecord:
+    """Read a line back; partition and offset are made anew by the log that takes it.
+
+    Raises:
+        ValueError: If it is no such line; the message says why.
+    """
+    try:
+        members = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError("not JSON") from error
+    if not isinstance(members, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - data, not a programmer's type
+    unknown = sorted(members.keys() - _MEMBERS)
+    if unknown:
+        raise ValueError(f"unknown member {unknown[0]}")
+    return NewRecord(
+        _bytes("key", members), _bytes("value", members), _moment(members.get("recorded_at"))
+    )
+
+
+def _text(name: str, data: bytes | None) -> dict[str, str | None]:
+    if data is None:
+        return {name: None}
+    try:
+        return {name: data.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data).decode("ascii")}
+
+
+def _bytes(name: str, members: dict[str, Any]) -> bytes | None:
+    encoded = f"{name}_base64"
+    if (name in members) == (encoded in members):
+        raise ValueError(f"exactly one of {name} and {encoded} must stand in a record")
+    value = members.get(name, members.get(encoded))
+    if value is None and name in members:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text")  # noqa: TRY004 - data, not a programmer's type
+    if name in members:
+        return value.encode("utf-8")
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{encoded} is not base64") from error
+
+
+def _moment(text: object) -> int | None:
+    if text is None:
+        return None
+    at_ms = milliseconds(text) if isinstance(text, str) else None
+    if at_ms is None or at_ms < 0:
+        raise ValueError("recorded_at must be an RFC 3339 time such as 2023-03-31T12:00:00.000Z")
+    return at_ms

@@ -1,0 +1,88 @@
+"""The interface of a log, and the promises that its contract suite checks.
+
+A log is append-only. Within a partition offsets ascend and `recorded_at` never goes back. What
+`append` has acknowledged is on disk and stays readable; an append is all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from ledger.log.cut import Cut
+from schemas.record import Record
+
+__all__ = ["Acknowledged", "Log", "NewRecord"]
+
+
+class NewRecord(NamedTuple):
+    """A record to append; its partition follows from its key.
+
+    Attributes:
+        key: The subject's bytes; None only where a foreign producer is rehearsed.
+        value: The event's bytes; None for a tombstone.
+        recorded_at: Milliseconds since 1970 to keep where the log allows it; None for now.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    recorded_at: int | None = None
+
+
+class Acknowledged(NamedTuple):
+    """What an append has made durable.
+
+    Attributes:
+        records: How many.
+        end: The log's end after it.
+    """
+
+    records: int
+    end: Cut
+
+
+class Log(Protocol):
+    """Records by partition and offset.
+
+    Attributes:
+        name: What reports call it (SPEC section 5, `log.name`).
+        partitions: The partition count, fixed when the log is made.
+    """
+
+    name: str
+    partitions: int
+
+    def append(self, records: Iterable[NewRecord]) -> Acknowledged:
+        """Append records, all or none; returns when they are durable.
+
+        Raises:
+            StoreError: If the log could not take them; then it holds none of them.
+        """
+
+    def read(self, start: Cut, end: Cut) -> Iterator[Record]:
+        """The records from one cut up to another, by partition, then offset."""
+
+    def read_by_key(self, end: Cut) -> Iterator[Record]:
+        """All records below a cut, by (key, partition, offset), null keys first.
+
+        Memory does not grow with the log.
+        """
+
+    def end(self) -> Cut:
+        """The cut behind the last record of each partition."""
+
+    def cut_as_of(self, at_ms: int) -> Cut:
+        """The cut before each partition's first record with `recorded_at` > `at_ms`."""
+
+    def normalise(self, cut: Cut) -> Cut:
+        """The cut in the form of SPEC section 5: 1 + the last offset below it, 0 for none.
+
+        Raises:
+            CutNotHeldError: If the log does not reach so far, or has other partitions.
+        """
+
+    def latest_recorded_at(self, cut: Cut) -> int | None:
+        """The latest `recorded_at` of all records below a cut; None when there is none."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,1 @@
+"""What several tests need: histories, strategies that make them, and the oracle."""
