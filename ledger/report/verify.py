@@ -1,0 +1,141 @@
+"""Verification: compare a report with the figures of a fresh replay, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from ledger.errors import BadInputError, ConfigurationError
+from ledger.report.document import RULES_VERSION, Report
+
+__all__ = ["Difference", "differences", "read_report"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Policy(_Shape):
+    id: str
+    version: int
+    sha256: str
+
+
+class _Log(_Shape):
+    cut: dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[int, Field(ge=0)]]
+    records: int
+
+
+class _Records(_Shape):
+    quarantined: dict[str, int]
+
+
+class _Row(_Shape):
+    measure: str
+    group: str
+
+
+def _no_row_twice(rows: list[_Row]) -> list[_Row]:
+    if len({(row.measure, row.group) for row in rows}) != len(rows):
+        raise ValueError("a row stands twice")
+    return rows
+
+
+class _Report(_Shape):
+    """As much of a report's shape as a comparison needs."""
+
+    schema_name: Annotated[Literal["ledger/report/v1"], Field(alias="schema")]
+    rules: int
+    reference_year: Annotated[int, Field(ge=1900, le=2199)]
+    policy: _Policy
+    log: _Log
+    records: _Records
+    counts: Annotated[list[_Row], AfterValidator(_no_row_twice)]
+    rates: Annotated[list[_Row], AfterValidator(_no_row_twice)]
+    provisional: dict[str, str]
+    digest: str
+
+
+class Difference(NamedTuple):
+    """A place where a report and the replay do not agree.
+
+    Attributes:
+        cell: Such as `career_outcomes|all previous`, `records|events` or `digest`.
+        stated: What the report says; None where it says nothing.
+        replayed: What the log says.
+    """
+
+    cell: str
+    stated: object
+    replayed: object
+
+
+def read_report(path: str) -> Report:
+    """Read a report file.
+
+    Raises:
+        BadInputError: If it is unreadable or no report.
+        ConfigurationError: If it is a report under rules that this ledger does not know.
+    """
+    try:
+        report = orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        hint = "name a file that `outcomes report --json` printed"
+        raise BadInputError(f"{path}: {error.strerror}; {hint}") from error
+    except orjson.JSONDecodeError as error:
+        raise BadInputError(f"{path}: not JSON ({error}); is it a report?") from error
+    fault = _fault(report)
+    if fault:
+        raise BadInputError(f"{path}: not a report of `outcomes report --json`: {fault}")
+    if report["rules"] != RULES_VERSION:
+        raise ConfigurationError(
+            f"{path}: made under rules {report['rules']}, this ledger knows {RULES_VERSION};"
+            " verify it with a ledger of those rules"
+        )
+    checked: Report = report
+    return checked
+
+
+def differences(stated: Report, replayed: Report) -> Iterator[Difference]:
+    """Every place at which two reports of one cut, policy and year do not agree.
+
+    `log.name` is left aside, a copy may have another; all else is compared.
+    """
+    theirs, ours = _cells(stated), _cells(replayed)
+    for cell in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(cell) != ours.get(cell):
+            yield Difference(cell, theirs.get(cell), ours.get(cell))
+
+
+def _cells(report: Report) -> dict[str, Any]:
+    records = dict(report["records"])
+    quarantined = records.pop("quarantined", {})
+    cells: dict[str, Any] = {
+        "digest": report["digest"],
+        "reference_year": report["reference_year"],
+        **{f"policy|{name}": value for name, value in report["policy"].items()},
+        **{f"log|cut|{partition}": upto for partition, upto in report["log"]["cut"].items()},
+        "log|records": report["log"]["records"],
+        **{f"records|{name}": count for name, count in records.items()},
+        **{f"records|quarantined|{rule}": count for rule, count in quarantined.items()},
+        **{f"provisional|{name}": until for name, until in report["provisional"].items()},
+    }
+    for row in [*report["counts"], *report["rates"]]:
+        name = f"{row['measure']}|{row['group']}"
+        for member in row.keys() - {"measure", "group"}:
+            cells[f"{name} {member}"] = row[member]
+    return cells
+
+
+def _fault(report: object) -> str | None:
+    """What keeps an object from being a report; its figures are judged by the comparison."""
+    try:
+        _Report.model_validate(report)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'report'}: {first['msg']}"
+    return None

@@ -1,0 +1,337 @@
+"""What holds for every history and every policy, beginning with: both programs say the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from ledger.log import NewRecord, open_log
+from ledger.report import report_bytes
+from projections.contributions import contributions
+from projections.figures import Figures, RecordCounts
+from projections.measures import COUNTS
+from projections.policy import parse_policy
+from tests.support.histories import (
+    NOON,
+    as_the_oracle_reads,
+    facts,
+    figures_of,
+    kept,
+    oracle,
+    reports_of,
+    settled,
+)
+from tests.support.strategies import YEARS, histories, policies, records
+
+FIGURES = ("counts", "rates")
+# Where there is a file system in memory: no test here is about the disk.
+MEMORY = Path("/dev/shm")
+FOLDER = MEMORY if os.access(MEMORY, os.W_OK) else None
+
+
+@contextmanager
+def kept_in_a_log(batches, partitions=1):
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        url = f"sqlite:{Path(folder) / 'ledger.db'}?partitions={partitions}"
+        with closing(open_log(url, create=True)) as log:
+            for batch in batches:
+                log.append(batch)
+            yield log
+
+
+def parsed(policy):
+    return parse_policy(json.dumps(policy).encode(), "of a test")
+
+
+def figures_in(reports):
+    return {year: {name: report[name] for name in FIGURES} for year, report in reports.items()}
+
+
+def cells_of(figures):
+    return {cell: count for cell, count in figures.cells.items() if count}
+
+
+class TestBothPrograms:
+    """The ledger and the auditor's naive verifier make one report of one log."""
+
+    @given(records(), policies, st.sampled_from((1, 2, 3)))
+    def test_the_whole_report_is_the_one_that_the_oracle_makes(self, taken, policy, partitions):
+        with kept_in_a_log([taken], partitions) as log:
+            reports = reports_of(log, parsed(policy), YEARS)
+            read = as_the_oracle_reads(log)
+
+        for year in YEARS:
+            expected = oracle().report(read, policy, year, partitions=partitions)
+            assert expected == reports[year]
+
+    @given(records(), policies, st.data())
+    def test_the_report_at_an_earlier_cut_is_the_oracles_too(self, taken, policy, data):
+        with kept_in_a_log([taken], 2) as log:
+            end = log.end()
+            cut = {partition: data.draw(st.integers(0, upto)) for partition, upto in end.items()}
+            read = as_the_oracle_reads(log)
+            reports = reports_of(log, parsed(policy), [2022], cut=cut)
+
+        assert oracle().report(read, policy, 2022, partitions=2, cut=cut) == reports[2022]
+
+    @given(histories(subjects=("s-1",), max_size=60), policies)
+    def test_one_crowded_life_has_the_oracles_report(self, told, policy):
+        with kept_in_a_log([[kept(one) for one in told]]) as log:
+            reports = reports_of(log, parsed(policy), YEARS)
+            read = as_the_oracle_reads(log)
+
+        for year in YEARS:
+            assert oracle().report(read, policy, year, partitions=1) == reports[year]
+
+
+class TestOrder:
+    """Only the order within a student matters, and not how the records came into the log."""
+
+    @given(records(), policies, st.randoms(use_true_random=False))
+    def test_any_interleaving_of_students_gives_the_same_figures(self, taken, policy, random):
+        queues = {}
+        for record in taken:
+            queues.setdefault(record.key, []).append(record)
+        turns = [key for key, queue in queues.items() for _ in queue]
+        random.shuffle(turns)
+        interleaved = [queues[key].pop(0) for key in turns]
+
+        with kept_in_a_log([taken]) as log, kept_in_a_log([interleaved]) as other:
+            expected = reports_of(log, parsed(policy), YEARS)
+            reports = reports_of(other, parsed(policy), YEARS)
+
+        assert figures_in(expected) == figures_in(reports)
+        assert expected[2022]["records"] == reports[2022]["records"]
+
+    @given(records(), policies, st.sampled_from((2, 3, 12)))
+    def test_the_number_of_partitions_does_not_move_a_figure(self, taken, policy, partitions):
+        keyed = [record for record in taken if record.key is not None]
+        with kept_in_a_log([keyed]) as log, kept_in_a_log([keyed], partitions) as other:
+            expected = reports_of(log, parsed(policy), YEARS)
+            reports = reports_of(other, parsed(policy), YEARS)
+
+        assert figures_in(expected) == figures_in(reports)
+        assert expected[2022]["records"] == reports[2022]["records"]
+
+    @given(records(), policies, st.lists(st.integers(0, 30)))
+    def test_any_batch_boundaries_of_append_give_the_same_bytes(self, taken, policy, ends):
+        ends = sorted({0, len(taken), *(min(end, len(taken)) for end in ends)})
+        batches = [taken[start:end] for start, end in pairwise(ends)]
+
+        with kept_in_a_log([taken], 2) as log, kept_in_a_log(batches, 2) as other:
+            expected = reports_of(log, parsed(policy), YEARS)
+            reports = reports_of(other, parsed(policy), YEARS)
+
+        assert report_bytes(list(expected.values())) == report_bytes(list(reports.values()))
+
+    @given(records(), policies)
+    def test_two_replays_give_the_same_bytes(self, taken, policy):
+        with kept_in_a_log([taken], 2) as log:
+            first = reports_of(log, parsed(policy), YEARS)
+            second = reports_of(log, parsed(policy), YEARS)
+
+        assert report_bytes(list(first.values())) == report_bytes(list(second.values()))
+
+    @given(records(), st.tuples(policies, policies))
+    def test_two_policies_in_one_pass_say_what_each_says_alone(self, taken, pair):
+        with kept_in_a_log([taken]) as log:
+            together = reports_of(log, parsed(pair[0]), YEARS, beside=[parsed(pair[1])])
+            alone = reports_of(log, parsed(pair[0]), YEARS)
+
+        assert alone == together
+
+
+class TestSums:
+    """Figures are sums over students, so they can be added, merged and taken away."""
+
+    @given(histories(), policies)
+    def test_the_figures_are_the_sum_of_every_students_contributions(self, told, policy):
+        policy = parsed(policy)
+        total = Counter()
+        for subject in {one["subject"] for one in told}:
+            own = [one for one in told if one["subject"] == subject]
+            for year, measure, groups in contributions(facts(own), policy):
+                total.update((year, measure, group) for group in groups)
+
+        with kept_in_a_log([[kept(one) for one in told]]) as log:
+            reports = reports_of(log, policy, YEARS)
+
+        assert {
+            (year, row["measure"], row["group"]): row["count"]
+            for year, report in reports.items()
+            for row in report["counts"]
+            if row["count"]
+        } == {cell: count for cell, count in total.items() if cell[0] in YEARS}
+
+    @given(histories(), policies)
+    def test_taking_away_what_was_added_leaves_nothing(self, told, policy):
+        policy, figures = parsed(policy), Figures()
+        for sign in (1, -1):
+            for subject in {one["subject"] for one in told}:
+                own = [one for one in told if one["subject"] == subject]
+                figures.add(contributions(facts(own), policy), sign)
+
+        assert cells_of(figures) == {}
+
+    @given(histories(), histories(subjects=("other-1", "other-2")), policies)
+    def test_the_figures_of_two_groups_of_students_add_up(self, some, others, policy):
+        policy = parsed(policy)
+        merged = figures_of(some, policy)
+        merged.merge(figures_of(others, policy))
+
+        assert cells_of(figures_of([*some, *others], policy)) == cells_of(merged)
+
+    @given(histories(subjects=("s-1",)), policies, st.integers(0, 30))
+    def test_replacing_a_students_share_event_by_event_ends_at_the_whole(self, told, policy, start):
+        policy, figures, counts = parsed(policy), Figures(), RecordCounts()
+        start = min(start, len(told))
+        figures.add(contributions(facts(told[:start]), policy))
+        counts.settle(settled(told[:start]))
+        for end in range(start, len(told)):
+            figures.add(contributions(facts(told[:end]), policy), -1)
+            figures.add(contributions(facts(told[: end + 1]), policy))
+            counts.settle(settled(told[:end]), -1)
+            counts.settle(settled(told[: end + 1]))
+        whole = RecordCounts()
+        whole.settle(settled(told))
+
+        assert cells_of(figures_of(told, policy)) == cells_of(figures)
+        assert whole == counts
+
+
+class TestTaking:
+    """Saying a thing again, or taking it back, does what a person expects."""
+
+    @given(histories(), policies, st.data())
+    def test_a_retraction_equals_never_having_stated_it(self, told, policy, data):
+        assume(told)
+        policy = parsed(policy)
+        # Unique, so that taking one record away changes the fate of no other of its identity.
+        told = [one | {"id": f"{one['id']}-{n}"} for n, one in enumerate(told)]
+        wrong = data.draw(st.sampled_from(told))
+        assume(wrong["type"] != "ledger.event.retracted.v1")
+        retraction = wrong | {
+            "type": "ledger.event.retracted.v1",
+            "id": "taken back",
+            "source": data.draw(st.sampled_from(("/a", "/b"))),
+            "data": {
+                "retracts": {"source": wrong["source"], "id": wrong["id"]},
+                "reason": "entered_wrongly",
+            },
+        }
+        place = data.draw(st.integers(0, len(told)))
+
+        without = [one for one in told if one is not wrong]
+        with_both = [*told[:place], retraction, *told[place:]]
+
+        assert cells_of(figures_of(without, policy)) == cells_of(figures_of(with_both, policy))
+
+    @given(histories(), policies, st.data())
+    def test_copies_behind_their_first_change_only_the_duplicates(self, told, policy, data):
+        assume(told)
+        policy = parsed(policy)
+        copied = list(told)
+        firsts = {}
+        for one in told:
+            firsts.setdefault((one["subject"], one["source"], one["id"]), one)
+        for _ in range(data.draw(st.integers(1, 4))):
+            first = data.draw(st.sampled_from(list(firsts.values())))
+            behind = next(n for n, one in enumerate(copied) if one is first) + 1
+            place = data.draw(st.integers(behind, len(copied)))
+            copied.insert(place, dict(reversed(first.items())))
+        more = len(copied) - len(told)
+
+        with kept_in_a_log([[kept(one) for one in told]]) as log:
+            expected = reports_of(log, policy, YEARS)
+        with kept_in_a_log([[kept(one) for one in copied]]) as log:
+            reports = reports_of(log, policy, YEARS)
+
+        assert figures_in(expected) == figures_in(reports)
+        counters = expected[2022]["records"]
+        counters["duplicates"] += more
+        assert counters == reports[2022]["records"]
+
+    @given(histories(), policies)
+    def test_sending_everything_again_moves_no_figure(self, told, policy):
+        policy = parsed(policy)
+        batch = [kept(one) for one in told]
+        with kept_in_a_log([batch]) as log:
+            expected = figures_in(reports_of(log, policy, YEARS))
+            log.append(batch)
+
+            assert expected == figures_in(reports_of(log, policy, YEARS))
+
+
+class TestInvariants:
+    """Invariant I4: records add up, and no part exceeds its whole, in any group."""
+
+    @given(records(), policies)
+    def test_every_record_is_accounted_for(self, taken, policy):
+        with kept_in_a_log([taken], 2) as log:
+            report = reports_of(log, parsed(policy), [2022])[2022]
+
+        counters = report["records"]
+        event(f"events: {min(counters['events'], 5)}")
+        named = [counters[name] for name in ("events", "duplicates", "conflicts")]
+        assert len(taken) == sum(named) + sum(counters["quarantined"].values())
+        assert len(taken) == report["log"]["records"]
+        assert len(taken) == sum(report["log"]["cut"].values())
+
+    @given(histories(), policies)
+    def test_no_part_exceeds_its_whole(self, told, policy):
+        figures = figures_of(told, parsed(policy)).cells
+        chains = (
+            ("became_students", "applicants"),
+            ("graduated_as_expected", "expected_to_graduate"),
+            ("placed_in_field", "placed", "respondents", "graduates"),
+            ("career_outcomes", "outcomes_declared"),
+        )
+
+        for year, _, group in list(figures):
+            for chain in chains:
+                counts = [figures[year, measure, group] for measure in chain]
+                assert counts == sorted(counts)
+            assert figures[year, "outcomes_repeated", group] == (
+                figures[year, "outcomes_declared", group] - figures[year, "career_outcomes", group]
+            )
+
+    @given(histories(), policies)
+    def test_all_is_any_category_and_no_category_and_undeclared(self, told, policy):
+        policy = parsed(policy)
+        figures = figures_of(told, policy).cells
+
+        for year in {year for year, _, _ in figures}:
+            for measure in COUNTS:
+                parts = ("any_category", "no_category", "undeclared")
+                whole = figures[year, measure, "all"]
+                assert whole == sum(figures[year, measure, part] for part in parts)
+            for measure in ("career_outcomes", "outcomes_declared", "outcomes_repeated"):
+                for split in ("kind:", "population:", "month:"):
+                    assert figures[year, measure, "all"] == sum(
+                        count
+                        for (of, name, group), count in figures.items()
+                        if of == year and name == measure and group.startswith(split)
+                    )
+            assert figures[year, "students_enrolled", "all"] == sum(
+                figures[year, "students_enrolled", f"funding:{group}"]
+                for group in policy.funding_groups
+            )
+
+    @given(histories(), policies)
+    def test_what_is_recorded_when_moves_no_figure(self, told, policy):
+        early = [NewRecord(one.key, one.value, 0) for one in map(kept, told)]
+        late = [NewRecord(one.key, one.value, NOON) for one in map(kept, told)]
+        with kept_in_a_log([early]) as log, kept_in_a_log([late]) as other:
+            expected = reports_of(log, parsed(policy), YEARS)
+            reports = reports_of(other, parsed(policy), YEARS)
+
+        digests = [report["digest"] for report in expected.values()]
+        assert digests == [report["digest"] for report in reports.values()]

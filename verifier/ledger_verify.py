@@ -1,0 +1,1350 @@
+"""Recompute an outcome ledger's yearly figures from its records, and compare them with a report.
+
+    python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20] [--json]
+    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE]
+
+RECORDS.jsonl is what `outcomes tail --jsonl` prints. The file stands alone: Python 3.11 and its
+standard library are all it needs, and it shares no code with the ledger. It reads sections 1 to 5
+of the specification once more, naively, one function for each paragraph, so that a person can
+hold the two side by side. Findings are not computed: they change no figure.
+
+In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
+instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import calendar
+import hashlib
+import json
+import math
+import os
+import re
+import reprlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+RULES = 1
+MOST_BYTES, MOST_LEVELS, MOST_CHARACTERS, MOST_EVENTS = 65_536, 16, 200, 1000
+FIRST_YEAR, LAST_YEAR = 1, 9999
+FIRST_DATE, LAST_DATE = "0001-01-01", "9999-12-31"
+EARLIEST, LATEST = "1900-01-01", "2199-12-31"
+MILLISECOND, SECOND = 1_000_000, 1_000_000_000
+DAY = 86_400 * SECOND
+EPOCH = (date(1970, 1, 1).toordinal() - 1) * DAY
+
+# Whatever a JSON text can say; its shape is checked before it is used.
+Json = Any
+Check = Callable[[Json], bool]
+Words = tuple[str, ...]
+Policy = Mapping[str, Any]
+Cells = Counter[tuple[str, str]]
+Record = Mapping[str, Any]
+
+# --- The words of the specification ---------------------------------------------------------------
+
+CATEGORIES: Words = (
+    "job_seeker", "low_qualification", "disadvantaged_area", "refugee", "disability",
+)  # fmt: skip
+KINDS: Words = (
+    "new_job", "internship", "apprenticeship", "business", "new_title", "raise",
+    "internal_mobility",
+)  # fmt: skip
+STATUSES: Words = (
+    "employed", "self_employed", "studying", "military", "volunteering", "seeking", "not_seeking",
+    "unknown",
+)  # fmt: skip
+FUNDINGS: Words = (
+    "self_paid", "cpf", "individual", "employer", "apprenticeship", "job_centre", "public_grant",
+    "other",
+)  # fmt: skip
+WITHDRAWALS: Words = ("left", "transferred", "deceased", "incarcerated", "military")
+RESCHEDULINGS: Words = ("student", "school", "employer", "other")
+RETRACTIONS: Words = ("entered_wrongly", "withdrawn_by_student", "superseded", "other")
+EMPLOYMENTS: Words = ("full_time", "part_time", "temporary", "freelance")
+STATED_BY: Words = ("student", "employer", "registry", "staff")
+
+NINE: Words = ("all", *CATEGORIES, "any_category", "no_category", "undeclared")
+OUTCOME_MEASURES: Words = ("career_outcomes", "outcomes_declared", "outcomes_repeated")
+STUDENT_MEASURES: Words = (
+    "applicants", "became_students", "expected_to_graduate", "graduated_as_expected", "graduates",
+    "respondents", "placed", "placed_in_field",
+)  # fmt: skip
+RATES: Words = (
+    "orientation_rate", "graduation_rate", "response_rate", "placement_rate",
+    "placement_in_field_rate", "placement_rate_if_silent_not_placed",
+    "placement_rate_if_silent_placed",
+)  # fmt: skip
+
+# --- SPEC 1: JSON, read without recursion and with every fault in the order of the rules ----------
+
+WORD = re.compile(
+    r"[ \t\n\r]*("
+    r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"'
+    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+    r"|true|false|null"
+    r"|[{}\[\],:]"
+    r")[ \t\n\r]*"
+)
+
+
+def read_json(raw: bytes) -> tuple[Json, str | None]:
+    """Return the value of a JSON text, or the first of the four rules about JSON that it breaks."""
+    try:
+        value, repeated, infinite, levels = parse_json(raw.decode("utf-8"))
+    except ValueError:
+        return None, "value_must_be_json"
+    if repeated:
+        return None, "members_must_be_unique"
+    if infinite:
+        return None, "numbers_must_be_finite"
+    if levels > MOST_LEVELS:
+        return None, "nesting_must_not_exceed_16"
+    return value, None
+
+
+def parse_json(text: str) -> tuple[Json, bool, bool, int]:
+    """Parse RFC 8259: the value, is a member repeated, is a number infinite, levels of nesting.
+
+    Raises:
+        ValueError: the text is no JSON.
+    """
+    root: list[Json] = []
+    # The arrays and objects not yet closed, `root` below them, and the member last named in each.
+    holders: list[Json] = [root]
+    names = [""]
+    repeated = infinite = False
+    levels = position = 0
+    expected = "value"
+    while position < len(text):
+        match = WORD.match(text, position)
+        if match is None:
+            raise ValueError("not JSON")
+        position, word = match.end(), match[1]
+        if expected == "colon":
+            require(word == ":")
+            expected = "value"
+        elif expected == "comma" and word == ",":
+            require(len(holders) > 1)
+            expected = "name" if isinstance(holders[-1], dict) else "value"
+        elif word in ("}", "]"):
+            require(expected in ("comma", "first name", "first value") and len(holders) > 1)
+            require(isinstance(holders.pop(), dict) == (word == "}"))
+            names.pop()
+            expected = "comma"
+        elif expected in ("name", "first name"):
+            require(word[0] == '"')
+            names[-1] = unescaped(word)
+            repeated = repeated or names[-1] in holders[-1]
+            expected = "colon"
+        else:
+            require(expected in ("value", "first value"))
+            item = value_of(word)
+            infinite = infinite or (isinstance(item, float) and math.isinf(item))
+            if isinstance(holders[-1], dict):
+                holders[-1][names[-1]] = item
+            else:
+                holders[-1].append(item)
+            expected = "comma"
+            if word in ("{", "["):
+                holders.append(item)
+                names.append("")
+                levels = max(levels, len(holders) - 1)
+                expected = "first name" if word == "{" else "first value"
+    require(expected == "comma" and len(holders) == 1)
+    return root[0], repeated, infinite, levels
+
+
+def require(condition: object, message: str = "not JSON") -> None:
+    """Raise ValueError where a condition does not hold."""
+    if not condition:
+        raise ValueError(message)
+
+
+def unescaped(word: str) -> str:
+    """Return the text of a JSON string; a lone surrogate is a ValueError."""
+    if "\\" not in word:
+        return word[1:-1]
+    text = str(json.loads(word))
+    text.encode("utf-8")
+    return text
+
+
+def value_of(word: str) -> Json:
+    """Return the value that a word of JSON stands for or opens."""
+    if word[0] == '"':
+        return unescaped(word)
+    simple: dict[str, Json] = {"true": True, "false": False, "null": None, "{": {}, "[": []}
+    if word in simple:
+        return simple[word]
+    require(word not in (":", ","))
+    number = float(word)
+    is_whole = math.isfinite(number) and not re.search("[.eE]", word)
+    return int(word) if is_whole else number
+
+
+# --- RFC 8785 -------------------------------------------------------------------------------------
+
+# ECMAScript writes no exponent while the decimal point is this near.
+MOST_PLACES, FEWEST_PLACES = 21, -6
+
+
+def canonical(obj: Json) -> bytes:
+    """Return the RFC 8785 canonical form of a JSON value.
+
+    Raises:
+        ValueError: a number is not finite, or a text holds a lone surrogate.
+        TypeError: something in it is not JSON.
+    """
+    pieces: list[str] = []
+    # What is still to be written, last first: values, and pieces of text in between.
+    todo: list[tuple[str, Json]] = [("value", obj)]
+    while todo:
+        what, item = todo.pop()
+        if what == "text":
+            pieces.append(item)
+        elif isinstance(item, dict):
+            todo.append(("text", "}"))
+            ordered = sorted(item, key=utf_16_order)
+            for name in reversed(ordered):
+                comma = "" if name == ordered[0] else ","
+                opening = f"{comma}{json.dumps(name, ensure_ascii=False)}:"
+                todo += [("value", item[name]), ("text", opening)]
+            todo.append(("text", "{"))
+        elif isinstance(item, list):
+            todo.append(("text", "]"))
+            for position in reversed(range(len(item))):
+                todo += [("value", item[position]), ("text", "," if position else "")]
+            todo.append(("text", "["))
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            pieces.append(ecmascript_number(item))
+        elif item is None or isinstance(item, bool | str):
+            pieces.append(json.dumps(item, ensure_ascii=False))
+        else:
+            raise TypeError(f"{type(item).__name__} is not JSON")
+    return "".join(pieces).encode("utf-8")
+
+
+def utf_16_order(name: Json) -> bytes:
+    """Return what a member name is sorted by."""
+    if not isinstance(name, str):
+        raise TypeError("a member name is a text")
+    return name.encode("utf-16-be")
+
+
+def ecmascript_number(number: float) -> str:
+    """Print a number as ECMAScript's Number::toString prints the binary64 nearest to it."""
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    require(math.isfinite(value), "a number is not finite")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    mantissa, _, exponent = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    # Python and ECMAScript choose the same digits; the value is 0.<digits> * 10 ** point.
+    digits = (whole + fraction).lstrip("0")
+    point = len(digits) - len(fraction) + int(exponent or "0")
+    digits = digits.rstrip("0")
+    if len(digits) <= point <= MOST_PLACES:
+        return sign + digits + "0" * (point - len(digits))
+    if 0 < point <= MOST_PLACES:
+        return sign + digits[:point] + "." + digits[point:]
+    if FEWEST_PLACES < point <= 0:
+        return sign + "0." + "0" * -point + digits
+    rest = "." + digits[1:] if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
+
+
+def sha256(obj: object) -> str:
+    """Return the SHA-256 of the canonical form, in lower-case hex."""
+    return hashlib.sha256(canonical(obj)).hexdigest()
+
+
+# --- SPEC 1 and 2: dates and instants -------------------------------------------------------------
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
+    r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+)
+
+
+def is_date(value: Json) -> bool:
+    """Say whether it is a date of the calendar, from 0001-01-01 to 9999-12-31."""
+    if not isinstance(value, str) or not DATE.fullmatch(value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def instant_of(time: Json) -> int | None:
+    """Return the instant of an RFC 3339 text, with all its digits; None if it is no such text."""
+    match = TIME.fullmatch(time) if isinstance(time, str) else None
+    if match is None or not is_date(match[1]):
+        return None
+    day, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups("0")
+    seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
+    offset = int(offset_hour) * 3600 + int(offset_minute) * 60
+    seconds += offset if sign == "-" else -offset
+    days = date.fromisoformat(day).toordinal() - 1
+    return days * DAY + seconds * SECOND + int(fraction.ljust(9, "0"))
+
+
+def date_in_zone(instant: int, zone: str) -> str:
+    """Return the calendar date of an instant in a time zone."""
+    try:
+        moment = datetime(1, 1, 1, tzinfo=UTC) + timedelta(seconds=instant // SECOND)
+        return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+    except OverflowError:
+        return FIRST_DATE if instant < EPOCH else LAST_DATE
+
+
+def months_after(day: str, months: int) -> str:
+    """SPEC 2, months after: the same day of the month, or the month's last day."""
+    months_since_year_0 = int(day[:4]) * 12 + int(day[5:7]) - 1 + months
+    year, month = months_since_year_0 // 12, months_since_year_0 % 12 + 1
+    if year > LAST_YEAR:
+        return LAST_DATE
+    last = calendar.monthrange(year, month)[1]
+    return f"{year:04d}-{month:02d}-{min(int(day[8:]), last):02d}"
+
+
+def in_year(day: str, year: int) -> bool:
+    """Say whether a date lies in a calendar year."""
+    return day[:4] == f"{year:04d}"
+
+
+# --- SPEC 1: the table of types -------------------------------------------------------------------
+
+
+def is_text(value: Json) -> bool:
+    """Say whether it is a string of 1 to 200 characters."""
+    return isinstance(value, str) and 1 <= len(value) <= MOST_CHARACTERS
+
+
+def is_boolean(value: Json) -> bool:
+    """Say whether it is true or false."""
+    return isinstance(value, bool)
+
+
+def one_of(words: Words) -> Check:
+    """Return the check for one of these words."""
+    return lambda value: isinstance(value, str) and value in words
+
+
+def some_of(words: Words) -> Check:
+    """Return the check for a list without repetition out of these words; it may be empty."""
+    return lambda value: (
+        isinstance(value, list)
+        and all(isinstance(word, str) and word in words for word in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def is_evidence(value: Json) -> bool:
+    """Say whether it is an outcome's evidence."""
+    return matches(value, {"sha256": is_sha256, "uri?": is_text})
+
+
+def is_sha256(value: Json) -> bool:
+    """Say whether it is 64 lower-case hex digits."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def is_identity(value: Json) -> bool:
+    """Say whether it is the source and id that a retraction names."""
+    return matches(value, {"source": is_text, "id": is_text})
+
+
+def matches(value: Json, members: dict[str, Check]) -> bool:
+    """Say whether an object has these members only; `?` marks what may be absent or null."""
+    if not isinstance(value, dict):
+        return False
+    known = [name.removesuffix("?") for name in members]
+    if any(name not in known for name in value):
+        return False
+    for name, check in members.items():
+        member = value.get(name.removesuffix("?"))
+        if member is None and name.endswith("?"):
+            continue
+        if not check(member):
+            return False
+    return True
+
+
+DATA: dict[str, dict[str, Check]] = {
+    "student.applied": {
+        "application_id": is_text, "programme": is_text, "applied_on": is_date,
+        "categories?": some_of(CATEGORIES),
+    },
+    "student.enrolled": {
+        "enrollment_id": is_text, "application_id?": is_text, "programme": is_text,
+        "enrolled_on": is_date, "expected_graduation_on": is_date, "funding": one_of(FUNDINGS),
+        "categories?": some_of(CATEGORIES),
+    },
+    "enrollment.rescheduled": {
+        "enrollment_id": is_text, "expected_graduation_on": is_date, "decided_on": is_date,
+        "reason?": one_of(RESCHEDULINGS),
+    },
+    "student.withdrew": {
+        "enrollment_id": is_text, "withdrew_on": is_date, "reason": one_of(WITHDRAWALS),
+    },
+    "student.graduated": {
+        "enrollment_id": is_text, "graduated_on": is_date, "credential?": is_text,
+    },
+    "survey.answered": {
+        "survey": is_text, "enrollment_id?": is_text, "answered_on": is_date,
+        "status": one_of(STATUSES), "job_found_on?": is_date, "in_field?": is_boolean,
+        "employment?": one_of(EMPLOYMENTS), "by_school?": is_boolean,
+        "stated_by?": one_of(STATED_BY), "evidence?": is_evidence,
+    },
+    "outcome.declared": {
+        "outcome_on": is_date, "kind": one_of(KINDS), "credited": is_boolean,
+        "stated_by": one_of(STATED_BY), "evidence?": is_evidence,
+    },
+    "categories.declared": {"declared_on": is_date, "categories": some_of(CATEGORIES)},
+    "event.retracted": {"retracts": is_identity, "reason": one_of(RETRACTIONS)},
+}  # fmt: skip
+
+# --- SPEC 1: which records count ------------------------------------------------------------------
+
+NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+MEDIA_TYPE = re.compile(rf"{NAME}/({NAME})(?:[ \t]*;.*)?", re.DOTALL)
+
+
+def admission_rule(
+    key: bytes | None, value: bytes | None, partition: int, partitions: int
+) -> str | None:
+    """Name the first rule that a record fails, but for the last (1,000 events); None if none."""
+    return judge(key, value, partition, partitions)[0]
+
+
+def judge(
+    key: bytes | None, value: bytes | None, partition: int, partitions: int
+) -> tuple[str | None, dict[str, Json]]:
+    """SPEC 1, the table of rules: the first that a record fails, or None and its CloudEvent."""
+    if value is None:
+        return "tombstone_is_not_an_event", {}
+    if len(value) > MOST_BYTES:
+        return "value_must_not_exceed_64_kib", {}
+    event, fault = read_json(value)
+    if fault is not None:
+        return fault, {}
+    # A null key may stand as an empty one: no pseudonym is empty, so it equals no subject.
+    for rule, holds in EVENT_RULES:
+        if not holds(event, key or b"", partition, partitions):
+            return rule, {}
+    return None, event
+
+
+# Each looks at (event, key, partition, partitions) and may rely on those above it.
+EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
+    ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
+    ("subject_must_be_a_pseudonym", lambda event, *_: is_pseudonym(event["subject"])),
+    ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
+    ("partition_must_follow_key", lambda _, key, number, of: number == partition_of(key, of)),
+    ("type_must_be_known", lambda event, *_: pair_and_version(event["type"])[0] in DATA),
+    ("schema_version_must_be_known", lambda event, *_: pair_and_version(event["type"])[1] == "1"),
+    ("data_must_match_its_type", lambda event, *_: matches_its_type(event)),
+    ("date_must_be_plausible", lambda event, *_: is_plausible(event)),
+)
+
+
+def is_pseudonym(subject: str) -> bool:
+    """SPEC 1, subject: 1 to 64 characters out of A-Z a-z 0-9 and four marks."""
+    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", subject) is not None
+
+
+def pair_and_version(event_type: str) -> tuple[str, str]:
+    """SPEC 1, type: its entity.fact and its version; two empty texts if it has not the form."""
+    match = re.fullmatch(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)", event_type)
+    return ("", "") if match is None else (match[1], match[2])
+
+
+def matches_its_type(event: dict[str, Json]) -> bool:
+    """SPEC 1, data_must_match_its_type."""
+    return matches(event["data"], DATA[pair_and_version(event["type"])[0]])
+
+
+def is_cloud_event(event: Json) -> bool:
+    """SPEC 1, the table of attributes; of type, subject and data only the JSON type."""
+    return (
+        isinstance(event, dict)
+        and event.get("specversion") == "1.0"
+        and is_text(event.get("id"))
+        and is_text(event.get("source"))
+        and isinstance(event.get("type"), str)
+        and isinstance(event.get("subject"), str)
+        and instant_of(event.get("time")) is not None
+        and isinstance(event.get("data"), dict)
+        and "data_base64" not in event
+        and ("datacontenttype" not in event or is_json_media_type(event["datacontenttype"]))
+    )
+
+
+def is_json_media_type(value: Json) -> bool:
+    """SPEC 1, datacontenttype: its subtype is json or ends in +json."""
+    match = MEDIA_TYPE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return False
+    subtype = match[1].lower()
+    return subtype == "json" or subtype.endswith("+json")
+
+
+def is_plausible(event: dict[str, Json]) -> bool:
+    """SPEC 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
+    for name, value in event["data"].items():
+        if name.endswith("_on") and value is not None and not EARLIEST <= value <= LATEST:
+            return False
+    day = (instant_of(event["time"]) or 0) // DAY + 1
+    return date.fromisoformat(EARLIEST).toordinal() <= day <= date.fromisoformat(LATEST).toordinal()
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """SPEC 1: the partition of a key, by the murmur2 of Kafka's Java client."""
+    mask, factor = 0xFFFFFFFF, 0x5BD1E995
+    result = 0x9747B28C ^ len(key)
+    whole = len(key) - len(key) % 4
+    for start in range(0, whole, 4):
+        word = int.from_bytes(key[start : start + 4], "little") * factor & mask
+        word = (word ^ word >> 24) * factor & mask
+        result = result * factor & mask ^ word
+    if whole < len(key):
+        result = (result ^ int.from_bytes(key[whole:], "little")) * factor & mask
+    result = (result ^ result >> 13) * factor & mask
+    result ^= result >> 15
+    return (result & 0x7FFFFFFF) % partitions
+
+
+class Event(NamedTuple):
+    """An admitted event: its place in log order, `type` without `ledger.` and version."""
+
+    place: int
+    type: str
+    source: str
+    id: str
+    time: str
+    data: dict[str, Any]
+    content: bytes
+
+
+def sort_out(
+    records: list[Record], partitions: int
+) -> tuple[dict[str, list[Event]], dict[str, Any]]:
+    """SPEC 1, identity and content: each student's events in log order, and the counters.
+
+    The records are in log order.
+    """
+    students: dict[str, list[Event]] = {}
+    firsts: dict[tuple[str, str, str], Event] = {}
+    quarantined: Counter[str] = Counter()
+    duplicates = conflicts = 0
+    for place, record in enumerate(records):
+        rule, event = judge(record["key"], record["value"], record["partition"], partitions)
+        if rule is not None:
+            quarantined[rule] += 1
+            continue
+        content = canonical({name: event[name] for name in ("specversion", "type", "time", "data")})
+        identity = (event["subject"], event["source"], event["id"])
+        events = students.setdefault(event["subject"], [])
+        if identity in firsts:
+            if firsts[identity].content == content:
+                duplicates += 1
+            else:
+                conflicts += 1
+        elif len(events) >= MOST_EVENTS:
+            quarantined["subject_must_not_exceed_1000_events"] += 1
+        else:
+            pair, _ = pair_and_version(event["type"])
+            firsts[identity] = Event(
+                place, pair, event["source"], event["id"], event["time"], event["data"], content
+            )
+            events.append(firsts[identity])
+    return students, {
+        "events": len(firsts),
+        "duplicates": duplicates,
+        "conflicts": conflicts,
+        "quarantined": dict(quarantined),
+    }
+
+
+class Student(NamedTuple):
+    """One student's facts in force, each list in log order."""
+
+    applications: list[Event]
+    enrolments: list[Event]
+    reschedulings: list[Event]
+    withdrawals: list[Event]
+    graduations: list[Event]
+    answers: list[Event]
+    outcomes: list[Event]
+    declarations: list[Event]
+
+
+def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
+    """SPEC 1, retractions, repeats and orphans: what is in force, and how many of each."""
+    by_identity = {(event.source, event.id): event for event in events}
+    removed = set()
+    counters = {"pending": 0, "void": 0}
+    for event in events:
+        if event.type == "event.retracted":
+            identity = (event.data["retracts"]["source"], event.data["retracts"]["id"])
+            if identity not in by_identity:
+                counters["pending"] += 1
+            elif by_identity[identity].type == "event.retracted":
+                counters["void"] += 1
+            else:
+                removed.add(identity)
+    standing = [event for event in events if (event.source, event.id) not in removed]
+
+    applications = firsts_by(standing, "student.applied", "application_id")
+    enrolments = firsts_by(standing, "student.enrolled", "enrollment_id")
+    stated = [event for event in standing if event.type in ("student.applied", "student.enrolled")]
+    in_force = {event.data["enrollment_id"] for event in enrolments}
+    hanging = [
+        event
+        for event in standing
+        if event.type in ("enrollment.rescheduled", "student.withdrew", "student.graduated")
+    ]
+    held = [event for event in hanging if event.data["enrollment_id"] in in_force]
+    counters["retracted"] = len(removed)
+    counters["repeats"] = len(stated) - len(applications) - len(enrolments)
+    counters["orphans"] = len(hanging) - len(held)
+    declarations = [event for event in standing if event.type == "categories.declared"]
+    return Student(
+        applications,
+        enrolments,
+        [event for event in held if event.type == "enrollment.rescheduled"],
+        [event for event in held if event.type == "student.withdrew"],
+        [event for event in held if event.type == "student.graduated"],
+        [event for event in standing if event.type == "survey.answered"],
+        [event for event in standing if event.type == "outcome.declared"],
+        sorted(applications + enrolments + declarations, key=lambda event: event.place),
+    ), counters
+
+
+def firsts_by(events: list[Event], event_type: str, member: str) -> list[Event]:
+    """SPEC 1, repeats: of the events of a type the first in log order for each id."""
+    found: dict[str, Event] = {}
+    for event in events:
+        if event.type == event_type:
+            found.setdefault(event.data[member], event)
+    return list(found.values())
+
+
+# --- SPEC 2: facts about one student --------------------------------------------------------------
+
+
+def declared_on(event: Event) -> str:
+    """Return the date of a declaration of categories."""
+    member = {"student.applied": "applied_on", "student.enrolled": "enrolled_on"}
+    return str(event.data[member.get(event.type, "declared_on")])
+
+
+def membership(student: Student, day: str) -> list[str]:
+    """SPEC 2, membership and groups: which of the nine groups a student is in at a date."""
+    latest: Event | None = None
+    for event in student.declarations:
+        if event.data.get("categories") is None or declared_on(event) > day:
+            continue
+        if latest is None or declared_on(event) >= declared_on(latest):
+            latest = event
+    if latest is None:
+        return ["all", "undeclared"]
+    if not latest.data["categories"]:
+        return ["all", "no_category"]
+    return ["all", "any_category", *latest.data["categories"]]
+
+
+def population(student: Student, day: str) -> str:
+    """SPEC 2, population at a date."""
+    enrolled = any(event.data["enrolled_on"] <= day for event in student.enrolments)
+    return "student" if enrolled else "learner"
+
+
+# --- SPEC 3: policies -----------------------------------------------------------------------------
+
+
+def is_integer(value: Json) -> bool:
+    """Say whether it is an integer that every JSON reader keeps exactly."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def is_months(value: Json) -> bool:
+    """SPEC 3: months are integers of 1 or more."""
+    return is_integer(value) and bool(value >= 1)
+
+
+def is_zone(value: Json) -> bool:
+    """Say whether the time zone database has this zone."""
+    try:
+        return isinstance(value, str) and ZoneInfo(value).key == value
+    except (KeyError, ValueError, OSError):
+        return False
+
+
+def is_window(value: Json) -> bool:
+    """SPEC 3: two days of a common year, `MM-DD`."""
+    is_pair = isinstance(value, list) and [type(day) for day in value] == [str, str]
+    return is_pair and all(is_date(f"2023-{day}") for day in value)
+
+
+def is_funding_groups(value: Json) -> bool:
+    """SPEC 3: non-empty groups that part the eight funding values."""
+    if not isinstance(value, dict) or not all(value.values()):
+        return False
+    if not all(isinstance(group, list) for group in value.values()):
+        return False
+    members = [member for group in value.values() for member in group]
+    return len(members) == len(FUNDINGS) and all(funding in members for funding in FUNDINGS)
+
+
+POLICY: dict[str, Check] = {
+    "schema": one_of(("ledger/policy/v1",)),
+    "id": lambda value: isinstance(value, str) and value != "",
+    "version": is_integer,
+    "zone": is_zone,
+    "outcome_window_months": is_months,
+    "outcome_window_anchor": one_of(("last_counted", "last_declared", "calendar_year")),
+    "outcome_window_scope": one_of(("student", "student_and_kind")),
+    "outcome_date": one_of(("outcome_on", "time")),
+    "outcome_kinds": some_of(KINDS),
+    "outcome_must_be_credited": is_boolean,
+    "orientation_months": is_months,
+    "expected_date": one_of(("first", "latest")),
+    "graduation_deadline": one_of(("year_end", "expected_date")),
+    "excluded_withdrawals": some_of(WITHDRAWALS),
+    "placement_window": is_window,
+    "placement_months": is_months,
+    "placement_base": one_of(("respondents", "graduates")),
+    "placement_answer": one_of(("any", "latest")),
+    "placement_statuses": some_of(STATUSES),
+    "funding_groups": is_funding_groups,
+}
+
+
+def check_policy(obj: Json) -> list[str]:
+    """SPEC 3: say what is wrong with a policy; nothing if it is fine."""
+    if not isinstance(obj, dict):
+        return ["a policy must be a JSON object"]
+    faults = [f"{name} is no member of a policy" for name in obj if name not in POLICY]
+    for name, check in POLICY.items():
+        if name not in obj:
+            faults.append(f"{name} is missing")
+        elif not check(obj[name]):
+            faults.append(f"{name} must not be {reprlib.repr(obj[name])}")
+    if not faults:
+        try:
+            canonical(obj)
+        except (ValueError, TypeError) as error:
+            faults.append(f"it has no RFC 8785 form: {error}")
+    return faults
+
+
+def built_in_policies() -> dict[str, dict[str, Any]]:
+    """SPEC 3, the table of the first two policies."""
+    policy_2022: dict[str, Any] = {
+        "schema": "ledger/policy/v1",
+        "id": "openclassrooms-2022",
+        "version": 1,
+        "zone": "Europe/Paris",
+        "outcome_window_months": 12,
+        "outcome_window_anchor": "last_counted",
+        "outcome_window_scope": "student",
+        "outcome_date": "outcome_on",
+        "outcome_kinds": list(KINDS),
+        "outcome_must_be_credited": True,
+        "orientation_months": 12,
+        "expected_date": "latest",
+        "graduation_deadline": "year_end",
+        "excluded_withdrawals": ["deceased"],
+        "placement_window": ["01-01", "12-31"],
+        "placement_months": 6,
+        "placement_base": "respondents",
+        "placement_answer": "any",
+        "placement_statuses": ["employed", "self_employed"],
+        "funding_groups": {
+            "individual": ["self_paid", "cpf", "individual"],
+            "employer": ["employer"],
+            "apprenticeship": ["apprenticeship"],
+            "public": ["job_centre", "public_grant"],
+            "other": ["other"],
+        },
+    }
+    policy_2023 = {
+        **policy_2022,
+        "id": "openclassrooms-2023",
+        "graduation_deadline": "expected_date",
+        "placement_window": ["07-01", "06-30"],
+        "placement_base": "graduates",
+    }
+    return {policy["id"]: policy for policy in (policy_2022, policy_2023)}
+
+
+BUILT_IN_POLICIES: dict[str, dict[str, Any]] = built_in_policies()
+
+# --- SPEC 4: figures of a reference year ----------------------------------------------------------
+
+
+def rows_of(policy: Policy) -> list[tuple[str, str]]:
+    """SPEC 4, the table of measures and groups: every (measure, group), in the report's order."""
+    kinds = [f"kind:{kind}" for kind in KINDS]
+    months = [f"month:{month:02d}" for month in range(1, 13)]
+    by_outcome = [*NINE, *kinds, "population:student", "population:learner", *months]
+    by_enrolment = [*NINE, *(f"funding:{group}" for group in policy["funding_groups"])]
+    rows = [(measure, group) for measure in OUTCOME_MEASURES for group in by_outcome]
+    rows += [("students_enrolled", group) for group in by_enrolment]
+    rows += [(measure, group) for measure in STUDENT_MEASURES for group in NINE]
+    return sorted(rows)
+
+
+def figures(students: list[Student], policy: Policy, year: int) -> Cells:
+    """SPEC 4: every count of one reference year."""
+    cells: Cells = Counter()
+    for student in students:
+        count_outcomes(cells, student, policy, year)
+        count_orientation(cells, student, policy, year)
+        count_enrolment(cells, student, policy, year)
+        count_graduation(cells, student, policy, year)
+        count_placement(cells, student, policy, year)
+    return cells
+
+
+def add(cells: Cells, measure: str, groups: list[str]) -> None:
+    """Count one more in each of the groups."""
+    for group in groups:
+        cells[measure, group] += 1
+
+
+def count_outcomes(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC 4, Career outcomes."""
+    candidates = []
+    for event in student.outcomes:
+        if event.data["kind"] not in policy["outcome_kinds"]:
+            continue
+        if policy["outcome_must_be_credited"] and not event.data["credited"]:
+            continue
+        instant = instant_of(event.time) or 0
+        day = event.data["outcome_on"]
+        if policy["outcome_date"] == "time":
+            day = date_in_zone(instant, policy["zone"])
+        order = (day, instant, event.source.encode("utf-8"), event.id.encode("utf-8"))
+        candidates.append((order, day, event.data["kind"]))
+    candidates.sort()
+    if policy["outcome_window_scope"] == "student":
+        walks = [candidates]
+    else:
+        walks = [[each for each in candidates if each[2] == kind] for kind in KINDS]
+    for walk in walks:
+        counted = walk_outcomes([day for _, day, _ in walk], policy)
+        for (_, day, kind), is_counted in zip(walk, counted, strict=True):
+            if in_year(day, year):
+                groups = [*membership(student, day), f"kind:{kind}", f"month:{day[5:7]}"]
+                groups.append(f"population:{population(student, day)}")
+                add(cells, "outcomes_declared", groups)
+                add(cells, "career_outcomes" if is_counted else "outcomes_repeated", groups)
+
+
+def walk_outcomes(days: list[str], policy: Policy) -> list[bool]:
+    """SPEC 4, Career outcomes, the walk: for each candidate's date whether it is counted."""
+    counted: list[bool] = []
+    anchor: str | None = None
+    for day in days:
+        if anchor is None:
+            counts = True
+        elif policy["outcome_window_anchor"] == "calendar_year":
+            counts = day[:4] != anchor[:4]
+        else:
+            counts = day >= months_after(anchor, policy["outcome_window_months"])
+        counted.append(counts)
+        if counts or policy["outcome_window_anchor"] == "last_declared":
+            anchor = day
+    return counted
+
+
+def count_orientation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC 4, Orientation."""
+    applied = [event.data["applied_on"] for event in student.applications]
+    applied = [day for day in applied if in_year(day, year)]
+    if not applied:
+        return
+    first = min(applied)
+    groups = membership(student, first)
+    add(cells, "applicants", groups)
+    last = months_after(first, policy["orientation_months"])
+    if any(first <= event.data["enrolled_on"] <= last for event in student.enrolments):
+        add(cells, "became_students", groups)
+
+
+def count_enrolment(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC 4, Enrolment."""
+    enrolled = [event for event in student.enrolments if in_year(event.data["enrolled_on"], year)]
+    if not enrolled:
+        return
+    earliest = min(enrolled, key=lambda event: (event.data["enrolled_on"], event.place))
+    groups = membership(student, earliest.data["enrolled_on"])
+    for group, fundings in policy["funding_groups"].items():
+        if earliest.data["funding"] in fundings:
+            groups.append(f"funding:{group}")
+    add(cells, "students_enrolled", groups)
+
+
+def of_enrolment(events: list[Event], enrolment: Event) -> list[Event]:
+    """Return the events that name an enrolment."""
+    named = enrolment.data["enrollment_id"]
+    return [event for event in events if event.data["enrollment_id"] == named]
+
+
+def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
+    """SPEC 4, Graduation: an enrolment's expected date."""
+    moves = of_enrolment(student.reschedulings, enrolment)
+    decisive = enrolment
+    if policy["expected_date"] == "latest" and moves:
+        decisive = max(moves, key=lambda event: (event.data["decided_on"], event.place))
+    return str(decisive.data["expected_graduation_on"])
+
+
+def graduated_on(student: Student, enrolment: Event) -> str | None:
+    """SPEC 4, Graduation: the earliest of an enrolment's graduations."""
+    graduations = of_enrolment(student.graduations, enrolment)
+    return min((event.data["graduated_on"] for event in graduations), default=None)
+
+
+def is_excluded(student: Student, enrolment: Event, policy: Policy, deadline: str) -> bool:
+    """SPEC 4, Graduation: whether a withdrawal takes an enrolment out of the cohort."""
+    graduated = graduated_on(student, enrolment) or LAST_DATE
+    return any(
+        event.data["reason"] in policy["excluded_withdrawals"]
+        and event.data["withdrew_on"] <= deadline
+        and event.data["withdrew_on"] < graduated
+        for event in of_enrolment(student.withdrawals, enrolment)
+    )
+
+
+def count_graduation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC 4, Graduation."""
+    enrolled = []
+    as_expected = False
+    for enrolment in student.enrolments:
+        expected = expected_on(student, enrolment, policy)
+        if not in_year(expected, year):
+            continue
+        year_end = policy["graduation_deadline"] == "year_end"
+        deadline = f"{year:04d}-12-31" if year_end else expected
+        if is_excluded(student, enrolment, policy, deadline):
+            continue
+        enrolled.append(enrolment.data["enrolled_on"])
+        graduated = graduated_on(student, enrolment)
+        as_expected = as_expected or (graduated is not None and graduated <= deadline)
+    if enrolled:
+        groups = membership(student, min(enrolled))
+        add(cells, "expected_to_graduate", groups)
+        if as_expected:
+            add(cells, "graduated_as_expected", groups)
+
+
+def placement_window(policy: Policy, year: int) -> tuple[str, str]:
+    """SPEC 3, placement_window: its first and its last day for a reference year."""
+    start, end = policy["placement_window"]
+    return f"{year - 1 if start > end else year:04d}-{start}", f"{year:04d}-{end}"
+
+
+def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC 4, Placement."""
+    first_day, last_day = placement_window(policy, year)
+    graduated = [graduated_on(student, enrolment) for enrolment in student.enrolments]
+    inside = [day for day in graduated if day is not None and first_day <= day <= last_day]
+    if not inside:
+        return
+    reference = min(inside)
+    groups = membership(student, reference)
+    add(cells, "graduates", groups)
+    answers = [
+        event
+        for event in student.answers
+        if event.data["survey"] == "job"
+        and event.data["answered_on"] >= reference
+        and event.data["status"] != "unknown"
+    ]
+    if not answers:
+        return
+    add(cells, "respondents", groups)
+    if policy["placement_answer"] == "latest":
+        answers = [max(answers, key=lambda event: (event.data["answered_on"], event.place))]
+    limit = months_after(reference, policy["placement_months"])
+    placing = [
+        event
+        for event in answers
+        if event.data["status"] in policy["placement_statuses"]
+        and event.data.get("job_found_on") is not None
+        and event.data["job_found_on"] <= limit
+    ]
+    if placing:
+        add(cells, "placed", groups)
+    if any(event.data.get("in_field") is True for event in placing):
+        add(cells, "placed_in_field", groups)
+
+
+def pair_of(cells: Cells, rate: str, group: str, policy: Policy) -> tuple[int, int]:
+    """SPEC 4: numerator and denominator of a rate."""
+
+    def count(name: str) -> int:
+        return cells[name, group]
+
+    base = count(policy["placement_base"])
+    graduates, placed = count("graduates"), count("placed")
+    silent = graduates - count("respondents")
+    return {
+        "orientation_rate": (count("became_students"), count("applicants")),
+        "graduation_rate": (count("graduated_as_expected"), count("expected_to_graduate")),
+        "response_rate": (count("respondents"), graduates),
+        "placement_rate": (placed, base),
+        "placement_in_field_rate": (count("placed_in_field"), base),
+        "placement_rate_if_silent_not_placed": (placed, graduates),
+        "placement_rate_if_silent_placed": (placed + silent, graduates),
+    }[rate]
+
+
+def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]:
+    """SPEC 4, Maturity: the measures that may still move, each with its date.
+
+    `latest` is the latest `recorded_at` below the cut, in milliseconds since 1970.
+    """
+    year_end = f"{year:04d}-12-31"
+    placement = months_after(placement_window(policy, year)[1], policy["placement_months"])
+    until = dict.fromkeys(RATES, placement)
+    until["orientation_rate"] = months_after(year_end, policy["orientation_months"])
+    until["graduation_rate"] = until["career_outcomes"] = year_end
+    if latest is None:
+        return until
+    known = date_in_zone(EPOCH + latest * MILLISECOND, policy["zone"])
+    return {name: day for name, day in until.items() if known <= day}
+
+
+# --- SPEC 5: cut, report, digest ------------------------------------------------------------------
+
+
+def below(
+    records: Iterable[Record], partitions: int, cut: Mapping[Any, int] | None
+) -> tuple[list[Record], dict[str, int]]:
+    """SPEC 5, a cut: the records below it in log order, and the cut in its one form."""
+    given = None if cut is None else {int(number): offset for number, offset in cut.items()}
+    listed = given is None or sorted(given) == list(range(partitions))
+    require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
+    form = {str(number): 0 for number in range(partitions)}
+    kept = []
+    for record in sorted(records, key=lambda record: (record["partition"], record["offset"])):
+        number, offset = record["partition"], record["offset"]
+        require(0 <= number < partitions, f"partition {number} is none of the {partitions}")
+        if given is None or offset < given[number]:
+            kept.append(record)
+            form[str(number)] = offset + 1
+    return kept, form
+
+
+def report(  # noqa: PLR0913  # What a report is a function of.
+    records: Iterable[Record],
+    policy: Policy,
+    year: int,
+    *,
+    partitions: int,
+    log_name: str = "student-lifecycle",
+    cut: Mapping[Any, int] | None = None,
+) -> dict[str, Any]:
+    """SPEC 5: the report of a reference year over the records below a cut (None: all of them).
+
+    Raises:
+        ValueError: the policy, the year, the cut or a record's partition cannot be.
+    """
+    faults = check_policy(policy)
+    require(not faults, "the policy is none: " + "; ".join(faults))
+    require(FIRST_YEAR <= year <= LAST_YEAR, "the year must be one of 1 to 9999")
+    kept, form = below(records, partitions, cut)
+    histories, counters = sort_out(kept, partitions)
+    students = []
+    counters.update({"repeats": 0, "retracted": 0, "pending": 0, "void": 0, "orphans": 0})
+    for events in histories.values():
+        student, found = facts_of(events)
+        students.append(student)
+        for name, number in found.items():
+            counters[name] += number
+    now, before = figures(students, policy, year), figures(students, policy, year - 1)
+    judged: dict[str, Any] = {
+        "rules": RULES,
+        "reference_year": year,
+        "policy": {"id": policy["id"], "version": policy["version"], "sha256": sha256(policy)},
+        "records": counters,
+        "counts": [
+            {"measure": row[0], "group": row[1], "count": now[row], "previous": before[row]}
+            for row in rows_of(policy)
+        ],
+        "rates": [
+            {"measure": rate, "group": group, "numerator": over, "denominator": under}
+            for rate, group in sorted((rate, group) for rate in RATES for group in NINE)
+            for over, under in [pair_of(now, rate, group, policy)]
+        ],
+    }
+    digest = sha256({**judged, "log": {"cut": form}})
+    latest = max((record["recorded_at"] for record in kept), default=None)
+    return {
+        "schema": "ledger/report/v1",
+        **judged,
+        "log": {"name": log_name, "cut": form, "records": len(kept)},
+        "provisional": provisional(latest, policy, year),
+        "digest": f"sha256:{digest}",
+    }
+
+
+# --- The command line -----------------------------------------------------------------------------
+
+
+class UnusableError(Exception):
+    """What ends the command: an exit code and one line."""
+
+
+def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
+    """Return the key or the value of a record, given as text, as base64 or as null."""
+    text, encoded = line.get(name), line.get(f"{name}_base64")
+    require(name in line or f"{name}_base64" in line, f"it has no {name}")
+    require(text is None or encoded is None, f"it has two of {name}")
+    require(isinstance(text, str | None) and isinstance(encoded, str | None), f"{name} is no text")
+    if encoded is not None:
+        return base64.b64decode(encoded, validate=True)
+    return None if text is None else str(text).encode("utf-8")
+
+
+def read_records(path: str) -> list[Record]:
+    """Read what `outcomes tail --jsonl` prints; no two records at one offset."""
+    records: dict[tuple[int, int], Record] = {}
+    with Path(path).open("rb") as file:
+        for number, text in enumerate(file, 1):
+            try:
+                line = json.loads(text.decode("utf-8"))
+                require(isinstance(line, dict), "it is no JSON object")
+                place = (line.get("partition"), line.get("offset"))
+                require(all(is_integer(n) and n >= 0 for n in place), "it has no partition, offset")
+                require(place not in records, "an earlier line has its partition and offset")
+                instant = instant_of(line.get("recorded_at"))
+                require(instant is not None, "recorded_at is no RFC 3339 time")
+                records[place] = {
+                    "partition": place[0],
+                    "offset": place[1],
+                    "recorded_at": ((instant or 0) - EPOCH) // MILLISECOND,
+                    "key": bytes_of(line, "key"),
+                    "value": bytes_of(line, "value"),
+                }
+            except (ValueError, RecursionError) as error:
+                reason = " ".join(str(error).split())
+                raise UnusableError(65, f"{path}, line {number} is no record: {reason}") from None
+    return list(records.values())
+
+
+def read_object(path: str) -> dict[str, Json]:
+    """Read a file that holds one JSON object."""
+    value, fault = read_json(Path(path).read_bytes())
+    if fault is not None or not isinstance(value, dict):
+        raise UnusableError(65, f"{path}: {fault or 'it must be a JSON object'}")
+    return value
+
+
+def find_policy(name: str) -> Policy:
+    """Return a built-in policy or the one in a file."""
+    if name in BUILT_IN_POLICIES:
+        return BUILT_IN_POLICIES[name]
+    if not Path(name).is_file():
+        built_in = " or ".join(BUILT_IN_POLICIES)
+        raise UnusableError(2, f"policy {name} is not built in: give --policy FILE, or {built_in}")
+    policy = read_object(name)
+    faults = check_policy(policy)
+    if faults:
+        raise UnusableError(65, f"{name}: {'; '.join(faults)}")
+    return policy
+
+
+def read_cut(text: str) -> dict[str, int]:
+    """Read a cut as it is written on the command line."""
+    parts = re.findall(r"(?:^|,)([0-9]{1,9}):([0-9]{1,15})(?=,|$)", text)
+    cut = {str(int(number)): int(offset) for number, offset in parts}
+    if len(cut) != text.count(",") + 1 or set(cut) != {str(number) for number in range(len(cut))}:
+        raise UnusableError(2, f"--cut {text}: list every partition once, like 0:1041,1:998")
+    return cut
+
+
+def check_report(stated: dict[str, Json], path: str) -> None:
+    """Refuse a report that does not say what to recompute."""
+
+    def is_cut(cut: Json) -> bool:
+        numbers = {str(number) for number in range(len(cut))} if isinstance(cut, dict) else None
+        return bool(cut) and set(cut) == numbers and all(map(is_integer, cut.values()))
+
+    checks: dict[str, Check] = {
+        "schema": one_of(("ledger/report/v1",)),
+        "rules": lambda rules: is_integer(rules) and rules == RULES,
+        "reference_year": lambda year: is_integer(year) and FIRST_YEAR <= year <= LAST_YEAR,
+        "policy": lambda policy: isinstance(policy, dict) and isinstance(policy.get("id"), str),
+        "log": lambda log: (
+            isinstance(log, dict) and isinstance(log.get("name"), str) and is_cut(log.get("cut"))
+        ),
+    }
+    for name, check in checks.items():
+        if not check(stated.get(name)):
+            raise UnusableError(65, f"{path}: {name} must not be {reprlib.repr(stated.get(name))}")
+
+
+ROW = ("measure", "group")
+
+
+def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
+    """Return every cell of a report by its name."""
+    found: dict[str, Json] = {}
+    todo: list[tuple[str, Json]] = [("", stated)]
+    while todo:
+        name, item = todo.pop()
+        if isinstance(item, dict):
+            todo += [(f"{name} {member}".strip(), value) for member, value in item.items()]
+        elif isinstance(item, list):
+            for number, row in enumerate(item):
+                if isinstance(row, dict) and "measure" in row and "group" in row:
+                    rest = {member: row[member] for member in row if member not in ROW}
+                    todo.append((f"{name} {row['measure']} {row['group']}", rest))
+                else:
+                    todo.append((f"{name} {number}", row))
+        else:
+            found[name + " (again)" * (name in found)] = item
+    return found
+
+
+def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]:
+    """Return one line for each cell in which two reports differ."""
+    left, right = cells_of(stated), cells_of(computed)
+    lines = []
+    for name in sorted({*left, *right}):
+        says = canonical(left[name]).decode() if name in left else "nothing"
+        found = canonical(right[name]).decode() if name in right else "nothing"
+        if says != found:
+            lines.append(f"{name}: the report says {says}, recomputed {found}")
+    if not lines and canonical(stated) != canonical(computed):
+        lines.append("every cell is equal, but the rows have another order or form")
+    return lines
+
+
+def percentage(over: int, under: int) -> str:
+    """SPEC 4: one decimal, half up (half away from zero for growth), from the exact ratio."""
+    if under == 0:
+        return ""
+    tenths = (2000 * abs(over) + under) // (2 * under)
+    return f"{'-' if over < 0 and tenths else ''}{tenths // 10}.{tenths % 10} %"
+
+
+def printed(computed: dict[str, Any]) -> str:
+    """Return a report for a person to read; rows of zeros are left out."""
+    policy, log, records = computed["policy"], computed["log"], computed["records"]
+    lines = [
+        f"year {computed['reference_year']}",
+        f"policy {policy['id']} version {policy['version']} sha256 {policy['sha256']}",
+        "cut " + ",".join(f"{number}:{offset}" for number, offset in log["cut"].items()),
+        f"records {log['records']}",
+    ]
+    for name, number in {**records, **records["quarantined"]}.items():
+        lines += [] if name == "quarantined" else [f"  {name} {number}"]
+    table = []
+    for row in computed["counts"]:
+        change = percentage(row["count"] - row["previous"], row["previous"])
+        table.append((row, f"{row['count']} (before: {row['previous']})", change))
+    for row in computed["rates"]:
+        over, under = row["numerator"], row["denominator"]
+        table.append((row, f"{over} of {under}", percentage(over, under)))
+    for row, figure, percent in table:
+        until = computed["provisional"].get(row["measure"])
+        note = f"provisional until {until}" if until else ""
+        if any(isinstance(number, int) and number for number in row.values()):
+            line = f"{row['measure']:36}{row['group']:24}{figure:24}{percent:>10}  {note}"
+            lines.append(line.rstrip())
+    return "\n".join([*lines, computed["digest"]])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the command line asks, and return the exit code."""
+    others = (options.year, options.cut, options.partitions)
+    stated = None if options.report is None else read_object(options.report)
+    if stated is not None:
+        if others != (None, None, None):
+            raise UnusableError(2, "--report says year, cut and partitions: leave them out")
+        check_report(stated, options.report)
+        year, cut, name = stated["reference_year"], stated["log"]["cut"], stated["log"]["name"]
+        policy = find_policy(options.policy or stated["policy"]["id"])
+    else:
+        if options.year is None or not FIRST_YEAR <= options.year <= LAST_YEAR:
+            raise UnusableError(2, "give --report, or --year from 1 to 9999")
+        cut = None if options.cut is None else read_cut(options.cut)
+        year, name = options.year, "student-lifecycle"
+        policy = find_policy(options.policy or "openclassrooms-2022")
+    records = read_records(options.records)
+    seen = 1 + max((record["partition"] for record in records), default=0)
+    listed = seen if cut is None else len(cut)
+    partitions = listed if options.partitions is None else options.partitions
+    if partitions < 1 or (cut is not None and partitions != listed):
+        raise UnusableError(2, f"--partitions {partitions}: 1 or more, and as many as --cut lists")
+    if seen > partitions:
+        line = f"{options.records}: a record in partition {seen - 1} of a log of {partitions}"
+        raise UnusableError(65, line)
+    computed = report(records, policy, year, partitions=partitions, log_name=name, cut=cut)
+    if stated is None:
+        print(json.dumps(computed, indent=1) if options.json else printed(computed))
+        return 0
+    lines = differences(stated, computed)
+    if options.json:
+        print(json.dumps({"equal": not lines, "differences": lines}, indent=1))
+    else:
+        rows = len(computed["counts"]) + len(computed["rates"])
+        print("\n".join(lines) or f"equal: {rows} rows, the counters and {computed['digest']}")
+    return 1 if lines else 0
+
+
+def main() -> int:
+    """Run the command line; a failure is one line and an exit code."""
+    parser = argparse.ArgumentParser(
+        description="Recompute the figures of an outcome ledger, or compare them with a report.",
+        epilog="Exit codes: 0 fine or equal, 1 different, 2 usage, 65 bad input.",
+    )
+    parser.add_argument("records", metavar="RECORDS", help="what outcomes tail --jsonl prints")
+    parser.add_argument("--report", help="the report to verify, at its cut, policy and year")
+    parser.add_argument("--year", type=int, help="the reference year")
+    parser.add_argument("--policy", help="the id of a built-in policy, or a JSON file")
+    parser.add_argument("--cut", help="like 0:1041,1:998 (default: the end)")
+    parser.add_argument("--partitions", type=int, help="how many the log has")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    line = ""
+    try:
+        code = run(parser.parse_args())
+        sys.stdout.flush()
+    except UnusableError as error:
+        code, line = error.args
+    except BrokenPipeError:
+        # Whoever read the output has gone; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except (OSError, ValueError) as error:
+        code, line = 65, str(error)
+    except KeyboardInterrupt:
+        code, line = 130, "interrupted"
+    if line:
+        print(line, file=sys.stderr)
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
