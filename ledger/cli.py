@@ -1,0 +1,389 @@
+"""`outcomes`, the command line (SPEC section 6): data on stdout, narration on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger import terminal
+from ledger.errors import BadInputError, ConfigurationError, LedgerError, UsageError
+from ledger.narration import narrate, narrator
+from ledger.settings import DEFAULT_LOG, load_settings
+
+if TYPE_CHECKING:
+    from ledger.intake import LineFault
+    from ledger.log import Cut, Log
+    from ledger.replay import Replayed
+    from projections.policy import Policy
+
+__all__ = ["app"]
+
+# Each command imports what it needs when it runs, so that `--help` and completion answer at once.
+
+app = typer.Typer(
+    name="outcomes",
+    help="Any year's report of student outcomes, rebuilt from the log of events.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+)
+policy_app = typer.Typer(help="The policies that a report can be made under.")
+app.add_typer(policy_app, name="policy")
+
+_LOG_HELP = f"sqlite:PATH[?partitions=N]; OUTCOMES_LOG, or {DEFAULT_LOG}."
+LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+PolicyOption = Annotated[
+    str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
+]
+FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - is stdin.")]
+STUDENTS_MAX = 100_000_000
+_WRITE_BYTES = 262_144
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - see the top
+
+        terminal.write(f"outcomes {version('outcome-ledger')} (rules 1)\n".encode())
+        raise typer.Exit
+
+
+@app.callback()
+def outcomes(
+    context: typer.Context,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="console|json", help="How narration on stderr looks.")
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - acted on by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
+    ] = False,
+) -> None:
+    """Any year's report of student outcomes, rebuilt from the log of events."""
+    settings = load_settings()
+    form = log_format or settings.log_format
+    if form not in ("console", "json"):
+        raise UsageError(f"--log-format {form}: write console or json")
+    narrate("json" if form == "json" else "console", settings.log_level)
+    if context.invoked_subcommand is None:
+        terminal.write(f"{context.get_help()}\n".encode())
+
+
+@app.command()
+def demo(
+    students: Annotated[int, typer.Option(min=1, max=STUDENTS_MAX, help="Persons.")] = 4_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 2022,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files go.")] = Path("demo"),
+) -> None:
+    """The whole story: generate, append, report 2022 as known on 31 March 2023 and now, compare."""
+    from ledger.demo import run_demo  # noqa: PLC0415 - see the top
+    from ledger.policies import find_policy  # noqa: PLC0415
+    from ledger.report.render import movement_table, report_page  # noqa: PLC0415
+
+    policy = find_policy(load_settings().policy)
+    told = terminal.narrating()
+    made = run_demo(students, seed, out, policy, lambda step: told.print(f"… {step}"))
+    terminal.pages(report_page(made.now), movement_table(made.then, made.now, "31 March 2023"))
+    terminal.write(
+        f"\n{made.log_file}: the log, {made.acknowledged.records:,} records\n"
+        f"{made.then_file}: the report as known on 31 March 2023\n"
+        f"{made.now_file}: the report as known now\n"
+        f"Replayed twice: {'the same' if made.replays_agree else 'DIFFERENT'} bytes.\n".encode()
+    )
+    if not made.replays_agree:
+        raise typer.Exit(1)
+
+
+@app.command()
+def generate(
+    students: Annotated[int, typer.Option(min=1, max=STUDENTS_MAX, help="Persons.")],
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")],
+    first: Annotated[int, typer.Option("--from", help="First year that looks whole.")] = 2021,
+    last: Annotated[int, typer.Option("--to", help="Last year that looks whole.")] = 2023,
+    records: Annotated[
+        bool, typer.Option("--records", help="As tail --jsonl prints, with recorded_at.")
+    ] = False,
+) -> None:
+    """A synthetic history as JSON lines: realistic rates, duplicates, late and corrected facts."""
+    from ledger.log.lines import format_record  # noqa: PLC0415 - see the top
+    from ledger.world import generate as world  # noqa: PLC0415
+    from schemas import Record  # noqa: PLC0415
+
+    try:
+        made = world(students, seed, first_year=first, last_year=last)
+    except ValueError as error:
+        raise UsageError(f"generate: {error}") from error
+    lines = bytearray()
+    offset = 0
+    for one in made:
+        if records:
+            lines += format_record(Record(0, offset, one.recorded_at, one.key, one.value))
+            offset += 1
+        elif not one.broken:
+            lines += one.value + b"\n"
+        if len(lines) > _WRITE_BYTES:
+            terminal.write(bytes(lines))
+            lines.clear()
+    terminal.write(bytes(lines))
+
+
+@app.command()
+def validate(file: FileArgument, json: JsonOption = False) -> None:
+    """Check events as if recorded now: one line per fault; exit 65 if there is any."""
+    from ledger import intake  # noqa: PLC0415 - see the top
+
+    found, warned = list[intake.LineFault](), list[intake.LineFault]()
+    lines = 0
+    with intake.open_input(file, sys.stdin.buffer) as stream:
+        for batch in intake.read_lines(stream, 1_000):
+            lines += len(batch)
+            for line in batch:
+                faults = intake.judge(line)[1]
+                warnings = [] if faults else list(intake.recording_findings(line))
+                found += faults
+                warned += warnings
+                if not json:
+                    _tell_faults(faults, warnings)
+    if json:
+        terminal.print_json(
+            {
+                "schema": "ledger/validation/v1",
+                "lines": lines,
+                "faults": [fault._asdict() for fault in found],
+                "warnings": [warning._asdict() for warning in warned],
+            }
+        )
+    at_fault = len({fault.line for fault in found})
+    narrator().info("lines.validated", lines=lines, at_fault=at_fault, warnings=len(warned))
+    if found:
+        raise typer.Exit(BadInputError.exit_code)
+
+
+@app.command()
+def append(
+    file: FileArgument,
+    log: LogOption = None,
+    records: Annotated[
+        bool, typer.Option("--records", help="Records of tail --jsonl, unchecked.")
+    ] = False,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Append the lines without a fault.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Lines a batch, for stdin.")] = 10_000,
+    json: JsonOption = False,
+) -> None:
+    """Append events: a file whole or not at all, standard input batch by batch."""
+    from ledger import intake  # noqa: PLC0415 - see the top
+    from ledger.log import format_cut, open_log  # noqa: PLC0415
+
+    judge = intake.judge_record if records else intake.judge
+    bytes_max = intake.RECORD_LINE_BYTES_MAX if records else intake.VALUE_BYTES_MAX
+    skipped = set[int]()
+    count = 0
+
+    def on_fault(fault: intake.LineFault) -> None:
+        skipped.add(fault.line)
+        terminal.narrating().print(fault_line(fault), markup=False, soft_wrap=True)
+
+    with intake.open_input(file, sys.stdin.buffer) as stream:
+        opened = open_log(_log_url(log), create=True)
+        lines = intake.read_lines(stream, batch, bytes_max=bytes_max)
+        if file == "-":
+            with terminal.progress("appending", None) as told:
+                for count in intake.append_batches(
+                    opened, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
+                ):
+                    told(count)
+        else:
+            count = intake.append_whole(
+                opened, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
+            )
+    end = opened.end()
+    opened.close()
+    if json:
+        members = {str(partition): upto for partition, upto in end.items()}
+        terminal.print_json({"acknowledged": count, "skipped": len(skipped), "end": members})
+        return
+    left_out = f", {len(skipped):,} lines skipped" if skipped else ""
+    terminal.write(f"{count:,} records acknowledged{left_out}; end {format_cut(end)}\n".encode())
+
+
+@app.command()
+def tail(
+    log: LogOption = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="CUT")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Exact, one JSON object a line.")] = False,
+) -> None:
+    """The records of a log, with partition, offset, recorded_at, key and value."""
+    from ledger.log import open_log, parse_cut  # noqa: PLC0415 - see the top
+    from ledger.log.lines import format_record  # noqa: PLC0415
+    from ledger.log.tail import follow_log, short_line  # noqa: PLC0415
+
+    opened = open_log(_log_url(log))
+    form = format_record if jsonl else short_line
+    at = opened.normalise(parse_cut(start)) if start else dict.fromkeys(opened.end(), 0)
+    lines = bytearray()
+    for record in follow_log(opened, at, follow=follow):
+        if record is not None:
+            lines += form(record)
+        if record is None or len(lines) > _WRITE_BYTES:
+            terminal.write(bytes(lines))
+            lines.clear()
+    terminal.write(bytes(lines))
+
+
+@app.command()
+def report(
+    year: Annotated[int, typer.Option(min=1900, max=2199, help="The reference year.")],
+    log: LogOption = None,
+    policy: PolicyOption = None,
+    as_of: Annotated[str | None, typer.Option(metavar="T", help="RFC 3339 with an offset.")] = None,
+    cut: Annotated[str | None, typer.Option(metavar="CUT", help="Such as 0:1041,1:998.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay the log and print the report of a year."""
+    from ledger.log import open_log, parse_cut  # noqa: PLC0415 - see the top
+    from ledger.policies import find_policy  # noqa: PLC0415
+    from ledger.report import build_report, report_bytes  # noqa: PLC0415
+    from ledger.report.render import report_page  # noqa: PLC0415
+    from schemas.moments import milliseconds  # noqa: PLC0415
+
+    if as_of and cut:
+        raise UsageError("--as-of and --cut both say how far to read; give one of them")
+    chosen = find_policy(policy or load_settings().policy)
+    at_ms = milliseconds(as_of) if as_of else None
+    if as_of and at_ms is None:
+        raise UsageError(f"--as-of {as_of}: write a time such as 2023-03-31T23:59:59+02:00")
+    wanted = parse_cut(cut) if cut else None
+    opened = open_log(_log_url(log))
+    if wanted is None:
+        wanted = opened.end() if at_ms is None else opened.cut_as_of(at_ms)
+    replayed = _replay(opened, wanted, chosen)
+    made = build_report(replayed, log_name=opened.name, policy=chosen, year=year)
+    if json:
+        terminal.write(report_bytes(made))
+    else:
+        terminal.pages(report_page(made))
+
+
+@app.command()
+def verify(
+    file: Annotated[str, typer.Argument(metavar="REPORT.json")],
+    log: LogOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay at a report's cut and compare every cell; exit 1 where one differs."""
+    from ledger.log import open_log  # noqa: PLC0415 - see the top
+    from ledger.policies import find_policy  # noqa: PLC0415
+    from ledger.report import build_report  # noqa: PLC0415
+    from ledger.report.verify import differences, read_report  # noqa: PLC0415
+
+    stated = read_report(file)
+    named = stated["policy"]
+    chosen = find_policy(policy or str(named["id"]))
+    if chosen.sha256 != named["sha256"]:
+        raise ConfigurationError(
+            f"{file} was made under policy {named['id']} {str(named['sha256'])[:12]}…, not"
+            f" {chosen.id} {chosen.sha256[:12]}…; name that policy's file with --policy"
+        )
+    opened = open_log(_log_url(log))
+    cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
+    replayed = _replay(opened, cut, chosen)
+    year = stated["reference_year"]
+    fresh = build_report(replayed, log_name=opened.name, policy=chosen, year=year)
+    found = list(differences(stated, fresh))
+    if json:
+        cells = [difference._asdict() for difference in found]
+        terminal.print_json({"report": file, "digest": fresh["digest"], "differences": cells})
+    else:
+        for cell, theirs, ours in found:
+            terminal.write(f"{cell}: the report says {theirs}, the log says {ours}\n".encode())
+        cells_compared = len(fresh["counts"]) * 2 + len(fresh["rates"]) * 2
+        verdict = f"{len(found)} differences" if found else "no difference"
+        terminal.write(f"{file}: {verdict}; {cells_compared} cells replayed\n".encode())
+    if found:
+        raise typer.Exit(1)
+
+
+@policy_app.command("list")
+def policy_list(json: JsonOption = False) -> None:
+    """The built-in policies."""
+    from projections.policy import built_in_policies  # noqa: PLC0415 - see the top
+
+    known = built_in_policies().values()
+    if json:
+        members = ("id", "version", "sha256")
+        terminal.print_json([{name: getattr(one, name) for name in members} for one in known])
+        return
+    for one in known:
+        terminal.write(f"{one.id}  version {one.version}  {one.sha256}\n".encode())
+
+
+@policy_app.command("show")
+def policy_show(
+    name: Annotated[str | None, typer.Argument(metavar="ID|FILE")] = None,
+) -> None:
+    """A policy as JSON; a file of this shape is a policy too."""
+    from ledger.policies import find_policy  # noqa: PLC0415 - see the top
+
+    terminal.print_json(find_policy(name or load_settings().policy).model_dump(mode="json"))
+
+
+@app.command()
+def schema(event_type: Annotated[str | None, typer.Argument(metavar="TYPE")] = None) -> None:
+    """The event types, or the JSON Schema of one."""
+    from schemas.catalogue import event_schema  # noqa: PLC0415 - see the top
+    from schemas.events import FACTS  # noqa: PLC0415
+
+    if event_type is None:
+        for name, fact in FACTS.items():
+            terminal.write(f"{name:34}{fact.__doc__}\n".encode())
+    elif event_type in FACTS:
+        terminal.print_json(event_schema(event_type))
+    else:
+        raise UsageError(f"no event type {event_type}; `outcomes schema` lists them")
+
+
+@app.command()
+def doctor(log: LogOption = None, json: JsonOption = False) -> None:
+    """What there is, and whether it works; exit 69 where something is broken."""
+    from ledger.doctor import examine  # noqa: PLC0415 - see the top
+
+    checks = list(examine(_log_url(log)))
+    if json:
+        terminal.print_json([check._asdict() for check in checks])
+    else:
+        for name, verdict, detail in checks:
+            terminal.write(f"{verdict:8} {name:12} {detail}\n".encode())
+    if any(check.verdict == "broken" for check in checks):
+        raise typer.Exit(LedgerError.exit_code)
+
+
+def _log_url(flag: str | None) -> str:
+    return flag or load_settings().log
+
+
+def _replay(log: Log, cut: Cut, policy: Policy) -> Replayed:
+    from ledger.replay import replay  # noqa: PLC0415 - see the top
+
+    with terminal.progress("replaying", sum(cut.values())) as told:
+        return replay(log, cut, [policy], progress=told)
+
+
+def _tell_faults(faults: Sequence[LineFault], warnings: Sequence[LineFault]) -> None:
+    for fault in faults:
+        terminal.write(f"{fault_line(fault)}\n".encode())
+    for warning in warnings:
+        terminal.write(f"{fault_line(warning)} (a warning: it stays an event)\n".encode())
+
+
+def fault_line(fault: LineFault) -> str:
+    """A fault as one line for a person."""
+    at = f" at {fault.pointer}" if fault.pointer else ""
+    return f"line {fault.line}: {fault.rule}{at}: {fault.reason}"

@@ -1,0 +1,81 @@
+"""What there is and whether it works: one check a line."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Literal, NamedTuple
+
+from ledger.clock import now_ms
+from ledger.errors import LedgerError
+from ledger.log import Log, format_cut, open_log
+from ledger.log.sqlite import SqliteLog
+from projections.policy import built_in_policies
+from schemas.moments import utc_text
+
+__all__ = ["Check", "examine"]
+
+_PACKAGES = ("pydantic", "orjson", "sqlite-utils", "aiokafka", "tzdata")
+_BUILT_ON_MS = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
+
+
+class Check(NamedTuple):
+    """One thing looked at.
+
+    Attributes:
+        name: What.
+        verdict: `fine`, `warning` (figures still stand) or `broken`.
+        detail: What was seen, and what to do.
+    """
+
+    name: str
+    verdict: Literal["fine", "warning", "broken"]
+    detail: str
+
+
+def examine(url: str) -> Iterator[Check]:
+    """Look at the machine, the policies and the log that a URL names; reads all of the log."""
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    yield Check("software", "fine", f"{python}; {packages}")
+    now = now_ms()
+    if now < _BUILT_ON_MS:
+        yield Check("clock", "broken", f"{utc_text(now)} is before this ledger was made; set it")
+    else:
+        yield Check("clock", "fine", utc_text(now))
+    for policy in built_in_policies().values():
+        yield Check("policy", "fine", f"{policy.id} version {policy.version} {policy.sha256}")
+    try:
+        log = open_log(url)
+    except LedgerError as error:
+        yield Check("log", "broken", str(error))
+        return
+    yield from _log_checks(log, now)
+    log.close()
+
+
+def _log_checks(log: Log, now: int) -> Iterator[Check]:
+    end = log.end()
+    held = f"{log.name}, {sum(end.values()):,} records"
+    yield Check("log", "fine", f"{held} in {log.partitions} partitions, end {format_cut(end)}")
+    latest = log.latest_recorded_at(end)
+    if latest is not None and latest > now:
+        yield Check(
+            "recorded_at",
+            "warning",
+            f"the latest is {utc_text(latest)}, in the future; this machine's clock may be slow",
+        )
+    elif latest is not None:
+        yield Check("recorded_at", "fine", f"the latest is {utc_text(latest)}")
+    if isinstance(log, SqliteLog):
+        try:
+            faults = list(log.faults())
+        except LedgerError as error:
+            faults = [str(error)]
+        for fault in faults:
+            yield Check("file", "broken", f"{fault}; restore {log.path} from a copy")
+        if not faults:
+            yield Check("file", "fine", f"{log.path} is whole, offsets dense, recorded_at ascends")

@@ -1,0 +1,29 @@
+"""Finding a policy by what a person types: a built-in id, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.errors import ConfigurationError
+from projections.policy import Policy, built_in_policies, parse_policy
+
+__all__ = ["find_policy"]
+
+
+def find_policy(name: str) -> Policy:
+    """The policy of a built-in id or of a JSON file.
+
+    Raises:
+        ConfigurationError: If it is neither, or no valid policy.
+    """
+    known = built_in_policies()
+    if name in known:
+        return known[name]
+    try:
+        text = Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        listed = ", ".join(known)
+        raise ConfigurationError(
+            f"--policy {name}: neither built in ({listed}) nor a file that can be read"
+        ) from error
+    return parse_policy(text, name)
