@@ -3,7 +3,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check bench schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
@@ -19,6 +19,13 @@ check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+
+bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop
+	@.venv/bin/python benchmarks/replay.py
+
+schemas: .venv/.core ## Write schemas/*.json anew from the classes
+	@for type in $$(.venv/bin/outcomes schema | cut -d' ' -f1); do \
+		.venv/bin/outcomes schema $$type > schemas/$$type.json || exit 1; done
 
 lock: ## Write constraints.txt anew: the newest versions that pyproject.toml allows
 	@$(require_python)

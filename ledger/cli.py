@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger import terminal
-from ledger.errors import BadInputError, ConfigurationError, LedgerError, UsageError
-from ledger.narration import narrate, narrator
-from ledger.settings import DEFAULT_LOG, load_settings
+from ledger import cli_kafka, cli_live, terminal
+from ledger.cli_options import JsonOption, LogOption, PolicyOption, log_url
+from ledger.errors import (
+    BadInputError,
+    ConfigurationError,
+    InterruptError,
+    LedgerError,
+    UsageError,
+    one_line,
+)
+from ledger.narration import narrate, narrates_json, narrator, tell
+from ledger.numbers import counted
+from ledger.settings import load_settings
 
 if TYPE_CHECKING:
     from ledger.intake import LineFault
@@ -33,13 +41,10 @@ app = typer.Typer(
 )
 policy_app = typer.Typer(help="The policies that a report can be made under.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(cli_kafka.topic_app, name="topic")
+app.command()(cli_live.worker)
+app.command()(cli_live.live)
 
-_LOG_HELP = f"sqlite:PATH[?partitions=N]; OUTCOMES_LOG, or {DEFAULT_LOG}."
-LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-PolicyOption = Annotated[
-    str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
-]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - is stdin.")]
 STUDENTS_MAX = 100_000_000
 _WRITE_BYTES = 262_144
@@ -47,7 +52,7 @@ _WRITE_BYTES = 262_144
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - see the top
+        from importlib.metadata import version
 
         terminal.write(f"outcomes {version('outcome-ledger')} (rules 1)\n".encode())
         raise typer.Exit
@@ -75,18 +80,17 @@ def outcomes(
 
 @app.command()
 def demo(
-    students: Annotated[int, typer.Option(min=1, max=STUDENTS_MAX, help="Persons.")] = 4_000,
+    students: Annotated[int, typer.Option(min=1, max=STUDENTS_MAX, help="Persons.")] = 5_000,
     seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 2022,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files go.")] = Path("demo"),
 ) -> None:
     """The whole story: generate, append, report 2022 as known on 31 March 2023 and now, compare."""
-    from ledger.demo import run_demo  # noqa: PLC0415 - see the top
-    from ledger.policies import find_policy  # noqa: PLC0415
-    from ledger.report.render import movement_table, report_page  # noqa: PLC0415
+    from ledger.demo import run_demo
+    from ledger.policies import find_policy
+    from ledger.report.render import movement_table, report_page
 
     policy = find_policy(load_settings().policy)
-    told = terminal.narrating()
-    made = run_demo(students, seed, out, policy, lambda step: told.print(f"… {step}"))
+    made = run_demo(students, seed, out, policy, lambda step: tell(f"… {step}"))
     terminal.pages(report_page(made.now), movement_table(made.then, made.now, "31 March 2023"))
     terminal.write(
         f"\n{made.log_file}: the log, {made.acknowledged.records:,} records\n"
@@ -109,9 +113,9 @@ def generate(
     ] = False,
 ) -> None:
     """A synthetic history as JSON lines: realistic rates, duplicates, late and corrected facts."""
-    from ledger.log.lines import format_record  # noqa: PLC0415 - see the top
-    from ledger.world import generate as world  # noqa: PLC0415
-    from schemas import Record  # noqa: PLC0415
+    from ledger.log.lines import format_record
+    from ledger.world import generate as world
+    from schemas import Record
 
     try:
         made = world(students, seed, first_year=first, last_year=last)
@@ -134,11 +138,11 @@ def generate(
 @app.command()
 def validate(file: FileArgument, json: JsonOption = False) -> None:
     """Check events as if recorded now: one line per fault; exit 65 if there is any."""
-    from ledger import intake  # noqa: PLC0415 - see the top
+    from ledger import intake
 
     found, warned = list[intake.LineFault](), list[intake.LineFault]()
     lines = 0
-    with intake.open_input(file, sys.stdin.buffer) as stream:
+    with intake.open_input(file) as stream:
         for batch in intake.read_lines(stream, 1_000):
             lines += len(batch)
             for line in batch:
@@ -158,7 +162,7 @@ def validate(file: FileArgument, json: JsonOption = False) -> None:
             }
         )
     at_fault = len({fault.line for fault in found})
-    narrator().info("lines.validated", lines=lines, at_fault=at_fault, warnings=len(warned))
+    tell(f"{counted(lines, 'line')}, {at_fault or 'none'} at fault, {len(warned)} to look at")
     if found:
         raise typer.Exit(BadInputError.exit_code)
 
@@ -177,8 +181,8 @@ def append(
     json: JsonOption = False,
 ) -> None:
     """Append events: a file whole or not at all, standard input batch by batch."""
-    from ledger import intake  # noqa: PLC0415 - see the top
-    from ledger.log import format_cut, open_log  # noqa: PLC0415
+    from ledger import intake
+    from ledger.log import for_appending, format_cut
 
     judge = intake.judge_record if records else intake.judge
     bytes_max = intake.RECORD_LINE_BYTES_MAX if records else intake.VALUE_BYTES_MAX
@@ -187,46 +191,59 @@ def append(
 
     def on_fault(fault: intake.LineFault) -> None:
         skipped.add(fault.line)
-        terminal.narrating().print(fault_line(fault), markup=False, soft_wrap=True)
+        if narrates_json():
+            narrator().warning("line.at_fault", **fault._asdict())
+        else:
+            terminal.narrating().print(fault_line(fault))
 
-    with intake.open_input(file, sys.stdin.buffer) as stream:
-        opened = open_log(_log_url(log), create=True)
+    with intake.open_input(file) as stream, for_appending(log_url(log)) as opener:
         lines = intake.read_lines(stream, batch, bytes_max=bytes_max)
         if file == "-":
-            with terminal.progress("appending", None) as told:
-                for count in intake.append_batches(
-                    opened, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
-                ):
-                    told(count)
+            try:
+                with terminal.progress("appending", None) as told:
+                    for count in intake.append_batches(
+                        opener, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
+                    ):
+                        told(count)
+            except KeyboardInterrupt as error:
+                acknowledged = f"{counted(count, 'record')} acknowledged"
+                raise InterruptError(
+                    f"interrupted, {acknowledged}; sending all again is safe"
+                ) from error
         else:
             count = intake.append_whole(
-                opened, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
+                opener, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
             )
-    end = opened.end()
-    opened.close()
+        end = opener().end()
     if json:
         members = {str(partition): upto for partition, upto in end.items()}
         terminal.print_json({"acknowledged": count, "skipped": len(skipped), "end": members})
         return
-    left_out = f", {len(skipped):,} lines skipped" if skipped else ""
-    terminal.write(f"{count:,} records acknowledged{left_out}; end {format_cut(end)}\n".encode())
+    left_out = f", {counted(len(skipped), 'line')} skipped" if skipped else ""
+    terminal.line(f"{counted(count, 'record')} acknowledged{left_out}; end {format_cut(end)}")
 
 
 @app.command()
 def tail(
     log: LogOption = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="CUT")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="CUT", help="Where to begin; the beginning.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Exact, one JSON object a line.")] = False,
 ) -> None:
     """The records of a log, with partition, offset, recorded_at, key and value."""
-    from ledger.log import open_log, parse_cut  # noqa: PLC0415 - see the top
-    from ledger.log.lines import format_record  # noqa: PLC0415
-    from ledger.log.tail import follow_log, short_line  # noqa: PLC0415
+    from ledger.log import open_log, parse_cut
+    from ledger.log.lines import format_record
+    from ledger.log.tail import follow_log, short_line
 
-    opened = open_log(_log_url(log))
+    opened = open_log(log_url(log))
     form = format_record if jsonl else short_line
-    at = opened.normalise(parse_cut(start)) if start else dict.fromkeys(opened.end(), 0)
+    at = (
+        opened.normalise(parse_cut(start, "--from"))
+        if start is not None
+        else dict.fromkeys(opened.end(), 0)
+    )
     lines = bytearray()
     for record in follow_log(opened, at, follow=follow):
         if record is not None:
@@ -247,20 +264,20 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Replay the log and print the report of a year."""
-    from ledger.log import open_log, parse_cut  # noqa: PLC0415 - see the top
-    from ledger.policies import find_policy  # noqa: PLC0415
-    from ledger.report import build_report, report_bytes  # noqa: PLC0415
-    from ledger.report.render import report_page  # noqa: PLC0415
-    from schemas.moments import milliseconds  # noqa: PLC0415
+    from ledger.log import open_log, parse_cut
+    from ledger.policies import find_policy
+    from ledger.report import build_report, report_bytes
+    from ledger.report.render import report_page
+    from schemas.moments import milliseconds
 
-    if as_of and cut:
+    if as_of is not None and cut is not None:
         raise UsageError("--as-of and --cut both say how far to read; give one of them")
     chosen = find_policy(policy or load_settings().policy)
-    at_ms = milliseconds(as_of) if as_of else None
-    if as_of and at_ms is None:
+    at_ms = None if as_of is None else milliseconds(as_of)
+    if as_of is not None and at_ms is None:
         raise UsageError(f"--as-of {as_of}: write a time such as 2023-03-31T23:59:59+02:00")
-    wanted = parse_cut(cut) if cut else None
-    opened = open_log(_log_url(log))
+    wanted = None if cut is None else parse_cut(cut)
+    opened = open_log(log_url(log))
     if wanted is None:
         wanted = opened.end() if at_ms is None else opened.cut_as_of(at_ms)
     replayed = _replay(opened, wanted, chosen)
@@ -273,16 +290,18 @@ def report(
 
 @app.command()
 def verify(
-    file: Annotated[str, typer.Argument(metavar="REPORT.json")],
+    file: Annotated[
+        str, typer.Argument(metavar="REPORT.json", help="Of `outcomes report --json`.")
+    ],
     log: LogOption = None,
     policy: PolicyOption = None,
     json: JsonOption = False,
 ) -> None:
     """Replay at a report's cut and compare every cell; exit 1 where one differs."""
-    from ledger.log import open_log  # noqa: PLC0415 - see the top
-    from ledger.policies import find_policy  # noqa: PLC0415
-    from ledger.report import build_report  # noqa: PLC0415
-    from ledger.report.verify import differences, read_report  # noqa: PLC0415
+    from ledger.log import open_log
+    from ledger.policies import find_policy
+    from ledger.report import build_report
+    from ledger.report.verify import differences, read_report
 
     stated = read_report(file)
     named = stated["policy"]
@@ -292,7 +311,7 @@ def verify(
             f"{file} was made under policy {named['id']} {str(named['sha256'])[:12]}…, not"
             f" {chosen.id} {chosen.sha256[:12]}…; name that policy's file with --policy"
         )
-    opened = open_log(_log_url(log))
+    opened = open_log(log_url(log))
     cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
     replayed = _replay(opened, cut, chosen)
     year = stated["reference_year"]
@@ -300,13 +319,15 @@ def verify(
     found = list(differences(stated, fresh))
     if json:
         cells = [difference._asdict() for difference in found]
-        terminal.print_json({"report": file, "digest": fresh["digest"], "differences": cells})
+        terminal.print_json(
+            {"report": one_line(file), "digest": fresh["digest"], "differences": cells}
+        )
     else:
         for cell, theirs, ours in found:
-            terminal.write(f"{cell}: the report says {theirs}, the log says {ours}\n".encode())
+            terminal.line(f"{cell}: the report says {theirs}, the log says {ours}")
         cells_compared = len(fresh["counts"]) * 2 + len(fresh["rates"]) * 2
-        verdict = f"{len(found)} differences" if found else "no difference"
-        terminal.write(f"{file}: {verdict}; {cells_compared} cells replayed\n".encode())
+        verdict = counted(len(found), "difference") if found else "no difference"
+        terminal.line(f"{file}: {verdict}; {cells_compared} cells replayed")
     if found:
         raise typer.Exit(1)
 
@@ -314,7 +335,7 @@ def verify(
 @policy_app.command("list")
 def policy_list(json: JsonOption = False) -> None:
     """The built-in policies."""
-    from projections.policy import built_in_policies  # noqa: PLC0415 - see the top
+    from projections.policy import built_in_policies
 
     known = built_in_policies().values()
     if json:
@@ -327,19 +348,25 @@ def policy_list(json: JsonOption = False) -> None:
 
 @policy_app.command("show")
 def policy_show(
-    name: Annotated[str | None, typer.Argument(metavar="ID|FILE")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID|FILE", help="The default policy if not given.")
+    ] = None,
 ) -> None:
     """A policy as JSON; a file of this shape is a policy too."""
-    from ledger.policies import find_policy  # noqa: PLC0415 - see the top
+    from ledger.policies import find_policy
 
     terminal.print_json(find_policy(name or load_settings().policy).model_dump(mode="json"))
 
 
 @app.command()
-def schema(event_type: Annotated[str | None, typer.Argument(metavar="TYPE")] = None) -> None:
+def schema(
+    event_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="Without it, the types are listed.")
+    ] = None,
+) -> None:
     """The event types, or the JSON Schema of one."""
-    from schemas.catalogue import event_schema  # noqa: PLC0415 - see the top
-    from schemas.events import FACTS  # noqa: PLC0415
+    from schemas.catalogue import event_schema
+    from schemas.events import FACTS
 
     if event_type is None:
         for name, fact in FACTS.items():
@@ -353,24 +380,22 @@ def schema(event_type: Annotated[str | None, typer.Argument(metavar="TYPE")] = N
 @app.command()
 def doctor(log: LogOption = None, json: JsonOption = False) -> None:
     """What there is, and whether it works; exit 69 where something is broken."""
-    from ledger.doctor import examine  # noqa: PLC0415 - see the top
+    from ledger.doctor import examine
 
-    checks = list(examine(_log_url(log)))
+    checks = list(examine(log_url(log)))
     if json:
-        terminal.print_json([check._asdict() for check in checks])
+        terminal.print_json(
+            [check._asdict() | {"detail": one_line(check.detail)} for check in checks]
+        )
     else:
         for name, verdict, detail in checks:
-            terminal.write(f"{verdict:8} {name:12} {detail}\n".encode())
+            terminal.write(f"{verdict:8} {name:12} {one_line(detail)}\n".encode())
     if any(check.verdict == "broken" for check in checks):
         raise typer.Exit(LedgerError.exit_code)
 
 
-def _log_url(flag: str | None) -> str:
-    return flag or load_settings().log
-
-
 def _replay(log: Log, cut: Cut, policy: Policy) -> Replayed:
-    from ledger.replay import replay  # noqa: PLC0415 - see the top
+    from ledger.replay import replay
 
     with terminal.progress("replaying", sum(cut.values())) as told:
         return replay(log, cut, [policy], progress=told)
@@ -378,12 +403,12 @@ def _replay(log: Log, cut: Cut, policy: Policy) -> Replayed:
 
 def _tell_faults(faults: Sequence[LineFault], warnings: Sequence[LineFault]) -> None:
     for fault in faults:
-        terminal.write(f"{fault_line(fault)}\n".encode())
+        terminal.line(fault_line(fault))
     for warning in warnings:
-        terminal.write(f"{fault_line(warning)} (a warning: it stays an event)\n".encode())
+        terminal.line(f"{fault_line(warning)} (a warning: it stays an event)")
 
 
 def fault_line(fault: LineFault) -> str:
     """A fault as one line for a person."""
     at = f" at {fault.pointer}" if fault.pointer else ""
-    return f"line {fault.line}: {fault.rule}{at}: {fault.reason}"
+    return one_line(f"line {fault.line}: {fault.rule}{at}: {fault.reason}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from ledger.clock import now_ms
 from ledger.errors import LedgerError
@@ -22,6 +23,17 @@ _PACKAGES = ("pydantic", "orjson", "sqlite-utils", "aiokafka", "tzdata")
 _BUILT_ON_MS = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
 
 
+Verdict = Literal["fine", "warning", "broken"]
+
+
+@runtime_checkable
+class _Topic(Protocol):
+    """A log on a broker; looking at it does not import what speaks to one."""
+
+    def examine(self) -> Iterator[tuple[Verdict, str]]:
+        """What breaks a promise of the ledger, and what to do."""
+
+
 class Check(NamedTuple):
     """One thing looked at.
 
@@ -32,12 +44,12 @@ class Check(NamedTuple):
     """
 
     name: str
-    verdict: Literal["fine", "warning", "broken"]
+    verdict: Verdict
     detail: str
 
 
 def examine(url: str) -> Iterator[Check]:
-    """Look at the machine, the policies and the log that a URL names; reads all of the log."""
+    """Look at the machine, the policies and the log that a URL names; reads all of a file."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield Check("software", "fine", f"{python}; {packages}")
@@ -53,13 +65,14 @@ def examine(url: str) -> Iterator[Check]:
     except LedgerError as error:
         yield Check("log", "broken", str(error))
         return
-    yield from _log_checks(log, now)
-    log.close()
+    with closing(log):
+        yield from _log_checks(log, now)
 
 
 def _log_checks(log: Log, now: int) -> Iterator[Check]:
     end = log.end()
-    held = f"{log.name}, {sum(end.values()):,} records"
+    what = "records" if isinstance(log, SqliteLog) else "offsets"
+    held = f"{log.name}, {sum(end.values()):,} {what}"
     yield Check("log", "fine", f"{held} in {log.partitions} partitions, end {format_cut(end)}")
     latest = log.latest_recorded_at(end)
     if latest is not None and latest > now:
@@ -70,12 +83,20 @@ def _log_checks(log: Log, now: int) -> Iterator[Check]:
         )
     elif latest is not None:
         yield Check("recorded_at", "fine", f"the latest is {utc_text(latest)}")
+    try:
+        yield from _examined(log)
+    except LedgerError as error:
+        yield Check("log", "broken", str(error))
+
+
+def _examined(log: Log) -> Iterator[Check]:
+    """What the log finds out about itself."""
     if isinstance(log, SqliteLog):
-        try:
-            faults = list(log.faults())
-        except LedgerError as error:
-            faults = [str(error)]
+        faults = list(log.faults())
         for fault in faults:
             yield Check("file", "broken", f"{fault}; restore {log.path} from a copy")
         if not faults:
             yield Check("file", "fine", f"{log.path} is whole, offsets dense, recorded_at ascends")
+    elif isinstance(log, _Topic):
+        for verdict, detail in log.examine():
+            yield Check("topic", verdict, detail)

@@ -12,14 +12,27 @@ __all__ = [
     "BadInputError",
     "ConfigurationError",
     "CutNotHeldError",
+    "InterruptError",
     "LedgerError",
+    "PartlyAcknowledgedError",
     "StoreError",
     "UsageError",
+    "one_line",
 ]
 
 
+def one_line(text: str) -> str:
+    r"""A text as one printable line, whatever file names or data went into it.
+
+    >>> one_line("two\nlines and \x1b[31m")
+    'two lines and \\x1b[31m'
+    """
+    joined = " ".join(text.split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)
+
+
 class LedgerError(Exception):
-    """Trouble that a person can mend; the message is one line for them.
+    """Trouble that a person can mend; the message is one printable line for them.
 
     Attributes:
         exit_code: What `outcomes` exits with (SPEC section 6).
@@ -27,9 +40,30 @@ class LedgerError(Exception):
 
     exit_code: ClassVar[int] = 69
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class InterruptError(LedgerError):
+    """A person stopped a command that has something to say about it."""
+
+    exit_code: ClassVar[int] = 130
+
 
 class StoreError(LedgerError):
     """A log or a file is out of reach, full, damaged or not what it should be."""
+
+
+class PartlyAcknowledgedError(StoreError):
+    """A log without transactions was lost in the middle of an append; sending again is safe.
+
+    Attributes:
+        acknowledged: How many records the log has acknowledged, exactly; it may hold more.
+    """
+
+    def __init__(self, message: str, acknowledged: int = 0) -> None:
+        super().__init__(message)
+        self.acknowledged = acknowledged
 
 
 class CutNotHeldError(StoreError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from ledger.clock import now_ms
-from ledger.errors import BadInputError, LedgerError, StoreError
+from ledger.errors import BadInputError, LedgerError, PartlyAcknowledgedError, StoreError
 from ledger.log import Log, NewRecord
 from ledger.log.lines import parse_record
 from projections.findings import stated_findings
@@ -42,6 +43,7 @@ __all__ = [
 RECORD_LINE_BYTES_MAX = 8_388_608
 _IDLE_SECONDS = 1.0
 _CHUNK_BYTES = 262_144
+_BATCH_BYTES = 16_777_216
 _SPOOL_BYTES = 33_554_432
 
 
@@ -66,14 +68,16 @@ Judge = Callable[[Line], Judged]
 
 
 @contextmanager
-def open_input(path: str, standard_input: BinaryIO) -> Iterator[BinaryIO]:
+def open_input(path: str) -> Iterator[BinaryIO]:
     """A file to read, or standard input for `-`.
 
     Raises:
         BadInputError: If there is no such file, or it is a folder.
     """
     if path == "-":
-        yield standard_input
+        if sys.stdin is None:
+            raise BadInputError("standard input is closed; name a file, or pipe events into it")
+        yield sys.stdin.buffer
         return
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed below
@@ -92,16 +96,17 @@ def read_lines(
 
     Args:
         stream: Backed by a file descriptor.
-        size: Lines a batch at most. A batch closes early when nothing comes for a second.
+        size: Lines a batch at most. A batch closes early when it holds 16 MiB, and when nothing
+            comes for a second.
         bytes_max: An overlong line keeps one byte more than this, enough to be refused.
     """
     descriptor = stream.fileno()
-    pending, number, batch = b"", 0, list[Line]()
+    pending, number, batch, room = b"", 0, list[Line](), _BATCH_BYTES
     while True:
         if batch and not select.select([descriptor], [], [], _IDLE_SECONDS)[0]:
             yield batch
-            batch = []
-        chunk = os.read(descriptor, _CHUNK_BYTES)
+            batch, room = [], _BATCH_BYTES
+        chunk = _chunk(descriptor, stream.name)
         *whole, pending = (pending + chunk).split(b"\n")
         if not chunk and pending:
             whole, pending = [pending], b""
@@ -111,13 +116,21 @@ def read_lines(
             line = Line(number, text.removesuffix(b"\r")[: bytes_max + 1])
             if line.text.strip():
                 batch.append(line)
-            if len(batch) >= size:
+                room -= len(line.text)
+            if len(batch) >= size or room <= 0:
                 yield batch
-                batch = []
+                batch, room = [], _BATCH_BYTES
         if not chunk:
             break
     if batch:
         yield batch
+
+
+def _chunk(descriptor: int, name: object) -> bytes:
+    try:
+        return os.read(descriptor, _CHUNK_BYTES)
+    except OSError as error:
+        raise BadInputError(f"{name} cannot be read: {error.strerror}") from error
 
 
 def judge(line: Line) -> Judged:
@@ -149,7 +162,7 @@ def recording_findings(line: Line) -> Iterator[LineFault]:
 
 
 def append_whole(
-    log: Log,
+    opener: Callable[[], Log],
     batches: Iterable[list[Line]],
     judge_line: Judge,
     *,
@@ -157,6 +170,8 @@ def append_whole(
     on_fault: Callable[[LineFault], None],
 ) -> int:
     """Judge all lines first, then append all of them, or none where a line is at fault.
+
+    The arguments are those of `append_batches`.
 
     Returns:
         The number of records acknowledged.
@@ -174,15 +189,15 @@ def append_whole(
                     spool.write(_frame(record))
         if fault_lines and not skip_invalid:
             raise BadInputError(
-                f"nothing appended: {fault_lines} lines are at fault; mend them, or append the"
-                " others with --skip-invalid"
+                f"nothing appended, lines at fault: {fault_lines}; mend them, or append the others"
+                " with --skip-invalid"
             )
         spool.seek(0)
-        return log.append(_unframed(spool)).records
+        return opener().append(_unframed(spool)).records
 
 
 def append_batches(
-    log: Log,
+    opener: Callable[[], Log],
     batches: Iterable[list[Line]],
     judge_line: Judge,
     *,
@@ -190,6 +205,13 @@ def append_batches(
     on_fault: Callable[[LineFault], None],
 ) -> Iterator[int]:
     """Append batch after batch, each all or none.
+
+    Args:
+        opener: Opens the log, which is not made for input that is at fault.
+        batches: Of lines.
+        judge_line: `judge` or `judge_record`.
+        skip_invalid: Leave out what is at fault.
+        on_fault: Told of each fault.
 
     Returns:
         After each batch, the number of records acknowledged so far.
@@ -202,11 +224,14 @@ def append_batches(
         records, faulty = _judged(batch, judge_line, on_fault)
         if faulty and not skip_invalid:
             raise BadInputError(
-                f"stopped at line {batch[0].number} with {acknowledged} acknowledged: {faulty} of"
-                f" the next {len(batch)} lines are at fault; mend them and send all again"
+                f"stopped at line {batch[0].number} with {acknowledged} acknowledged, at fault:"
+                f" {faulty} of the next {len(batch)} lines; mend them and send all again"
             )
         try:
-            acknowledged += log.append(records).records
+            acknowledged += opener().append(records).records
+        except PartlyAcknowledgedError as error:
+            total = acknowledged + error.acknowledged
+            raise PartlyAcknowledgedError(f"{error} ({total} in all)", total) from error
         except LedgerError as error:
             raise type(error)(
                 f"{error} - {acknowledged} were acknowledged before; sending all again is safe"

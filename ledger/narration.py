@@ -6,15 +6,44 @@ Events are named `noun.verb_past`; their fields carry counts, offsets and places
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Literal
+from contextlib import suppress
+from typing import NoReturn, TextIO, cast
 
 import structlog
 
-__all__ = ["narrate", "narrates_json", "narrator"]
+from ledger.errors import LedgerError, one_line
+
+__all__ = [
+    "FAULT_OF_THE_LEDGER",
+    "die",
+    "narrate",
+    "narrates_json",
+    "narrator",
+    "tell",
+    "tell_failure",
+]
+
+FAULT_OF_THE_LEDGER = 70
+"""The exit code of what should not have happened."""
 
 
-def narrate(form: Literal["console", "json"], level: str) -> None:
+class _Stderr:
+    """Standard error, or nowhere when it is closed or full: narration stops no work."""
+
+    def write(self, text: str) -> None:
+        if sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.write(text)
+
+    def flush(self) -> None:
+        if sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.flush()
+
+
+def narrate(form: str, level: str) -> None:
     """Choose how narration looks; colour only where stderr is a terminal.
 
     Args:
@@ -26,15 +55,20 @@ def narrate(form: Literal["console", "json"], level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    if form == "json":
+        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        colours = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        # A rich traceback would print variables, and with them data of persons.
+        shared.append(
+            structlog.dev.ConsoleRenderer(
+                colors=colours, exception_formatter=structlog.dev.plain_traceback
+            )
+        )
     structlog.configure(
-        processors=[*shared, last],
+        processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Stderr())),
     )
 
 
@@ -47,3 +81,39 @@ def narrator() -> structlog.typing.FilteringBoundLogger:
 def narrates_json() -> bool:
     """Whether narration has been set to JSON."""
     return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
+
+
+def tell(sentence: str) -> None:
+    """Tell a person something on stderr, in the form that narration has."""
+    if narrates_json():
+        narrator().info("told", sentence=sentence)
+    else:
+        _Stderr().write(f"{sentence}\n")
+
+
+def tell_failure(message: str, code: int) -> int:
+    """Tell a failure as one line on stderr; the exit code is handed back."""
+    line = one_line(message)
+    if narrates_json():
+        narrator().error("command.failed", message=line, exit_code=code)
+    else:
+        _Stderr().write(f"outcomes: {line}\n")
+    _Stderr().flush()
+    return code
+
+
+def die(error: BaseException) -> NoReturn:
+    """End the process at once with the reason, from any thread or task.
+
+    For workers: what was committed is whole, and what was not is folded again after the next start.
+    """
+    if isinstance(error, LedgerError):
+        os._exit(tell_failure(str(error), error.exit_code))
+    narrator().debug("worker.crashed", exc_info=error)
+    os._exit(tell_failure(*fault_of_the_ledger(error)))
+
+
+def fault_of_the_ledger(error: BaseException) -> tuple[str, int]:
+    """What is told of an error that should not be possible, and its exit code."""
+    what = f"{type(error).__name__}: {error}"
+    return f"a fault of the ledger itself, {what}; please report it", FAULT_OF_THE_LEDGER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import ConfigurationError
@@ -22,6 +22,14 @@ class Settings(BaseSettings):
         policy: A built-in id or a policy file.
         log_format: Narration on stderr for a person, or one JSON object a line.
         log_level: The least important narration that is shown.
+        kafka_security_protocol: How the brokers are spoken to.
+        kafka_sasl_mechanism: How a user proves who they are, where the protocol asks for a user.
+        kafka_sasl_username: The user.
+        kafka_sasl_password: Never printed.
+        kafka_ssl_cafile: The authorities to trust, PEM; the system's own where None.
+        kafka_ssl_certfile: This client's certificate, PEM, where the brokers ask for one.
+        kafka_ssl_keyfile: Its key; None where `kafka_ssl_certfile` holds both.
+        kafka_retry_seconds: How long an append waits for the next acknowledgement.
     """
 
     model_config = SettingsConfigDict(env_prefix="OUTCOMES_", extra="ignore")
@@ -30,6 +38,14 @@ class Settings(BaseSettings):
     policy: str = "openclassrooms-2022"
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: str | None = None
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+    kafka_retry_seconds: float = Field(default=120.0, gt=0, allow_inf_nan=False)
 
 
 def load_settings() -> Settings:

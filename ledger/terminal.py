@@ -5,13 +5,14 @@ Colour and progress bars appear only on a terminal; `NO_COLOR` is honoured.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import orjson
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,9 +21,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ledger.errors import StoreError
+from ledger.errors import StoreError, one_line
 
-__all__ = ["WIDTH", "console", "narrating", "pages", "print_json", "progress", "write"]
+__all__ = [
+    "WIDTH",
+    "PipeClosed",
+    "drop_output",
+    "line",
+    "narrating",
+    "pages",
+    "print_json",
+    "progress",
+    "write",
+]
 
 WIDTH = 100
 
@@ -38,15 +49,26 @@ def write(data: bytes) -> None:
         PipeClosed: If the reader went away.
         StoreError: If the output cannot take it, a full disk for example.
     """
+    if sys.stdout is None:
+        raise StoreError("standard output is closed; there is nowhere to print to")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
-        # What is still buffered must not fail once more when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise PipeClosed from error
     except OSError as error:
+        drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise PipeClosed from error
         raise StoreError(f"standard output: {error.strerror}; is the disk full?") from error
+
+
+def drop_output() -> None:
+    """Send what is still buffered nowhere, so that it does not fail once more when Python ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: object) -> None:
@@ -54,26 +76,30 @@ def print_json(value: object) -> None:
     write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def pages(*renderables: object) -> None:
-    """Print what rich can render to standard output, at most 100 columns wide."""
-    screen = console()
-    with screen.capture() as captured:
-        for renderable in renderables:
-            screen.print(renderable)
-    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    write(f"{text}\n".encode())
+def line(text: str) -> None:
+    """One line; what cannot be printed is escaped."""
+    write(f"{one_line(text)}\n".encode())
 
 
-def console() -> Console:
-    """Standard output, as wide as the terminal but no wider than 100 columns."""
-    screen = Console(highlight=False, soft_wrap=False)
-    screen.width = min(screen.width, WIDTH) if screen.is_terminal else WIDTH
-    return screen
+def pages(*renderables: RenderableType) -> None:
+    """Print what rich can render to standard output, at most 100 columns wide.
+
+    A narrower terminal breaks the lines itself: a figure is never cut off.
+    """
+    text = io.StringIO()
+    colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    screen = Console(
+        file=text, width=WIDTH, force_terminal=colour, color_system="auto" if colour else None
+    )
+    for renderable in renderables:
+        screen.print(renderable, highlight=False)
+    lines = (line.rstrip() for line in text.getvalue().splitlines())
+    write(("\n".join(lines) + "\n").encode())
 
 
 def narrating() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from projections.history import Settled, Verdict
 from projections.measures import RATES, Contribution
@@ -43,6 +44,18 @@ class Figures:
         return numerator, self.count(year, rate.denominator or policy.placement_base, group)
 
 
+_NUMBERS = (
+    "events",
+    "duplicates",
+    "conflicts",
+    "repeats",
+    "retracted",
+    "pending",
+    "void",
+    "orphans",
+)
+
+
 @dataclass(slots=True)
 class RecordCounts:
     """Where every record went: records = events + duplicates + conflicts + quarantined.
@@ -77,7 +90,18 @@ class RecordCounts:
             case Verdict.CONFLICT:
                 self.conflicts += 1
             case Verdict.OVER_LIMIT:
-                self.quarantined[verdict] += 1
+                self.quarantined[verdict.value] += 1
+
+    def add(self, other: RecordCounts) -> None:
+        """Add the counters of other records."""
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.quarantined.update(other.quarantined)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a report shows them; of the rules only those hit, by name (SPEC section 5)."""
+        hit = {rule: self.quarantined[rule] for rule in sorted(self.quarantined)}
+        return {**{name: getattr(self, name) for name in _NUMBERS}, "quarantined": hit}
 
     def settle(self, settled: Settled, sign: int = 1) -> None:
         """Count what became of a student's events, or with sign -1 take it back."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.admission import Event
-from schemas.canonical import content
 from schemas.events import Applied, Enrolled, Graduated, Rescheduled, Retracted, Withdrew
 
 __all__ = ["EVENTS_MAX", "History", "Settled", "Verdict", "settle"]
@@ -47,8 +46,7 @@ class History:
         identity = (event.source, event.id)
         first = self.events.get(identity)
         if first is not None:
-            same = first.value == event.value or content(first.value) == content(event.value)
-            return Verdict.DUPLICATE if same else Verdict.CONFLICT
+            return Verdict.DUPLICATE if first.content == event.content else Verdict.CONFLICT
         if len(self.events) >= EVENTS_MAX:
             return Verdict.OVER_LIMIT
         self.events[identity] = event

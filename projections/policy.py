@@ -58,7 +58,9 @@ def _partition(groups: dict[str, tuple[Funding, ...]]) -> dict[str, tuple[Fundin
 
 
 _Unique = AfterValidator(_without_repetition)
-_Months = Annotated[int, Field(ge=1)]
+# RFC 8785 writes an integer as a binary64, so a larger one has no SHA-256.
+_EXACT_MAX = 2**53 - 1
+_Months = Annotated[int, Field(ge=1, le=_EXACT_MAX)]
 _WindowDay = Annotated[str, AfterValidator(_day_of_common_year)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -73,7 +75,7 @@ class Policy(BaseModel):
 
     schema_name: Annotated[Literal["ledger/policy/v1"], Field(alias="schema")]
     id: _Name
-    version: int
+    version: Annotated[int, Field(ge=-_EXACT_MAX, le=_EXACT_MAX)]
     zone: Annotated[str, AfterValidator(_known_zone)]
     outcome_window_months: _Months
     outcome_window_anchor: Literal["last_counted", "last_declared", "calendar_year"]

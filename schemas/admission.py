@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from schemas.canonical import Content
 from schemas.envelope import SUBJECT, TYPE_FORM, Envelope
 from schemas.events import FACTS, Fact
 from schemas.json_text import Shape, inspect_json
@@ -50,7 +51,7 @@ class Event(NamedTuple):
         id: See `source`.
         time: When it was stated, RFC 3339 as written.
         fact: What happened.
-        value: The record's bytes, from which its content follows.
+        content: What a second record of its identity is compared by.
     """
 
     partition: int
@@ -61,7 +62,7 @@ class Event(NamedTuple):
     id: str
     time: str
     fact: Fact
-    value: bytes
+    content: Content
 
 
 class Quarantined(NamedTuple):
@@ -292,7 +293,7 @@ def admit(record: Record, partitions: int) -> Event | Quarantined:
         envelope.id,
         envelope.time,
         candidate.fact,
-        candidate.value,
+        Content(candidate.value),
     )
 
 
@@ -324,8 +325,18 @@ def faults(record: Record, partitions: int) -> list[Fault]:
     if failed is date_must_be_plausible:
         reason = "a date from 1900-01-01 to 2199-12-31"
         return [Fault(name, pointer, reason) for pointer in _implausible(candidate)]
-    summary = (failed.__doc__ or "").strip().rstrip(".")
-    return [Fault(name, _POINTERS.get(failed, ""), summary)]
+    reason = (failed.__doc__ or "").strip().rstrip(".")
+    if failed is value_must_be_json:
+        reason = _parse_error(candidate.value) or reason
+    return [Fault(name, _POINTERS.get(failed, ""), reason)]
+
+
+def _parse_error(value: bytes) -> str | None:
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return str(error)
+    return None
 
 
 def _model_faults(

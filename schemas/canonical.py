@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 import rfc8785
 
-__all__ = ["canonical", "content", "sha256_hex"]
+__all__ = ["Content", "canonical", "content", "sha256_hex"]
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -32,6 +32,38 @@ def content(event: bytes) -> bytes:
     members = cast("dict[str, Any]", orjson.loads(event))
     chosen = {name: members[name] for name in ("data", "specversion", "time", "type")}
     return orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)
+
+
+class Content:
+    """An event's content, worked out only when somebody asks: most events are never compared.
+
+    Attributes:
+        digest: BLAKE2b of the content, 16 bytes.
+    """
+
+    __slots__ = ("_digest", "_value")
+
+    def __init__(self, value: bytes | None, digest: bytes | None = None) -> None:
+        assert (value is None) != (digest is None)
+        self._value = value
+        self._digest = digest
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes, equal where contents are equal."""
+        if self._digest is None:
+            assert self._value is not None
+            self._digest = hashlib.blake2b(content(self._value), digest_size=16).digest()
+        return self._digest
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Content):
+            return NotImplemented
+        same_bytes = self._value is not None and self._value == other._value
+        return same_bytes or self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 def sha256_hex(data: bytes) -> str:

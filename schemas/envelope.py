@@ -20,7 +20,7 @@ SUBJECT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TYPE_FORM = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
 _MEDIA_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _JSON_MEDIA_TYPE = re.compile(
-    rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)[ \t]*(?:;.*)?",
+    rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)(?:[ \t]*;.*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 # As far as a pattern of ECMAScript can say it.
@@ -28,7 +28,7 @@ _TIME_PATTERN = (
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-_MEDIA_TYPE_PATTERN = r"^[^/;]+/([^/;]*\+)?[jJ][sS][oO][nN][ \t]*(;.*)?$"
+_MEDIA_TYPE_PATTERN = r"^[^/;]+/([^/;]*\+)?[jJ][sS][oO][nN]([ \t]*;.*)?$"
 
 
 def _is_time(text: str) -> str:

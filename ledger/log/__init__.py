@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from ledger.log.cut import Cut, format_cut, parse_cut
 from ledger.log.port import Acknowledged, Log, NewRecord
-from ledger.log.url import open_log
+from ledger.log.url import for_appending, open_log
 
-__all__ = ["Acknowledged", "Cut", "Log", "NewRecord", "format_cut", "open_log", "parse_cut"]
+__all__ = [
+    "Acknowledged",
+    "Cut",
+    "Log",
+    "NewRecord",
+    "for_appending",
+    "format_cut",
+    "open_log",
+    "parse_cut",
+]

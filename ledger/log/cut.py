@@ -24,8 +24,12 @@ def format_cut(cut: Cut) -> str:
     return ",".join(f"{partition}:{cut[partition]}" for partition in sorted(cut))
 
 
-def parse_cut(text: str) -> Cut:
+def parse_cut(text: str, flag: str = "--cut") -> Cut:
     """Read a cut as a person types it.
+
+    Args:
+        text: What stands after the flag.
+        flag: Named by an error.
 
     Raises:
         UsageError: If it is no cut.
@@ -38,7 +42,7 @@ def parse_cut(text: str) -> Cut:
         match = _PART.fullmatch(part.strip())
         if match is None or int(match[1]) in cut:
             raise UsageError(
-                f"--cut {text}: not a cut; write partition:offset, such as 0:1041,1:998"
+                f"{flag} {text}: not a cut; write partition:offset, such as 0:1041,1:998"
             )
         cut[int(match[1])] = int(match[2])
     return dict(sorted(cut.items()))

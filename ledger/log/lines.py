@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 
 from ledger.log.port import NewRecord
-from schemas.moments import milliseconds, utc_text
+from schemas.moments import LAST_DAY, midnight, milliseconds, utc_text
 from schemas.record import Record
 
 __all__ = ["format_record", "parse_record"]
 
+_LAST_MS = (midnight(LAST_DAY) + 86_400) * 1_000
 _MEMBERS = {
     "partition",
     "offset",
@@ -95,6 +96,6 @@ def _moment(text: object) -> int | None:
     if text is None:
         return None
     at_ms = milliseconds(text) if isinstance(text, str) else None
-    if at_ms is None or at_ms < 0:
-        raise ValueError("recorded_at must be an RFC 3339 time such as 2023-03-31T12:00:00.000Z")
+    if at_ms is None or not 0 <= at_ms < _LAST_MS:
+        raise ValueError("recorded_at must be a time of 1970 to 2199, as 2023-03-31T12:00:00.000Z")
     return at_ms

@@ -27,6 +27,7 @@ __all__ = ["DEFAULT_NAME", "SqliteLog"]
 DEFAULT_NAME = "student-lifecycle"
 APPLICATION_ID = 0x4F4C4F47
 SCHEMA_VERSION = 1
+_MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 30
 
 _INSERT = "insert into records values (?, ?, ?, ?, ?)"
@@ -53,6 +54,7 @@ class SqliteLog:
         self.path = path
         self._db = Database(connection)
         self._connection = connection
+        connection.execute("pragma cache_size = -65536")
         row = connection.execute("select name, partitions from log").fetchone()
         self.name = cast("str", row[0])
         self.partitions = cast("int", row[1])
@@ -223,6 +225,9 @@ class SqliteLog:
 def _connect_to_write(file: Path) -> sqlite3.Connection:
     if file.is_dir():
         raise StoreError(f"{file} is a folder; name a file to keep the log in")
+    # SQLite takes a file of a byte or two for an empty database.
+    if file.exists() and 0 < file.stat().st_size < len(_MAGIC):
+        raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
     if not file.parent.is_dir():
         raise StoreError(f"{file}: no folder {file.parent}; make it first")
     return _connect(file, "rwc")
@@ -249,9 +254,7 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
 
 def _connect(file: Path, mode: str) -> sqlite3.Connection:
     uri = f"{file.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.execute("pragma cache_size = -65536")
-    return connection
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> None:

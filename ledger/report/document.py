@@ -11,12 +11,12 @@ import orjson
 from ledger.log import Cut
 from ledger.replay import Replayed
 from projections.facts import MEMBERSHIP_GROUPS
-from projections.figures import Figures, RecordCounts
+from projections.figures import Figures
 from projections.measures import COUNTS, RATES, groups_shown
 from projections.placement import window
 from projections.policy import Policy
 from schemas.canonical import canonical, sha256_hex
-from schemas.moments import months_after
+from schemas.moments import LAST_DAY, midnight, months_after
 
 __all__ = ["RULES_VERSION", "Report", "build_report", "digest_of", "provisional", "report_bytes"]
 
@@ -46,7 +46,7 @@ def build_report(replayed: Replayed, *, log_name: str, policy: Policy, year: int
             "cut": _cut(replayed.cut),
             "records": replayed.records.records,
         },
-        "records": _records(replayed.records),
+        "records": replayed.records.as_dict(),
         "counts": list(_counts(figures, policy, year)),
         "rates": list(_rates(figures, policy, year)),
         "provisional": provisional(policy, year, replayed.latest_recorded_at),
@@ -86,27 +86,15 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
     }
     if latest_recorded_at is None:
         return dates
-    moment = datetime.fromtimestamp(latest_recorded_at // 1_000, UTC)
+    # A foreign producer's clock may claim any time; past the plausible nothing is provisional.
+    seconds = min(latest_recorded_at // 1_000, midnight(LAST_DAY))
+    moment = datetime.fromtimestamp(seconds, UTC)
     latest_on = moment.astimezone(policy.time_zone).date().isoformat()
     return {measure: until for measure, until in dates.items() if latest_on <= until}
 
 
 def _cut(cut: Cut) -> dict[str, int]:
     return {str(partition): cut[partition] for partition in sorted(cut)}
-
-
-def _records(counts: RecordCounts) -> dict[str, Any]:
-    return {
-        "events": counts.events,
-        "duplicates": counts.duplicates,
-        "conflicts": counts.conflicts,
-        "repeats": counts.repeats,
-        "retracted": counts.retracted,
-        "pending": counts.pending,
-        "void": counts.void,
-        "orphans": counts.orphans,
-        "quarantined": {rule: counts.quarantined[rule] for rule in sorted(counts.quarantined)},
-    }
 
 
 def _counts(figures: Figures, policy: Policy, year: int) -> Iterator[dict[str, Any]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ledger.lag import Lag
+from ledger.numbers import growth, percent, points, thousands
 from ledger.report.document import Report
-from ledger.report.numbers import growth, percent, points, thousands
 
-__all__ = ["WIDTH", "render", "report_page"]
-
-WIDTH = 100
+__all__ = ["lag_table", "movement_table", "report_page"]
 
 _GROUPS = {
     "all": "all",
@@ -65,11 +64,6 @@ class _Cells:
     def mark(self, measure: str) -> str:
         """A star on what is provisional."""
         return "*" if measure in self.provisional else ""
-
-
-def render(console: Console, report: Report) -> None:
-    """Print a report."""
-    console.print(report_page(report))
 
 
 def report_page(report: Report) -> Group:
@@ -233,4 +227,13 @@ def movement_table(then: Report, now: Report, known_on: str) -> Table:
         rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
         figure = f"{percent(*rate)}{before.mark(name) or ' '}"
         table.add_row(label, figure, percent(*rate_now), f"{points(rate_now, rate)} points")
+    return table
+
+
+def lag_table(lags: Sequence[Lag]) -> Table:
+    """How far live figures are behind the log."""
+    table = _table("Behind the log", "folded to", "end", "records", "seconds")
+    for lag in lags:
+        row = (lag.next_offset, lag.end, lag.records)
+        table.add_row(f"partition {lag.partition}", *map(thousands, row), f"{lag.seconds:.1f}")
     return table

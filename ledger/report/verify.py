@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -65,8 +65,8 @@ class Difference(NamedTuple):
 
     Attributes:
         cell: Such as `career_outcomes|all previous`, `records|events` or `digest`.
-        stated: What the report says; None where it says nothing.
-        replayed: What the log says.
+        stated: What the report says; "nothing" where it says nothing.
+        replayed: What the log says, likewise.
     """
 
     cell: str
@@ -88,14 +88,15 @@ def read_report(path: str) -> Report:
         raise BadInputError(f"{path}: {error.strerror}; {hint}") from error
     except orjson.JSONDecodeError as error:
         raise BadInputError(f"{path}: not JSON ({error}); is it a report?") from error
+    rules = report.get("rules") if isinstance(report, dict) else None
+    if type(rules) is int and rules != RULES_VERSION:
+        raise ConfigurationError(
+            f"{path}: made under rules {rules}, this ledger knows {RULES_VERSION};"
+            " verify it with a ledger of those rules"
+        )
     fault = _fault(report)
     if fault:
         raise BadInputError(f"{path}: not a report of `outcomes report --json`: {fault}")
-    if report["rules"] != RULES_VERSION:
-        raise ConfigurationError(
-            f"{path}: made under rules {report['rules']}, this ledger knows {RULES_VERSION};"
-            " verify it with a ledger of those rules"
-        )
     checked: Report = report
     return checked
 
@@ -103,32 +104,38 @@ def read_report(path: str) -> Report:
 def differences(stated: Report, replayed: Report) -> Iterator[Difference]:
     """Every place at which two reports of one cut, policy and year do not agree.
 
-    `log.name` is left aside, a copy may have another; all else is compared.
+    `log.name` is left aside, since a copy may have another, and so is what `outcomes live` adds;
+    all else is compared, and a type that differs is a difference.
     """
-    theirs, ours = _cells(stated), _cells(replayed)
+    theirs, ours = dict(_cells(stated)), dict(_cells(replayed))
     for cell in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(cell) != ours.get(cell):
-            yield Difference(cell, theirs.get(cell), ours.get(cell))
+        one, other = theirs.get(cell, _ABSENT), ours.get(cell, _ABSENT)
+        if type(one) is not type(other) or one != other:
+            yield Difference(cell, one, other)
 
 
-def _cells(report: Report) -> dict[str, Any]:
-    records = dict(report["records"])
-    quarantined = records.pop("quarantined", {})
-    cells: dict[str, Any] = {
-        "digest": report["digest"],
-        "reference_year": report["reference_year"],
-        **{f"policy|{name}": value for name, value in report["policy"].items()},
-        **{f"log|cut|{partition}": upto for partition, upto in report["log"]["cut"].items()},
-        "log|records": report["log"]["records"],
-        **{f"records|{name}": count for name, count in records.items()},
-        **{f"records|quarantined|{rule}": count for rule, count in quarantined.items()},
-        **{f"provisional|{name}": until for name, until in report["provisional"].items()},
-    }
-    for row in [*report["counts"], *report["rates"]]:
-        name = f"{row['measure']}|{row['group']}"
-        for member in row.keys() - {"measure", "group"}:
-            cells[f"{name} {member}"] = row[member]
-    return cells
+_ABSENT = "nothing"
+_LEFT_ASIDE = ("log|name", "live")
+
+
+def _cells(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every member of a report by a path; a row is named by its measure and group."""
+    if path in _LEFT_ASIDE:
+        return
+    if isinstance(value, dict):
+        members = dict(value)
+        if path in ("counts", "rates"):
+            name = f"{members.pop('measure')}|{members.pop('group')}"
+            yield name, "a row"
+            yield from ((f"{name} {member}", child) for member, child in members.items())
+            return
+        for member, child in members.items():
+            yield from _cells(child, f"{path}|{member}" if path else str(member))
+    elif isinstance(value, list) and path in ("counts", "rates"):
+        for row in value:
+            yield from _cells(row, path)
+    else:
+        yield path, value
 
 
 def _fault(report: object) -> str | None:

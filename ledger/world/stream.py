@@ -62,7 +62,9 @@ def generate(
     if students < 0:
         raise ValueError(f"students must not be negative, got {students}")
     if not _YEARS[0] <= first_year <= last_year <= _YEARS[-1]:
-        raise ValueError(f"years must be in {_YEARS} and in order, got {first_year}, {last_year}")
+        raise ValueError(
+            f"years go from {_YEARS[0]} to {_YEARS[-1]} and in order, not {first_year}, {last_year}"
+        )
     return _records(students, seed, Days(first_year, last_year), CHUNK_STUDENTS)
 
 

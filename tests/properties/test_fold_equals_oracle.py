@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from hypothesis import assume, event, given
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from ledger.log import NewRecord, open_log
@@ -59,9 +59,14 @@ def cells_of(figures):
     return {cell: count for cell, count in figures.cells.items() if count}
 
 
+# The edges of a dozen rules are to be met.
+MANY = settings(max_examples=3 * settings.default.max_examples)
+
+
 class TestBothPrograms:
     """The ledger and the auditor's naive verifier make one report of one log."""
 
+    @MANY
     @given(records(), policies, st.sampled_from((1, 2, 3)))
     def test_the_whole_report_is_the_one_that_the_oracle_makes(self, taken, policy, partitions):
         with kept_in_a_log([taken], partitions) as log:
@@ -82,6 +87,7 @@ class TestBothPrograms:
 
         assert oracle().report(read, policy, 2022, partitions=2, cut=cut) == reports[2022]
 
+    @MANY
     @given(histories(subjects=("s-1",), max_size=60), policies)
     def test_one_crowded_life_has_the_oracles_report(self, told, policy):
         with kept_in_a_log([[kept(one) for one in told]]) as log:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["growth", "percent", "points", "thousands"]
+__all__ = ["counted", "growth", "percent", "points", "thousands"]
 
 
 def thousands(count: int) -> str:
@@ -12,6 +12,15 @@ def thousands(count: int) -> str:
     '1,234,567'
     """
     return f"{count:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and what is counted.
+
+    >>> counted(1, "record"), counted(2_000, "record")
+    ('1 record', '2,000 records')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def percent(numerator: int, denominator: int) -> str:

@@ -1,0 +1,23 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ledger.settings import DEFAULT_LOG, load_settings
+
+__all__ = ["JsonOption", "LogOption", "PolicyOption", "log_url"]
+
+_LOG_HELP = f"sqlite:PATH[?partitions=N]; OUTCOMES_LOG, or {DEFAULT_LOG}."
+LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+PolicyOption = Annotated[
+    str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
+]
+
+
+def log_url(flag: str | None) -> str:
+    """The log that a command works on: the flag, the environment, or the default."""
+    return flag or load_settings().log

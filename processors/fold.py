@@ -1,0 +1,185 @@
+"""The live fold: batches of records into the read model, each with its offset in one transaction.
+
+A batch is grouped by student before it is folded, so that a student's state is read and written
+once a batch, however many of its records the batch holds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from ledger.errors import StoreError
+from ledger.log.identity import record_hash
+from projections.contributions import contributions
+from projections.facts import facts_of
+from projections.figures import Figures
+from projections.history import Verdict, settle
+from projections.increments import Increment, fold_student
+from projections.policy import Policy
+from projections.state import FOLD_REVISION, decode_history
+from projections.store import DeadLetter, PartitionState, Store, cell_hash, student_hash
+from schemas import Event, Quarantined, Record, admit
+
+__all__ = ["FOLD_VERSION", "FoldAbandonedError", "LiveFold"]
+
+FOLD_VERSION = f"1.{FOLD_REVISION}"
+"""The SPEC's rules version, and the hand-kept revision of the fold."""
+
+
+_HEED_EVERY = 500
+
+
+class FoldAbandonedError(Exception):
+    """The worker is to stop, or the partition is another's now."""
+
+
+class LiveFold:
+    """Keeps a read model current; the prefix of the log decides its state, to the byte.
+
+    Attributes:
+        store: The read model's file.
+        states: By partition, those that were opened.
+        abandoned: Asked now and then within a batch; True gives it up, and nothing of it is kept.
+    """
+
+    def __init__(
+        self, store: Store, policies: Sequence[Policy], *, log_name: str, partitions: int
+    ) -> None:
+        """Take up a read model.
+
+        Raises:
+            StoreError: If it is of another log or another version of the fold.
+        """
+        self.store = store
+        self.states: dict[int, PartitionState] = {}
+        self.abandoned: Callable[[], bool] = lambda: False
+        self._policies = list(policies)
+        self._partitions = partitions
+        about = {"log": log_name, "partitions": str(partitions), "fold": FOLD_VERSION}
+        for name, ours in about.items():
+            theirs = store.about().get(name, ours)
+            if theirs != ours:
+                raise StoreError(
+                    f"{store.path} is of {name} {theirs}, not {ours}; name another file with"
+                    " --state, or delete this one: it is made anew from the log"
+                )
+        store.set_about(about)
+
+    def open_partition(self, partition: int, first_record: str | None) -> PartitionState:
+        """Load a partition's state; what does not stand up to its checksum is folded anew.
+
+        Args:
+            partition: The partition.
+            first_record: Names the log, see `ledger.log.identity`; None while it is empty.
+
+        Raises:
+            StoreError: If the state is of another log.
+        """
+        state = self.store.load(partition)
+        self.store.check_identity(partition, state, first_record)
+        if state.checksum != self.store.checksum(partition):
+            self.store.forget(partition)
+            state = PartitionState()
+        self._take_policies(partition, state)
+        self.states[partition] = state
+        return state
+
+    def apply(self, partition: int, records: Sequence[Record]) -> None:
+        """Fold the next records of a partition and commit them with their offset.
+
+        Args:
+            partition: One that was opened.
+            records: In offset order; all that the log holds from the next offset on. Those below
+                it were folded before and are skipped.
+
+        Raises:
+            StoreError: If the read model cannot take them; then it holds none of them.
+            FoldAbandonedError: If `abandoned` says so; the partition must be opened anew.
+        """
+        state = self.states[partition]
+        new = [record for record in records if record.offset >= state.next_offset]
+        if not new:
+            return
+        # Until the commit the state in memory is ahead of the file; a failure must drop it.
+        del self.states[partition]
+        if state.first_record is None:
+            state.first_record = record_hash(new[0])
+        by_subject: dict[str, list[Event]] = {}
+        increment = Increment.under(self._policies)
+        dead: list[DeadLetter] = []
+        for number, record in enumerate(new):
+            self._heed(number)
+            admitted = admit(record, self._partitions)
+            if isinstance(admitted, Quarantined):
+                increment.records.quarantined[admitted.rule] += 1
+                dead.append(_dead_letter(record, admitted.rule))
+            else:
+                by_subject.setdefault(admitted.subject, []).append(admitted)
+        changed = self._fold(partition, state, by_subject, increment)
+        over = {event.offset for event in increment.over_limit}
+        dead += [_dead_letter(one, Verdict.OVER_LIMIT.value) for one in new if one.offset in over]
+        state.records.add(increment.records)
+        state.next_offset = new[-1].offset + 1
+        latest = max(record.recorded_at for record in new)
+        state.latest_recorded_at = max(latest, state.latest_recorded_at or 0)
+        cells = [
+            cell
+            for policy, figures in increment.figures.items()
+            for cell in state.add(policy, figures)
+        ]
+        self.store.commit(partition, state, students=changed, cells=cells, dead_letters=dead)
+        self.states[partition] = state
+
+    def _fold(
+        self,
+        partition: int,
+        state: PartitionState,
+        by_subject: dict[str, list[Event]],
+        increment: Increment,
+    ) -> dict[str, bytes]:
+        stored = self.store.students(partition, list(by_subject))
+        changed: dict[str, bytes] = {}
+        for number, (subject, events) in enumerate(by_subject.items()):
+            self._heed(number)
+            before = stored.get(subject)
+            after = fold_student(subject, before, events, self._policies, increment)
+            if after is None or after is before:
+                continue
+            changed[subject] = after
+            state.add_hash(student_hash(subject, after))
+            if before is not None:
+                state.add_hash(-student_hash(subject, before))
+        return changed
+
+    def _heed(self, number: int) -> None:
+        if number % _HEED_EVERY == 0 and self.abandoned():
+            raise FoldAbandonedError
+
+    def _take_policies(self, partition: int, state: PartitionState) -> None:
+        """Compute the figures of a new policy from student state, and drop those of an old one."""
+        wanted = {policy.sha256 for policy in self._policies}
+        known = set(orjson.loads(self.store.about().get(f"policies:{partition}", "[]")))
+        if wanted == known:
+            return
+        if state.next_offset:
+            for cell in [cell for cell in state.cells if cell[0] not in wanted & known]:
+                state.add_hash(-cell_hash(cell, state.cells.pop(cell)))
+            for policy in (one for one in self._policies if one.sha256 not in known):
+                figures = Figures()
+                self._count_all(partition, policy, figures)
+                deque(state.add(policy.sha256, figures), maxlen=0)
+            self.store.replace_cells(partition, state)
+        self.store.set_about({f"policies:{partition}": orjson.dumps(sorted(wanted)).decode()})
+
+    def _count_all(self, partition: int, policy: Policy, into: Figures) -> None:
+        for subject, text in self.store.every_student(partition):
+            events = list(decode_history(subject, text).events.values())
+            into.add(contributions(facts_of(settle(events).in_force), policy))
+
+
+def _dead_letter(record: Record, rule: str) -> DeadLetter:
+    size = None if record.value is None else len(record.value)
+    return DeadLetter(record.partition, record.offset, rule, size)

@@ -1,0 +1,247 @@
+"""Running `outcomes` as a user does: a process of its own, bytes in, bytes out, an exit code."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import sqlite3
+import struct
+import subprocess
+import sys
+import termios
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+OUTCOMES = Path(sys.executable).with_name("outcomes")
+SECONDS_MAX = 60
+_OF_THE_TERMINAL = ("NO_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS")
+
+
+class Done(NamedTuple):
+    """What a finished command has left behind."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def text(self):
+        return self.out.decode()
+
+
+def environment(**changes):
+    """The tests' environment without what would change how the command looks or where it reads."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OUTCOMES_", "_OUTCOMES", "FORCE_", "TTY_", "PYTHON"))
+        and name not in _OF_THE_TERMINAL
+    }
+    return {**kept, **changes}
+
+
+def run(*words, folder, stdin=b"", env=None, prefix=(), **options):
+    """Run `outcomes` to its end; `prefix` is a command that starts it."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    if "stdin_from" in options:
+        options["stdin"] = options.pop("stdin_from")
+    else:
+        options["input"] = stdin
+    done = subprocess.run(
+        [*prefix, OUTCOMES, *words],
+        cwd=folder,
+        env=environment(**(env or {})),
+        timeout=SECONDS_MAX,
+        check=False,
+        **options,
+    )
+    return Done(done.returncode, done.stdout or b"", done.stderr or b"")
+
+
+class Warm:
+    """Runs commands one after the other, see `warm`; a command that needs more runs by itself."""
+
+    def __init__(self, scratch):
+        self.streams = [scratch / name for name in ("stdin", "stdout", "stderr")]
+        for stream in self.streams:
+            stream.touch()
+        asked, asking = os.pipe()
+        answering, answers = os.pipe()
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.warm", str(asked), str(answers)],
+            cwd=ROOT,
+            env=environment(),
+            pass_fds=(asked, answers),
+        )
+        os.close(asked)
+        os.close(answers)
+        self.asking, self.answering = os.fdopen(asking, "wb"), os.fdopen(answering, "rb")
+
+    def close(self):
+        self.asking.close()
+        self.server.wait(SECONDS_MAX)
+        self.answering.close()
+
+    def run(self, *words, folder, stdin=b"", env=None):
+        self.streams[0].write_bytes(stdin)
+        request = {
+            "words": [os.fsdecode(word) for word in words],
+            "folder": str(folder),
+            "environment": environment(**(env or {})),
+            "streams": [str(stream) for stream in self.streams],
+        }
+        self.asking.write(json.dumps(request).encode() + b"\n")
+        self.asking.flush()
+        ready, _, _ = select.select([self.answering], [], [], SECONDS_MAX)
+        assert ready, words
+        code = int(self.answering.readline())
+        return Done(code, *(stream.read_bytes() for stream in self.streams[1:]))
+
+    def run_all(self, cases, *, folder):
+        """Run several commands: name → words, or (words, options of `run`)."""
+        done = {}
+        for name, case in cases.items():
+            words, options = case if isinstance(case, tuple) else (case, {})
+            done[name] = self.run(*words, **{"folder": folder, **options})
+        return done
+
+
+def run_all(cases, *, folder):
+    """Run several commands side by side, each by itself, see `Warm.run_all`."""
+
+    def one(case):
+        words, options = case if isinstance(case, tuple) else (case, {})
+        return run(*words, **{"folder": folder, **options})
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(cases, pool.map(one, cases.values()), strict=True))
+
+
+@contextmanager
+def started(*words, folder, env=None, **options):
+    """A running command, killed at the end where it still runs."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    child = subprocess.Popen(
+        [OUTCOMES, *words],
+        cwd=folder,
+        env=environment(**(env or {})),
+        **{**pipes, **options},
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def finish(child):
+    """Wait for a running command's end."""
+    out, err = child.communicate(timeout=SECONDS_MAX)
+    return Done(child.returncode, out or b"", err or b"")
+
+
+def until(holds, what):
+    """Wait for a condition, for so long as no machine needs."""
+    end = time.monotonic() + SECONDS_MAX / 2
+    while not holds():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+def on_terminal(*words, folder, columns, env=None):
+    """Run a command whose standard output is a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
+    child = subprocess.Popen(
+        [OUTCOMES, *words],
+        cwd=folder,
+        env=environment(TERM="xterm-256color", **(env or {})),
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+    )
+    os.close(slave)
+    out = bytearray()
+    try:
+        while chunk := os.read(master, 65_536):
+            out += chunk
+    except OSError:
+        pass  # Linux: the last holder of the terminal is gone.
+    finally:
+        os.close(master)
+    err = child.communicate(timeout=SECONDS_MAX)[1]
+    return Done(child.returncode, bytes(out).replace(b"\r\n", b"\n"), err)
+
+
+def failure(done):
+    """The one line in which a command says what is wrong; fault lines of input may precede it."""
+    lines = done.err.decode().splitlines()
+    said = [line for line in lines if not line.startswith("line ")]
+    assert b"Traceback" not in done.err + done.out, done
+    assert len(said) == 1, done
+    assert said[0].startswith("outcomes: "), done
+    assert lines[-1] == said[0], done
+    assert "a fault of the ledger itself" not in said[0], done
+    return said[0]
+
+
+def fails(done, code, *words):
+    """Assert that a command failed as the specification says, its one line naming some words."""
+    line = failure(done)
+    assert code == done.code, done
+    assert [] == [word for word in words if word not in line], line
+
+
+def rows(path):
+    """A log's records by (partition, offset), read past the code under test."""
+    with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as db:
+        query = (
+            "select partition, offset, recorded_at, key, value from records"
+            " order by partition, offset"
+        )
+        return db.execute(query).fetchall()
+
+
+def count(path):
+    """How many records a log holds for a reader beside the writer; 0 while there is no log."""
+    try:
+        with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("select count(*) from records").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def event(number=1, *, subject=None, kind="student.applied", data=None, **attributes):
+    """One event as the bytes of a line, without the line end."""
+    made = {
+        "specversion": "1.0",
+        "id": str(number),
+        "source": "/crm",
+        "type": f"ledger.{kind}.v1",
+        "subject": subject or f"s-{number}",
+        "time": "2022-01-02T10:00:00Z",
+        "data": data
+        or {"application_id": f"a-{number}", "programme": "dev", "applied_on": "2022-01-01"},
+        **attributes,
+    }
+    return json.dumps(made, separators=(",", ":")).encode()
+
+
+def events(upto, **attributes):
+    """Lines of so many events."""
+    return b"".join(event(number, **attributes) + b"\n" for number in range(1, upto + 1))

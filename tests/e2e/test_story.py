@@ -1,0 +1,555 @@
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import os
+
+import orjson
+import pytest
+
+from tests.e2e.command import (
+    count,
+    event,
+    events,
+    fails,
+    finish,
+    rows,
+    run_all,
+    started,
+    until,
+)
+
+
+class TestGenerate:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def made(cls, tmp_path_factory):
+        words = ["generate", "--students", "40"]
+        cases = {
+            "first": [*words, "--seed", "1"],
+            "again": [*words, "--seed", "1"],
+            "other": [*words, "--seed", "2"],
+            "records": [*words, "--seed", "1", "--records"],
+            "years": [*words, "--seed", "1", "--from", "2010", "--to", "2010"],
+        }
+        return run_all(cases, folder=tmp_path_factory.mktemp("generated"))
+
+    def test_the_same_seed_gives_the_same_bytes(self, made):
+        assert (0, b"") == (made["first"].code, made["first"].err)
+        assert made["first"].out == made["again"].out
+
+    def test_another_seed_gives_other_bytes(self, made):
+        assert made["first"].out != made["other"].out
+
+    def test_other_years_give_a_history_of_those_years(self, made):
+        assert b'"applied_on":"2010-' in made["years"].out
+        assert b'"applied_on":"2015-' not in made["years"].out
+
+    def test_records_are_as_tail_prints_them_and_never_go_back(self, made):
+        printed = [json.loads(line) for line in made["records"].out.splitlines()]
+        assert {"partition", "offset", "recorded_at", "key", "value"} == set(printed[0])
+        assert sorted(one["recorded_at"] for one in printed) == [
+            one["recorded_at"] for one in printed
+        ]
+
+
+class TestAppendAndReport:
+    def test_generated_events_flow_from_a_pipe_into_a_report(self, outcomes, world, tmp_path):
+        appended = outcomes("append", "-", stdin=world.events.read_bytes())
+        lines = world.events.read_bytes().count(b"\n")
+        assert (0, b"") == (appended.code, appended.err)
+        assert f"{lines:,} records acknowledged; end 0:{lines}\n" == appended.text
+        reported = outcomes("report", "--year", "2022")
+        assert (0, b"") == (reported.code, reported.err)
+        assert reported.text.startswith("Impact report 2022 ")
+        assert "career outcomes" in reported.text
+        assert f"cut 0:{lines}\n" in reported.text
+        assert sorted(one.name for one in tmp_path.iterdir() if one.stat().st_size) == sorted(
+            {"ledger.db", *(one.name for one in tmp_path.glob("ledger.db-shm"))}
+        )
+
+    def test_the_json_report_is_the_same_to_the_byte_each_time(self, asked, world):
+        again = asked("report", "--year", "2022", "--json")
+        assert (0, b"") == (again.code, again.err)
+        assert world.report.read_bytes() == again.out
+
+    def test_every_record_is_accounted_for(self, world):
+        report = json.loads(world.report.read_bytes())
+        records = report["records"]
+        parts = (records["events"], records["duplicates"], records["conflicts"])
+        assert report["log"]["records"] == sum(parts) + sum(records["quarantined"].values())
+        assert report["log"]["records"] == count(world.log)
+
+    def test_json_of_an_append_says_what_was_acknowledged(self, outcomes):
+        done = outcomes("append", "-", "--json", stdin=events(3))
+        assert {"acknowledged": 3, "skipped": 0, "end": {"0": 3}} == done.json
+
+    def test_batches_of_standard_input_are_one_append_each(self, outcomes, tmp_path):
+        done = outcomes("append", "-", "--batch", "2", stdin=events(4) + b"{\n" + events(1))
+        fails(done, 65, "4 acknowledged")
+        assert 4 == count(tmp_path / "ledger.db")
+        assert done.err.startswith(b"line 5: value_must_be_json")
+
+    def test_skip_invalid_appends_the_rest(self, outcomes, tmp_path):
+        (tmp_path / "events.jsonl").write_bytes(event(1) + b"\n{\n" + event(3) + b"\n[]\n")
+        done = outcomes("append", "--skip-invalid", "events.jsonl")
+        assert (0, "2 records acknowledged, 2 lines skipped; end 0:2\n") == (done.code, done.text)
+        assert ["line 2", "line 4"] == [
+            line.partition(":")[0] for line in done.err.decode().splitlines()
+        ]
+        assert [event(1), event(3)] == [row[4] for row in rows(tmp_path / "ledger.db")]
+
+    def test_resending_a_file_changes_no_figure(self, outcomes, world):
+        outcomes("append", world.events)
+        first = outcomes("report", "--year", "2022", "--json").json
+        outcomes("append", world.events)
+        second = outcomes("report", "--year", "2022", "--json").json
+        assert (first["counts"], first["rates"]) == (second["counts"], second["rates"])
+        assert first["records"]["events"] == second["records"]["events"]
+
+    def test_more_than_1000_events_of_one_subject_are_quarantined(self, outcomes, tmp_path):
+        lines = events(1_500, subject="s-1")
+        (tmp_path / "events.jsonl").write_bytes(lines)
+        assert 0 == outcomes("append", "events.jsonl").code
+        report = outcomes("report", "--year", "2022", "--json").json
+        expected = {"subject_must_not_exceed_1000_events": 500}
+        assert expected == report["records"]["quarantined"]
+        assert 1_000 == report["records"]["events"]
+
+    def test_a_fifo_is_a_file_like_any_other(self, world, tmp_path):
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        with started("append", "fifo", folder=tmp_path) as child:
+            fifo.write_bytes(world.events.read_bytes())
+            done = finish(child)
+        assert (0, b"") == (done.code, done.err)
+        assert world.events.read_bytes().count(b"\n") == count(tmp_path / "ledger.db")
+
+
+class TestLivePipe:
+    def test_lines_are_acknowledged_while_the_pipe_stays_open(self, tmp_path):
+        log = tmp_path / "ledger.db"
+        with started("append", "-", folder=tmp_path) as child:
+            for number in (1, 2):
+                child.stdin.write(event(number) + b"\n")
+                child.stdin.flush()
+                until(lambda number=number: count(log) == number, f"record {number}")
+            child.stdin.write(event(3))
+            done = finish(child)
+        assert (0, b"") == (done.code, done.err)
+        assert "3 records acknowledged; end 0:3\n" == done.text
+
+
+class TestTail:
+    def test_a_log_is_copied_by_tail_and_append(self, asked, outcomes, world, tmp_path):
+        printed = asked("tail", "--jsonl")
+        assert (0, b"") == (printed.code, printed.err)
+        url = "sqlite:copy.db?partitions=3"
+        assert 0 == outcomes("append", "--records", "-", "--log", url, stdin=printed.out).code
+        assert rows(world.log) == rows(tmp_path / "copy.db")
+        report = outcomes("report", "--year", "2022", "--json", "--log", "sqlite:copy.db")
+        assert world.report.read_bytes() == report.out
+        assert 0 == outcomes("verify", world.report, "--log", "sqlite:copy.db").code
+
+    def test_any_bytes_survive_the_copy(self, outcomes, tmp_path):
+        values = [b"\xff\x00", b"\x01\x02", "é\u2028".encode(), b"", None]
+        keys = [b"\xfe", None, b"s-1", b"", b"k"]
+        lines = [
+            {
+                "key_base64": None if key is None else base64.b64encode(key).decode(),
+                "value_base64": None if value is None else base64.b64encode(value).decode(),
+            }
+            for key, value in zip(keys, values, strict=True)
+        ]
+        for line in lines:
+            for name in ("key", "value"):
+                if line[f"{name}_base64"] is None:
+                    line[name] = line.pop(f"{name}_base64")
+        given = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+        assert 0 == outcomes("append", "--records", "-", stdin=given).code
+        printed = outcomes("tail", "--jsonl").out
+        done = outcomes("append", "--records", "-", "--log", "sqlite:b.db", stdin=printed)
+        assert 0 == done.code, done
+        assert list(zip(keys, values, strict=True)) == [
+            row[3:] for row in rows(tmp_path / "ledger.db")
+        ]
+        assert rows(tmp_path / "ledger.db") == rows(tmp_path / "b.db")
+
+    def test_from_a_cut_only_what_lies_behind_it_is_printed(self, asked, world):
+        end = json.loads(world.report.read_bytes())["log"]["cut"]
+        start = f"0:{end['0'] - 1},1:{end['1']},2:{end['2'] - 2}"
+        printed = [
+            json.loads(line) for line in asked("tail", "--from", start, "--jsonl").out.splitlines()
+        ]
+        assert [(0, end["0"] - 1), (2, end["2"] - 2), (2, end["2"] - 1)] == [
+            (one["partition"], one["offset"]) for one in printed
+        ]
+
+    def test_a_line_for_a_person_is_at_most_100_columns(self, asked):
+        assert 100 >= max(map(len, asked("tail").text.splitlines()))
+
+    def test_follow_prints_a_record_appended_later(self, outcomes, tmp_path):
+        outcomes("append", "-", stdin=event(1))
+        with started("tail", "--follow", "--jsonl", folder=tmp_path) as child:
+            assert 0 == json.loads(child.stdout.readline())["offset"]
+            outcomes("append", "-", stdin=event(2))
+            assert event(2).decode() == json.loads(child.stdout.readline())["value"]
+
+
+class TestCuts:
+    AS_OF = "2022-06-30T23:59:59.999+02:00"
+    AS_OF_UTC = "2022-06-30T21:59:59.999Z"
+
+    def test_as_of_is_the_cut_before_the_first_later_record(self, asked):
+        printed = map(json.loads, asked("tail", "--jsonl").out.splitlines())
+        by_hand = {
+            str(partition): sum(
+                1
+                for _ in itertools.takewhile(
+                    lambda one: one["recorded_at"] <= self.AS_OF_UTC, records
+                )
+            )
+            for partition, records in itertools.groupby(printed, lambda one: one["partition"])
+        }
+        as_of = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF)
+        assert by_hand == as_of.json["log"]["cut"]
+        assert all(by_hand.values())
+        cut = ",".join(f"{partition}:{upto}" for partition, upto in by_hand.items())
+        at_cut = asked("report", "--year", "2022", "--json", "--cut", cut)
+        assert as_of.out == at_cut.out
+        in_utc = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF_UTC)
+        assert as_of.out == in_utc.out
+
+    def test_before_the_first_record_every_figure_is_zero_and_provisional(self, asked):
+        report = asked("report", "--year", "2022", "--json", "--as-of", "1970-01-01T00:00:00Z").json
+        assert {"0": 0, "1": 0, "2": 0} == report["log"]["cut"]
+        assert {0} == {row["count"] for row in report["counts"]}
+        assert 8 == len(report["provisional"])
+
+    def test_a_cut_at_the_end_gives_the_report_of_the_end(self, asked, world):
+        end = json.loads(world.report.read_bytes())["log"]["cut"]
+        cut = ",".join(f"{partition}:{upto}" for partition, upto in reversed(end.items()))
+        made = asked("report", "--year", "2022", "--json", "--cut", cut)
+        assert world.report.read_bytes() == made.out
+
+
+def changed(*place, by):
+    """A change of the value at a place of a report; `row` stands for a row that counts 1."""
+
+    def change(report, row):
+        *way, last = (row if step == "row" else step for step in place)
+        for step in way:
+            report = report[step]
+        report[last] = by(report.get(last) if isinstance(report, dict) else report[last])
+
+    return change
+
+
+def removed(*place):
+    """A report without the value at a place."""
+
+    def change(report, row):
+        *way, last = (row if step == "row" else step for step in place)
+        for step in way:
+            report = report[step]
+        del report[last]
+
+    return change
+
+
+def one_more(value):
+    return value + 1
+
+
+def always(value):
+    return lambda _: value
+
+
+def with_row(**row):
+    return changed("counts", by=lambda counts: [*counts, row])
+
+
+TAMPERED = {
+    "cell": (changed("counts", "row", "count", by=one_more), "{row} count"),
+    "previous": (changed("counts", "row", "previous", by=one_more), "{row} previous"),
+    "numerator": (changed("rates", 0, "numerator", by=one_more), " numerator"),
+    "digest": (changed("digest", by=always("sha256:" + "0" * 64)), "digest"),
+    "counter": (changed("records", "events", by=one_more), "records|events"),
+    "records": (changed("log", "records", by=one_more), "log|records"),
+    "quarantined": (
+        changed("records", "quarantined", "value_must_be_json", by=always(99)),
+        "records|quarantined|value_must_be_json",
+    ),
+    "policy version": (changed("policy", "version", by=one_more), "policy|version"),
+    "removed row": (removed("counts", "row"), "{row} count"),
+    "removed member": (removed("counts", "row", "previous"), "{row} previous"),
+    "added row": (
+        with_row(measure="invented", group="all", count=1, previous=0),
+        "invented|all count",
+    ),
+    "row without a count": (with_row(measure="invented", group="all"), "invented|all"),
+    "provisional": (
+        changed("provisional", "career_outcomes", by=always("2999-12-31")),
+        "provisional|career_outcomes",
+    ),
+    "true for 1": (changed("counts", "row", "count", by=always(value=True)), "{row} count"),
+    "cut": (changed("log", "cut", "0", by=lambda upto: upto - 1), "log|records"),
+}
+UNVERIFIABLE = {
+    "other policy": (changed("policy", "id", by=always("openclassrooms-2023")), 78, "--policy"),
+    "unknown policy": (changed("policy", "id", by=always("invented")), 78, "invented"),
+    "doubled row": (
+        changed("counts", by=lambda counts: [*counts, counts[0]]),
+        65,
+        "a row stands twice",
+    ),
+    "rules 2": (changed("rules", by=one_more), 78, "rules 2"),
+    "rules 2 in another shape": (
+        lambda report, _: report.update(rules=2, counts={"all": 1}),
+        78,
+        "rules 2",
+    ),
+    "partition missing": (removed("log", "cut", "2"), 69, "does not list the partitions"),
+    "beyond the end": (changed("log", "cut", "0", by=one_more), 69, "does not hold the cut"),
+}
+UNREADABLE = {
+    "broken": (b'{"schema": "ledger/report/v1",', "not JSON"),
+    "empty": (b"", "not JSON"),
+    "list": (b"[]", "not a report"),
+    "other": (b'{"schema": "other"}', "not a report"),
+    "deep": (b"[" * 20_000, "not JSON"),
+    "binary": (b"\xff\xfe", "not JSON"),
+}
+
+
+class TestVerify:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def verified(cls, warm, world, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("tampered")
+        stated = world.report.read_bytes()
+        counts = json.loads(stated)["counts"]
+        at = next(index for index, row in enumerate(counts) if row["count"] == 1)
+        texts = {name: text for name, (text, _) in UNREADABLE.items()}
+        for name, (change, *_) in {**TAMPERED, **UNVERIFIABLE}.items():
+            report = json.loads(stated)
+            change(report, at)
+            texts[name] = json.dumps(report).encode()
+        cases = {}
+        for name, text in texts.items():
+            (folder / f"{name}.json").write_bytes(text)
+            cases[name] = ["verify", f"{name}.json", "--log", world.url]
+        cases["missing"] = ["verify", "missing.json", "--log", world.url]
+        cases["folder"] = ["verify", ".", "--log", world.url]
+        cases["no log"] = ["verify", "cell.json", "--log", "sqlite:none.db"]
+        cases["as json"] = ["verify", "cell.json", "--log", world.url, "--json"]
+        done = warm.run_all(cases, folder=folder)
+        done["row"] = "{measure}|{group}".format_map(counts[at])
+        done["left"] = [one.name for one in folder.iterdir() if one.suffix != ".json"]
+        return done
+
+    def test_an_untouched_report_is_verified(self, asked, world):
+        done = asked("verify", world.report)
+        assert (0, b"") == (done.code, done.err)
+        assert "no difference" in done.text
+
+    @pytest.mark.parametrize("name", TAMPERED)
+    def test_a_tampered_report_differs_and_the_cell_is_named(self, name, verified):
+        done = verified[name]
+        assert (1, b"") == (done.code, done.err), done
+        cell = TAMPERED[name][1].format(row=verified["row"])
+        assert any(cell in line for line in done.text.splitlines()[:-1]), done.text
+
+    def test_as_json_the_differing_cells_are_listed(self, verified):
+        done = verified["as json"]
+        assert 1 == done.code
+        cells = [one["cell"] for one in done.json["differences"]]
+        assert [f"{verified['row']} count"] == cells
+
+    @pytest.mark.parametrize("name", UNVERIFIABLE)
+    def test_a_report_that_cannot_be_replayed_is_one_line(self, name, verified):
+        fails(verified[name], *UNVERIFIABLE[name][1:])
+
+    @pytest.mark.parametrize("name", UNREADABLE)
+    def test_what_is_no_report_is_one_line(self, name, verified):
+        fails(verified[name], 65, UNREADABLE[name][1])
+
+    @pytest.mark.parametrize(
+        ("name", "code", "word"),
+        [("missing", 65, "missing.json"), ("folder", 65, "directory"), ("no log", 69, "none.db")],
+    )
+    def test_what_is_not_there_is_one_line(self, name, code, word, verified):
+        fails(verified[name], code, word)
+
+    def test_reading_makes_no_log(self, verified):
+        assert [] == verified["left"]
+
+    def test_a_report_of_another_log_names_a_cut_that_is_not_held(self, outcomes, world):
+        outcomes("append", "--log", "sqlite:ledger.db?partitions=3", "-", stdin=events(3))
+        fails(outcomes("verify", world.report), 69, "does not hold the cut")
+
+    def test_a_report_under_an_own_policy_is_verified_with_its_file(self, asked, tmp_path):
+        policy = asked("policy", "show").json
+        policy["id"], policy["outcome_window_months"] = "own", 6
+        file = tmp_path / "own.json"
+        file.write_text(json.dumps(policy))
+        made = asked("report", "--year", "2022", "--json", "--policy", file)
+        assert "own" == made.json["policy"]["id"]
+        report = tmp_path / "report.json"
+        report.write_bytes(made.out)
+        assert 0 == asked("verify", report, "--policy", file).code
+        fails(asked("verify", report), 78, "own")
+
+
+class TestValidate:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checked(cls, warm, world, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("validated")
+        (folder / "bad.jsonl").write_bytes(
+            event(1) + b"\n\n{\n" + event(4, data={"applied_on": "2022-02-30"}) + b"\n"
+        )
+        cases = {
+            "fine": ["validate", world.events],
+            "bad": ["validate", "bad.jsonl"],
+            "json": ["validate", "bad.jsonl", "--json"],
+            "stdin": (["validate", "-"], {"stdin": event(1)}),
+        }
+        done = warm.run_all(cases, folder=folder)
+        done["left"] = [one.name for one in folder.iterdir()]
+        return done
+
+    @pytest.mark.parametrize("name", ["fine", "stdin"])
+    def test_events_without_a_fault_pass(self, name, checked):
+        assert 0 == checked[name].code
+        assert not any(b"warning" not in line for line in checked[name].out.splitlines())
+
+    def test_each_fault_is_a_line_with_number_rule_and_pointer(self, checked):
+        lines = checked["bad"].text.splitlines()
+        assert 65 == checked["bad"].code
+        assert lines[0].startswith("line 3: value_must_be_json: ")
+        assert any(
+            line.startswith("line 4: data_must_match_its_type at /data/applied_on: ")
+            for line in lines
+        )
+        assert {"line 3", "line 4"} == {line.partition(":")[0] for line in lines}
+
+    def test_json_holds_the_same(self, checked):
+        assert 65 == checked["json"].code
+        made = checked["json"].json
+        assert 3 == made["lines"]
+        assert {3, 4} == {fault["line"] for fault in made["faults"]}
+        assert {"line", "rule", "pointer", "reason"} == set(made["faults"][0])
+
+    def test_validating_makes_no_log(self, checked):
+        assert ["bad.jsonl"] == checked["left"]
+
+
+class TestDemo:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def played(cls, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("demo")
+        (folder / "out").mkdir()
+        (folder / "out" / "mine.txt").write_text("mine")
+        words = ("demo", "--students", "200", "--out", "out")
+        done = [run_all({"it": [*words]}, folder=folder)["it"] for _ in range(2)]
+        done.append(folder)
+        return done
+
+    def test_it_runs_twice_in_one_folder_with_the_same_result(self, played):
+        first, second, _ = played
+        assert (0, 0) == (first.code, second.code), (first, second)
+        assert first.out == second.out
+        assert "Replayed twice: the same bytes." in first.text
+
+    def test_it_names_the_files_it_made(self, played):
+        folder = played[2]
+        for name in (
+            "demo-ledger.db",
+            "report-2022.json",
+            "report-2022-as-known-on-2023-03-31.json",
+        ):
+            assert f"out/{name}: " in played[0].text
+            assert (folder / "out" / name).stat().st_size
+
+    def test_it_touches_no_other_file(self, played):
+        folder = played[2]
+        assert "mine" == (folder / "out" / "mine.txt").read_text()
+        assert [folder / "out"] == list(folder.iterdir())
+
+    def test_its_reports_are_verified_by_its_log(self, played):
+        folder = played[2]
+        cases = {
+            name: ["verify", f"out/{name}", "--log", "sqlite:out/demo-ledger.db"]
+            for name in ("report-2022.json", "report-2022-as-known-on-2023-03-31.json")
+        }
+        assert [0, 0] == [done.code for done in run_all(cases, folder=folder).values()]
+
+    def test_its_page_shows_the_digest_of_its_report(self, played):
+        report = json.loads((played[2] / "out" / "report-2022.json").read_bytes())
+        assert report["digest"] in played[0].text
+        assert 100 >= max(map(len, played[0].text.splitlines()))
+
+    def test_a_folder_that_cannot_be_made_is_one_line(self, outcomes, tmp_path):
+        (tmp_path / "file").write_text("")
+        fails(outcomes("demo", "--students", "1", "--out", "file/demo"), 69, "--out")
+
+
+class TestThingsToLookUp:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def found(cls, warm, world, tmp_path_factory):
+        cases = {
+            "version": ["--version"],
+            "policies": ["policy", "list"],
+            "policies as json": ["policy", "list", "--json"],
+            "policy": ["policy", "show", "openclassrooms-2023"],
+            "types": ["schema"],
+            "type": ["schema", "ledger.student.enrolled.v1"],
+            "doctor": ["doctor", "--log", world.url],
+            "doctor as json": ["doctor", "--log", world.url, "--json"],
+            "doctor without a log": ["doctor"],
+            "nothing": [],
+        }
+        folder = tmp_path_factory.mktemp("looked-up")
+        done = warm.run_all(cases, folder=folder)
+        done["left"] = list(folder.iterdir())
+        return done
+
+    def test_the_version_names_the_rules(self, found):
+        assert (0, b"") == (found["version"].code, found["version"].err)
+        assert found["version"].text.startswith("outcomes ")
+        assert found["version"].text.endswith("(rules 1)\n")
+
+    def test_both_policies_are_listed_with_the_specified_hashes(self, found):
+        hashes = [
+            "ca4f2116f3acde48556cc0e0880010a3f9500621edd857e145a1ec5bc8b0b5b5",
+            "5d6fab1c55242c7f468c1cc9706871a15a1784999323931e778fa33807cb4d9f",
+        ]
+        assert hashes == [line.split()[-1] for line in found["policies"].text.splitlines()]
+        assert hashes == [one["sha256"] for one in found["policies as json"].json]
+
+    def test_a_policy_is_shown_as_json(self, found):
+        assert "graduates" == found["policy"].json["placement_base"]
+
+    def test_the_types_are_listed_and_each_has_a_schema(self, found):
+        assert 9 == len(found["types"].text.splitlines())
+        assert "enrolled_on" in found["type"].text
+        assert isinstance(found["type"].json, dict)
+
+    def test_doctor_finds_a_sound_log_fine(self, found):
+        assert 0 == found["doctor"].code
+        assert "broken" not in found["doctor"].text
+        assert {"fine"} >= {one["verdict"] for one in found["doctor as json"].json}
+
+    def test_doctor_names_a_missing_log_and_makes_none(self, found):
+        done = found["doctor without a log"]
+        assert (69, b"") == (done.code, done.err)
+        assert "broken   log          no log at ledger.db" in done.text
+        assert [] == found["left"]
+
+    def test_without_a_command_the_help_is_shown(self, found):
+        assert 0 == found["nothing"].code
+        assert "Usage:" in found["nothing"].text

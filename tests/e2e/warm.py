@@ -1,0 +1,59 @@
+"""Runs command lines in processes forked from one that has loaded the ledger already.
+
+Each is a process of its own with its own arguments, folder, environment, standard streams and exit
+code. Only the loading is shared, which is most of what a command that fails at once would take.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+
+import ledger.doctor
+import ledger.intake
+import ledger.report.render
+import ledger.report.verify  # noqa: F401 - loaded for the commands to come
+from ledger.__main__ import main
+
+
+def serve(requests, replies):
+    """Answer each line, a command line, with its exit code; the end of the lines is the end."""
+    gc.freeze()
+    while request := requests.readline():
+        asked = json.loads(request)
+        child = os.fork()
+        if child == 0:
+            requests.close()
+            become(asked)
+            leave(main)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        replies.write(f"{code}\n".encode())
+        replies.flush()
+
+
+def become(asked):
+    """Take on what was asked for."""
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv = ["outcomes", *asked["words"]]
+    for number, name in enumerate(asked["streams"]):
+        file = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_TRUNC)
+        os.dup2(file, number)
+        os.close(file)
+
+
+def leave(command):
+    """Run a command and end with its exit code; taking a whole interpreter down takes longer."""
+    try:
+        command()
+    except SystemExit as left:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(left.code)
+
+
+if __name__ == "__main__":
+    serve(os.fdopen(int(sys.argv[1]), "rb"), os.fdopen(int(sys.argv[2]), "wb"))

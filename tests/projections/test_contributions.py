@@ -1,0 +1,71 @@
+"""`projections.contributions`: one student's share of every figure."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from projections.contributions import MEASURE_FAMILIES, contributions
+from projections.measures import COUNTS, groups_shown
+from projections.policy import parse_policy
+from tests.support.histories import encoded, facts, policy_of, story
+from tests.support.strategies import histories, policies
+
+LIFE = """
+    applied a1 2022-01-10 categories=refugee
+    enrolled e1 2022-02-10 2022-12-01 funding=employer
+    outcome 2022-03-01 internship
+    declared 2022-06-01 none
+    graduated e1 2022-11-30
+    answered 2022-12-20 employed job_found_on=2022-12-15 in_field=true
+    outcome 2022-12-15 new_job
+"""
+
+
+class TestContributions:
+    """Each contribution adds one to cells that a report shows, and to no other."""
+
+    def test_a_whole_life_is_in_every_measure(self):
+        found = list(contributions(facts(story(LIFE)), policy_of()))
+
+        assert {2022} == {year for year, _, _ in found}
+        assert set(COUNTS) == {measure for _, measure, _ in found}
+
+    def test_membership_is_that_of_each_stage(self):
+        found = contributions(facts(story(LIFE)), policy_of())
+
+        stages = {measure: groups for _, measure, groups in found if measure != "outcomes_declared"}
+        for measure in ("applicants", "became_students", "students_enrolled", "career_outcomes",
+                        "expected_to_graduate", "graduated_as_expected"):  # fmt: skip
+            assert "refugee" in stages[measure]
+        for measure in ("graduates", "respondents", "placed", "outcomes_repeated"):
+            assert "no_category" in stages[measure]
+
+    def test_nobody_adds_nothing(self):
+        assert [] == list(contributions(facts([]), policy_of()))
+
+    @pytest.mark.parametrize("family", MEASURE_FAMILIES, ids=lambda family: family.__name__)
+    def test_every_family_is_in_the_whole(self, family):
+        found = facts(story(LIFE))
+
+        assert set(family(found, policy_of())) <= set(contributions(found, policy_of()))
+
+    @given(histories(subjects=("s-1",)), policies)
+    def test_every_cell_is_one_that_the_report_shows_and_no_group_comes_twice(self, told, policy):
+        policy = parse_policy(encoded(policy), "of a test")
+
+        for _, measure, groups in contributions(facts(told), policy):
+            assert set(groups) <= set(groups_shown(measure, policy))
+            assert len(set(groups)) == len(groups)
+
+    @given(histories(subjects=("s-1",)), policies)
+    def test_a_student_is_counted_once_a_year(self, told, policy):
+        policy = parse_policy(encoded(policy), "of a test")
+
+        found = [
+            (year, measure)
+            for year, measure, _ in contributions(facts(told), policy)
+            if "outcome" not in measure
+        ]
+
+        assert len(set(found)) == len(found)

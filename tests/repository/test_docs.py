@@ -1,0 +1,280 @@
+"""The documents name everything that is there, and nothing that is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.main import get_command
+
+import projections.findings
+from ledger import errors
+from ledger.cli import app
+from ledger.settings import Settings
+from projections.figures import RecordCounts
+from projections.history import Verdict
+from projections.policy import Policy, built_in_policies
+from schemas import Event, Record, admit
+from schemas.admission import RULES
+from schemas.events import FACTS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+RECORDS_OF_DECISIONS = sorted((DOCS / "adr").glob("[0-9]*.md"))
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def prose(markdown: str) -> str:
+    return re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
+
+
+def sections(markdown: str) -> dict[str, str]:
+    """Text by heading of the second or third level, up to the next one."""
+    parts = re.split(r"^##+ (.+)$", markdown, flags=re.MULTILINE)[1:]
+    return {title.strip("`"): text for title, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def first_cells(section: str) -> list[str]:
+    """The words in backticks that begin the rows of a section's tables."""
+    return re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def commands():
+    """Every command with its options, as typer has it."""
+    waiting = [("outcomes", get_command(app))]
+    while waiting:
+        name, command = waiting.pop()
+        below = getattr(command, "commands", {})
+        waiting += [(f"{name} {word}", one) for word, one in below.items()]
+        if not below:
+            yield name, command
+
+
+COMMANDS = dict(commands())
+
+
+class TestCommandLine:
+    SECTIONS = sections(read("docs/cli.md"))
+    OF_ALL = SECTIONS["What holds for every command"]
+    SHOWN = tuple(sorted(COMMANDS.keys() & SECTIONS))
+
+    def test_every_command_stands_there_and_every_one_there_exists(self):
+        named = {title for title in self.SECTIONS if title.startswith("outcomes ")}
+        assert named == set(COMMANDS)
+
+    @pytest.mark.parametrize("name", SHOWN)
+    def test_every_option_of_a_command_stands_there(self, name):
+        shown = self.SECTIONS[name]
+        options = {
+            option
+            for parameter in COMMANDS[name].params
+            for option in parameter.opts
+            if option.startswith("-")
+        }
+        assert {one for one in options if not re.search(rf"`{one}[ `]", shown)} == set()
+
+    @pytest.mark.parametrize("name", SHOWN)
+    def test_every_option_there_is_one_of_the_command(self, name):
+        shown = first_cells(self.SECTIONS[name])
+        known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        assert {one.split()[0] for one in shown} <= known
+
+    @pytest.mark.parametrize("name", SHOWN)
+    def test_every_command_has_help_and_a_transcript(self, name):
+        assert COMMANDS[name].help
+        assert (
+            f"```console\n$ {name}" in self.SECTIONS[name] or f"\n$ {name}" in self.SECTIONS[name]
+        )
+
+    def test_every_option_of_the_command_itself_stands_there(self):
+        options = {one for parameter in get_command(app).params for one in parameter.opts}
+        assert {one for one in options if f"`{one}" not in self.OF_ALL} == set()
+
+    def test_every_setting_stands_there(self):
+        named = set(re.findall(r"^\| `OUTCOMES_(\w+)`", self.OF_ALL, re.MULTILINE))
+        assert named == {name.upper() for name in Settings.model_fields}
+
+    def test_every_exit_code_of_an_error_stands_there(self):
+        codes = {
+            one.exit_code
+            for one in vars(errors).values()
+            if inspect.isclass(one) and issubclass(one, errors.LedgerError)
+        }
+        shown = set(map(int, re.findall(r"^\| ([0-9]+) \|", self.OF_ALL, re.MULTILINE)))
+        assert codes | {0, 1, 70, 130} == shown
+
+
+def examples() -> dict[str, dict]:
+    found = re.findall(r"^```json\n(.*?)^```$", read("docs/events.md"), re.MULTILINE | re.DOTALL)
+    return {one["type"]: one for one in map(json.loads, found)}
+
+
+class TestEvents:
+    TEXT = read("docs/events.md")
+    SECTIONS = sections(TEXT)
+
+    def test_every_type_has_one_example(self):
+        assert list(examples()) == list(FACTS)
+        assert self.TEXT.count("```json") == len(FACTS)
+
+    @pytest.mark.parametrize("event_type", FACTS)
+    def test_an_example_is_admitted(self, event_type):
+        one = examples()[event_type]
+        record = Record(0, 0, 0, one["subject"].encode(), json.dumps(one).encode())
+        assert isinstance(admit(record, 1), Event)
+
+    @pytest.mark.parametrize("event_type", FACTS)
+    def test_an_example_meets_its_schema(self, event_type):
+        schema = json.loads(read(f"schemas/{event_type}.json"))
+        jsonschema.Draft202012Validator(schema).validate(examples()[event_type])
+
+    @pytest.mark.parametrize("event_type", FACTS)
+    def test_every_member_is_named_with_whether_it_may_be_absent(self, event_type):
+        members = re.search(
+            r"Members: (.*?)(?:\n\n|$)", self.SECTIONS[event_type], re.DOTALL
+        ).group(1)
+        for name, field in FACTS[event_type].model_fields.items():
+            assert f"`{name}{'' if field.is_required() else '?'}`" in members
+
+    @pytest.mark.parametrize("event_type", FACTS)
+    def test_every_word_of_a_member_is_named(self, event_type):
+        schema = json.loads(read(f"schemas/{event_type}.json"))
+        words = re.findall(r'"enum": \[(.*?)\]', json.dumps(schema["properties"]["data"]))
+        for word in re.findall(r'"(\w+)"', ",".join(words)):
+            assert f"`{word}`" in self.TEXT
+
+    def test_the_rules_stand_there_in_their_order(self):
+        expected = [*(rule.__name__ for rule in RULES), Verdict.OVER_LIMIT.value]
+        assert first_cells(self.SECTIONS["Which records are events"]) == expected
+
+    def test_every_finding_that_the_code_looks_for_stands_there(self):
+        source = inspect.getsource(projections.findings)
+        named = first_cells(self.SECTIONS["Findings"])
+        assert set(re.findall(r'"(\w+_must_\w+)"', source)) <= set(named)
+        assert len(named) == len(set(named)) == 15
+
+
+class TestPolicies:
+    SECTIONS = sections(read("docs/policies.md"))
+
+    def test_every_parameter_stands_there_once(self):
+        fields = [field.alias or name for name, field in Policy.model_fields.items()]
+        assert first_cells(self.SECTIONS["The parameters"]) == fields
+
+    def test_every_built_in_policy_has_a_column(self):
+        heads = re.search(r"^\| parameter .*$", self.SECTIONS["The parameters"], re.MULTILINE)
+        assert re.findall(r"`([^`]+)`", heads[0]) == list(built_in_policies())
+
+
+class TestGlossary:
+    WORDS = re.findall(r"^- \*\*(.+?)\*\*: [A-Z`]", read("docs/GLOSSARY.md"), re.MULTILINE)
+
+    def test_every_word_has_one_meaning(self):
+        assert sorted(set(self.WORDS)) == sorted(self.WORDS)
+        assert len(self.WORDS) == read("docs/GLOSSARY.md").count("\n- ")
+
+    def test_every_counter_of_a_report_is_explained(self):
+        counters = {field.name for field in dataclasses.fields(RecordCounts)}
+        assert {name for name in counters if not {name, name[:-1]} & set(self.WORDS)} == set()
+
+    def test_every_attribute_of_a_record_is_explained(self):
+        words = {*Record._fields, *Event._fields} - {"key", "value", "source", "id", "content"}
+        assert words - set(self.WORDS) == set()
+
+
+class TestDecisions:
+    @pytest.mark.parametrize("path", RECORDS_OF_DECISIONS, ids=ids)
+    def test_a_record_has_its_shape(self, path):
+        text = path.read_text(encoding="utf-8")
+        assert re.match(rf"# {int(path.name[:4])}\. .+\n\nDate: \d{{4}}-\d\d-\d\d\n", text)
+        assert list(sections(text)) == ["Status", "Context", "Decision", "Consequences"]
+
+    def test_the_index_lists_every_record_in_order(self):
+        listed = re.findall(
+            r"^\| \[[0-9]{4}\]\((.+?)\) \|", read("docs/adr/README.md"), re.MULTILINE
+        )
+        assert listed == [path.name for path in RECORDS_OF_DECISIONS]
+        assert [int(name[:4]) for name in listed] == list(range(1, len(listed) + 1))
+
+
+class TestArchitecture:
+    TEXT = read("docs/ARCHITECTURE.md")
+    SECTIONS = sections(TEXT)
+
+    def test_the_layers_are_those_of_the_contract(self):
+        contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+        layers = next(one["layers"] for one in contracts if one["id"] == "layers")
+        rows = re.findall(r"^\| [0-9]+ \| (.+?) \|", self.SECTIONS["The layers"], re.MULTILINE)
+        assert [set(re.findall(r"`(.+?)`", row)) for row in rows] == [
+            set(re.findall(r"[a-z_.]+", layer)) for layer in layers
+        ]
+
+    def test_every_test_that_it_names_is_there(self):
+        named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", self.TEXT)
+        assert named
+        for path, name in named:
+            assert not name or f"class {name}" in read(path), f"{path} has no {name}"
+            assert (ROOT / path).is_file()
+
+
+class TestNames:
+    @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
+    def test_every_name_in_backticks_is_there(self, path):
+        pattern = r"`((?:ledger|schemas|projections)(?:\.\w+)+)`"
+        named = set(re.findall(pattern, path.read_text(encoding="utf-8"))) - set(FACTS)
+        assert [name for name in sorted(named) if not is_there(name)] == []
+
+    @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
+    def test_every_link_leads_somewhere(self, path):
+        targets = re.findall(r"\]\(([^)#]+)", prose(path.read_text(encoding="utf-8")))
+        local = [one for one in targets if not one.startswith("https://")]
+        assert [one for one in local if not (path.parent / one).exists()] == []
+
+    @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
+    def test_every_path_in_backticks_is_there(self, path):
+        pattern = r"`((?:docs|ledger|projections|schemas|tests|verifier)/[\w./-]*)`"
+        identifiers = {"ledger/policy/v1"}
+        named = re.findall(pattern, path.read_text(encoding="utf-8"))
+        assert [one for one in named if one not in identifiers and not (ROOT / one).exists()] == []
+
+    def test_a_name_that_is_not_there_is_seen(self):
+        assert is_there("schemas.admission.admit")
+        assert is_there("ledger.log.sqlite.SqliteLog.append")
+        assert not is_there("schemas.admission.refuse")
+        assert not is_there("ledger.nowhere")
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something within one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[length:]:
+            found = getattr(found, attribute, None)
+        return found is not None
+    return False
+
+
+class TestChangelog:
+    def test_every_version_says_what_a_replay_changes(self):
+        versions = re.split(r"^## \[", read("CHANGELOG.md"), flags=re.MULTILINE)[1:]
+        assert versions
+        assert all("\n### Replay\n" in version for version in versions)

@@ -1,0 +1,128 @@
+"""`schemas.canonical`: one byte form for one meaning."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.canonical import Content, canonical, content, sha256_hex
+from tests.support.bytes import json_values
+from tests.support.histories import encoded, event, oracle, story
+from tests.support.strategies import histories
+
+CONTENT = ("specversion", "type", "time", "data")
+# Every control character, what JSON and ECMAScript escape or do not, and what sorts oddly.
+NASTY = "".join(map(chr, range(0x21))) + '"\\/\x7f\x80\u2028\u2029\ufeff\uffff\U0001f600é'
+
+
+def chosen(one):
+    return {name: one[name] for name in CONTENT}
+
+
+class TestContent:
+    """What two records of one identity are compared by is the RFC 8785 form, to the byte."""
+
+    @given(histories(subjects=("s-1",), max_size=1).filter(bool))
+    def test_the_content_of_any_event_is_the_rfc_8785_form_of_the_chosen_members(self, told):
+        assert rfc8785.dumps(chosen(told[0])) == content(encoded(told[0]))
+
+    @given(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
+        | st.text(NASTY, min_size=1, max_size=200),
+        st.booleans(),
+    )
+    def test_any_text_that_is_admitted_has_its_rfc_8785_form(self, text, escaped):
+        one = event("student.graduated", {"enrollment_id": text, "graduated_on": "2022-01-01"})
+        written = json.dumps(one, ensure_ascii=escaped).encode()
+
+        assert rfc8785.dumps(chosen(one)) == content(written)
+        assert oracle().canonical(chosen(one)) == content(written)
+
+    def test_the_order_of_members_and_the_white_space_are_no_content(self):
+        one = story("enrolled e1 2022-01-01 2022-12-01 categories=refugee")[0]
+        spaced = json.dumps(dict(reversed(one.items())), indent=3).encode()
+
+        assert content(encoded(one)) == content(spaced)
+
+    @pytest.mark.parametrize("name", ["id", "source", "subject", "traceparent", "datacontenttype"])
+    def test_other_members_are_no_content(self, name):
+        one = story("declared 2022-01-01 none")[0]
+
+        assert content(encoded(one)) == content(encoded(one | {name: "application/json"}))
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("declared 2022-01-01 refugee+disability", "declared 2022-01-01 disability+refugee"),
+            ("declared 2022-01-01 none", "declared 2022-01-02 none"),
+            ("graduated e1 2022-01-01", "graduated e1 2022-01-01 credential=x"),
+            ("graduated é 2022-01-01", "graduated e\u0301 2022-01-01"),
+            (
+                "graduated e1 2022-01-01 time=2022-01-01T00:00:00Z",
+                "graduated e1 2022-01-01 time=2022-01-01T00:00:00.0Z",
+            ),
+        ],
+    )
+    def test_two_ways_to_say_it_are_two_contents(self, one, other):
+        assert content(encoded(story(one)[0])) != content(encoded(story(other)[0]))
+
+    def test_null_is_not_absent(self):
+        one = story("graduated e1 2022-01-01")[0]
+        null = one | {"data": one["data"] | {"credential": None}}
+
+        assert content(encoded(one)) != content(encoded(null))
+
+
+class TestContentInAFewBytes:
+    """Two contents are equal where their canonical forms are, however each of them is held."""
+
+    @given(histories(subjects=("s-1",), max_size=2).filter(lambda told: len(told) == 2))
+    def test_they_are_equal_where_the_forms_are(self, told):
+        one, other = (encoded(each) for each in told)
+        spaced = json.dumps(dict(reversed(told[1].items())), indent=1).encode()
+        equal = content(one) == content(other)
+
+        for second in (other, spaced):
+            stored = Content(None, Content(second).digest)
+            assert equal == (Content(one) == Content(second)) == (Content(one) == stored)
+            assert not equal or hash(Content(one)) == hash(Content(second)) == hash(stored)
+
+    def test_another_thing_is_no_content(self):
+        value = encoded(story("declared 2022-01-01 none")[0])
+
+        assert Content(value) != value
+        assert 16 == len(Content(value).digest)
+
+
+class TestCanonical:
+    """Any JSON value has the form that RFC 8785 and the oracle give it."""
+
+    @given(json_values.filter(lambda value: "\\ud" not in json.dumps(value)))
+    def test_the_form_reads_back_as_the_value(self, value):
+        try:
+            form = canonical(value)
+        except rfc8785.IntegerDomainError:
+            return
+
+        assert value == json.loads(form, parse_int=float)
+        assert oracle().canonical(value) == form
+
+    def test_members_are_sorted_by_utf_16_units(self):
+        value = {"\uffff": 1, "\U00010000": 2, "a": 1.0, "A": 1e21}
+
+        assert '{"A":1e+21,"a":1,"\U00010000":2,"\uffff":1}'.encode() == canonical(value)
+
+
+class TestSha256Hex:
+    """A hash is written as 64 lower-case hexadecimal digits."""
+
+    def test_the_hash_of_nothing_is_the_known_one(self):
+        known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+        assert known == sha256_hex(b"")
+        assert set(known) <= set(string.hexdigits.lower())
