@@ -39,10 +39,15 @@ def create(
     ] = 1,
     json: JsonOption = False,
 ) -> None:
-    """Make the topic as the ledger needs it; one that exists is examined and left as it is."""
+    """Make the topics of a log as the ledger needs them; one that exists is left as it is."""
     from ledger.log.kafka import parse_place
     from ledger.log.kafka.client import link_to
-    from ledger.log.kafka.topic import create_topic, describe_topic, topic_faults
+    from ledger.log.kafka.topic import (
+        DERIVED_SETTINGS,
+        create_topic,
+        describe_topic,
+        topic_faults,
+    )
 
     if min_isr > replication_factor:
         raise UsageError(
@@ -54,6 +59,14 @@ def create(
     created = create_topic(
         link, partitions=partitions or PARTITIONS, replicas=replication_factor, min_isr=min_isr
     )
+    for beside in (place.partials, place.dead_letters):
+        create_topic(
+            link_to(beside),
+            partitions=1,
+            replicas=replication_factor,
+            min_isr=min_isr,
+            settings=DERIVED_SETTINGS,
+        )
     made = describe_topic(link)
     if made is None:
         raise StoreError(f"{place} is not there although it was made; try `outcomes doctor`")

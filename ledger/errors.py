@@ -16,6 +16,7 @@ __all__ = [
     "LedgerError",
     "PartlyAcknowledgedError",
     "StoreError",
+    "UnreachableError",
     "UsageError",
     "one_line",
 ]
@@ -52,6 +53,10 @@ class InterruptError(LedgerError):
 
 class StoreError(LedgerError):
     """A log or a file is out of reach, full, damaged or not what it should be."""
+
+
+class UnreachableError(StoreError):
+    """A broker does not answer; it may be back in a moment."""
 
 
 class PartlyAcknowledgedError(StoreError):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from ledger.log.lines import format_record
 from ledger.log.port import Log
 from schemas.record import Record
 
-__all__ = ["first_record_hash", "record_hash"]
+__all__ = ["identity_of", "record_hash"]
 
 
-def first_record_hash(log: Log, partition: int) -> str | None:
-    """The hash of a partition's first record; None while it is empty."""
-    first = next(log.read({partition: 0}, {partition: log.end()[partition]}), None)
-    return None if first is None else record_hash(first)
+def identity_of(log: Log) -> Mapping[int, str]:
+    """The hash of the first record of every partition that holds one.
+
+    Raises:
+        CutNotHeldError: If the log has lost its beginning.
+    """
+    return {partition: record_hash(first) for partition, first in log.first_records().items()}
 
 
 def record_hash(record: Record) -> str:

@@ -6,7 +6,7 @@ A log is append-only. Within a partition offsets ascend and `recorded_at` never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from ledger.log.cut import Cut
@@ -66,6 +66,13 @@ class Log(Protocol):
         """All records below a cut, by (key, partition, offset), null keys first.
 
         Memory does not grow with the log.
+        """
+
+    def first_records(self) -> Mapping[int, Record]:
+        """The first record of every partition that holds one.
+
+        Raises:
+            CutNotHeldError: If the log has lost its beginning.
         """
 
     def end(self) -> Cut:

@@ -114,6 +114,12 @@ class SqliteLog:
             if record.offset < end[record.partition]:
                 yield record
 
+    def first_records(self) -> dict[int, Record]:
+        """The first record of every partition that holds one, see `port.Log`."""
+        each = range(self.partitions)
+        found = self.read(dict.fromkeys(each, 0), dict.fromkeys(each, 1))
+        return {record.partition: record for record in found}
+
     def end(self) -> Cut:
         """The cut behind the last records, see `port.Log`."""
         with _one_line(self.path, "cannot be read"):

@@ -22,8 +22,8 @@ def open_log(url: str, *, create: bool = False) -> Log:
 
     Args:
         url: See the module.
-        create: Make the log when there is none; otherwise it is opened for reading alone. A Kafka
-            topic is never made here, see `outcomes topic create`.
+        create: Open to append, and make the log when there is none; otherwise it is opened for
+            reading alone. A Kafka topic is never made here, see `outcomes topic create`.
 
     Raises:
         ConfigurationError: If the URL is none of a log.
@@ -33,7 +33,11 @@ def open_log(url: str, *, create: bool = False) -> Log:
     if scheme == "kafka":
         from ledger.log.kafka import KafkaLog, parse_place  # noqa: PLC0415 - not for sqlite: users
 
-        return KafkaLog.open(parse_place(url))
+        log = KafkaLog.open(parse_place(url))
+        if create:
+            # Whoever writes is told at once of a topic that would lose what it acknowledges.
+            log.refuse_broken_promises()
+        return log
     path, query = _sqlite_path(url), rest.partition("?")[2]
     if path is None:
         raise ConfigurationError(
