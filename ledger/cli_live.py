@@ -12,6 +12,7 @@ import typer
 
 from ledger import terminal
 from ledger.cli_options import JsonOption, LogOption, PolicyOption, log_url
+from ledger.errors import UsageError
 from ledger.narration import narrator
 from ledger.settings import load_settings
 
@@ -20,7 +21,7 @@ __all__ = ["live", "worker"]
 StateOption = Annotated[
     str | None, typer.Option("--state", metavar="FILE", help="The read model; beside the log.")
 ]
-_WATCH_SECONDS = 1.0
+_WATCH_SECONDS = 0.2
 
 
 def worker(
@@ -28,28 +29,28 @@ def worker(
     state: StateOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="To keep live; all built-in ones."),
+        typer.Option("--policy", metavar="ID|FILE", help="To keep live; several by repetition."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Fold what is there, then end.")] = False,
 ) -> None:
     """Follow the log and keep the figures of every year current, until told to stop."""
     from ledger.live import state_path
     from ledger.log import open_log
-    from ledger.policies import find_policy
+    from ledger.policies import live_policies
     from processors.fold import FOLD_VERSION, LiveFold
     from processors.follower import Follower
-    from projections.policy import built_in_policies
     from projections.store import Store
 
     url = log_url(log)
-    policies = [find_policy(name) for name in policy or built_in_policies()]
+    policies = live_policies(policy or ())
     if url.startswith("kafka:"):
-        from processors.kafka_worker import app_of, run_worker
+        from processors.kafka_worker import run_worker
 
-        run_worker(app_of(url, Path(state) if state else None, policies))
+        if once:
+            raise UsageError("--once is for a sqlite: log; workers on Kafka share the partitions")
+        raise typer.Exit(run_worker(url, Path(state) if state else None, policies))
     opened = open_log(url)
     store = Store(state_path(url, state, FOLD_VERSION))
-    store.lock()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     fold = LiveFold(store, policies, log_name=opened.name, partitions=opened.partitions)
@@ -72,24 +73,22 @@ def live(
 ) -> None:
     """The figures that the worker keeps: like report, seconds old, with how far it is behind."""
     from ledger.lag import lags
-    from ledger.live import live_figures, state_path
+    from ledger.live import live_reader, workers_of
     from ledger.log import open_log
     from ledger.policies import find_policy
     from ledger.report import build_report, report_bytes
     from ledger.report.render import lag_table, report_page
-    from processors.fold import FOLD_VERSION
-    from projections.store import Store
 
     url = log_url(log)
     chosen = find_policy(policy or load_settings().policy)
     opened = open_log(url)
-    store = Store(state_path(url, state, FOLD_VERSION), read_only=True)
+    read = live_reader(url, opened, state)
     shown: dict[str, Any] | None = None
     while True:
-        figures = live_figures(store, opened, [chosen])
+        figures = read([chosen], year)
         made = build_report(figures, log_name=opened.name, policy=chosen, year=year)
-        behind = list(lags(opened, figures.cut))
         if made != shown:
+            behind = list(lags(opened, figures.cut, workers_of(url)))
             shown = made
             if json:
                 partitions = [lag._asdict() for lag in behind]

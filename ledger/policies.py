@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigurationError
+from ledger.settings import load_settings
 from projections.policy import Policy, built_in_policies, parse_policy
 
-__all__ = ["find_policy"]
+__all__ = ["find_policy", "live_policies"]
+
+
+def live_policies(names: Sequence[str] = ()) -> list[Policy]:
+    """The policies that workers keep live: those named, `OUTCOMES_LIVE_POLICIES`, or all built in.
+
+    Raises:
+        ConfigurationError: If one is neither built in nor a valid file.
+    """
+    listed = load_settings().live_policies
+    chosen = names or (listed.split(",") if listed else built_in_policies())
+    return [find_policy(name) for name in chosen]
 
 
 def find_policy(name: str) -> Policy:

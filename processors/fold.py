@@ -23,7 +23,7 @@ from projections.state import FOLD_REVISION, decode_history
 from projections.store import DeadLetter, PartitionState, Store, cell_hash, student_hash
 from schemas import Event, Quarantined, Record, admit
 
-__all__ = ["FOLD_VERSION", "FoldAbandonedError", "LiveFold"]
+__all__ = ["FOLD_VERSION", "FoldAbandonedError", "LiveFold", "group_of"]
 
 FOLD_VERSION = f"1.{FOLD_REVISION}"
 """The SPEC's rules version, and the hand-kept revision of the fold."""
@@ -41,6 +41,7 @@ class LiveFold:
 
     Attributes:
         store: The read model's file.
+        policies: Kept live.
         states: By partition, those that were opened.
         abandoned: Asked now and then within a batch; True gives it up, and nothing of it is kept.
     """
@@ -50,14 +51,18 @@ class LiveFold:
     ) -> None:
         """Take up a read model.
 
+        What another version of the fold has left is dropped and folded anew.
+
         Raises:
-            StoreError: If it is of another log or another version of the fold.
+            StoreError: If it is of another log.
         """
         self.store = store
         self.states: dict[int, PartitionState] = {}
         self.abandoned: Callable[[], bool] = lambda: False
-        self._policies = list(policies)
+        self.policies = list(policies)
         self._partitions = partitions
+        if store.about().get("fold", FOLD_VERSION) != FOLD_VERSION:
+            store.forget_all()
         about = {"log": log_name, "partitions": str(partitions), "fold": FOLD_VERSION}
         for name, ours in about.items():
             theirs = store.about().get(name, ours)
@@ -78,6 +83,11 @@ class LiveFold:
         Raises:
             StoreError: If the state is of another log.
         """
+        kept = self.states.get(partition)
+        if kept is not None:
+            # Nobody else writes to the file, so what was checked once still stands.
+            self.store.check_identity(partition, kept, first_record)
+            return kept
         state = self.store.load(partition)
         self.store.check_identity(partition, state, first_record)
         if state.checksum != self.store.checksum(partition):
@@ -108,10 +118,10 @@ class LiveFold:
         if state.first_record is None:
             state.first_record = record_hash(new[0])
         by_subject: dict[str, list[Event]] = {}
-        increment = Increment.under(self._policies)
+        increment = Increment.under(self.policies)
         dead: list[DeadLetter] = []
         for number, record in enumerate(new):
-            self._heed(number)
+            self.heed(number)
             admitted = admit(record, self._partitions)
             if isinstance(admitted, Quarantined):
                 increment.records.quarantined[admitted.rule] += 1
@@ -143,9 +153,9 @@ class LiveFold:
         stored = self.store.students(partition, list(by_subject))
         changed: dict[str, bytes] = {}
         for number, (subject, events) in enumerate(by_subject.items()):
-            self._heed(number)
+            self.heed(number)
             before = stored.get(subject)
-            after = fold_student(subject, before, events, self._policies, increment)
+            after = fold_student(subject, before, events, self.policies, increment)
             if after is None or after is before:
                 continue
             changed[subject] = after
@@ -154,20 +164,25 @@ class LiveFold:
                 state.add_hash(-student_hash(subject, before))
         return changed
 
-    def _heed(self, number: int) -> None:
+    def heed(self, number: int = 0) -> None:
+        """Give up when that is wanted, which is asked now and then.
+
+        Raises:
+            FoldAbandonedError: If `abandoned` says so.
+        """
         if number % _HEED_EVERY == 0 and self.abandoned():
             raise FoldAbandonedError
 
     def _take_policies(self, partition: int, state: PartitionState) -> None:
         """Compute the figures of a new policy from student state, and drop those of an old one."""
-        wanted = {policy.sha256 for policy in self._policies}
+        wanted = {policy.sha256 for policy in self.policies}
         known = set(orjson.loads(self.store.about().get(f"policies:{partition}", "[]")))
         if wanted == known:
             return
         if state.next_offset:
             for cell in [cell for cell in state.cells if cell[0] not in wanted & known]:
                 state.add_hash(-cell_hash(cell, state.cells.pop(cell)))
-            for policy in (one for one in self._policies if one.sha256 not in known):
+            for policy in (one for one in self.policies if one.sha256 not in known):
                 figures = Figures()
                 self._count_all(partition, policy, figures)
                 deque(state.add(policy.sha256, figures), maxlen=0)
@@ -178,6 +193,11 @@ class LiveFold:
         for subject, text in self.store.every_student(partition):
             events = list(decode_history(subject, text).events.values())
             into.add(contributions(facts_of(settle(events).in_force), policy))
+
+
+def group_of(log_name: str) -> str:
+    """The consumer group of a log's workers: a new fold reads the log from its own beginning."""
+    return f"{log_name}-fold-{FOLD_VERSION}"
 
 
 def _dead_letter(record: Record, rule: str) -> DeadLetter:

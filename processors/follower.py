@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from ledger.log import Log
-from ledger.log.identity import first_record_hash
+from ledger.log.identity import identity_of
 from processors.fold import LiveFold
 
 __all__ = ["Follower"]
@@ -27,8 +27,9 @@ class Follower:
         """
         self._log = log
         self._fold = fold
+        identity = identity_of(log)
         for partition in range(log.partitions):
-            fold.open_partition(partition, first_record_hash(log, partition))
+            fold.open_partition(partition, identity.get(partition))
 
     def step(self) -> int:
         """Fold at most one batch of every partition.

@@ -12,7 +12,7 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,7 +26,11 @@ from projections.figures import Figures, RecordCounts
 __all__ = ["Cell", "DeadLetter", "PartitionState", "Store", "cell_hash", "student_hash"]
 
 APPLICATION_ID = 0x4F4C5354
+BUSY_SECONDS = 30
 _MODULUS = 1 << 63
+_HEAD_BYTES = 100
+_APPLICATION_ID_AT = 68
+_BY_PARTITION = ("students", "figures", "dead_letters", "partitions")
 
 Cell = tuple[str, int, str, str]
 """(policy SHA-256, year, measure, group)."""
@@ -136,22 +140,30 @@ class Store:
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        """Open the file, and make it when it is missing.
+        """Open the file to write as the only one, or to read.
+
+        A file that is missing is made; one that is damaged is made anew, since it is a cache.
 
         Raises:
-            StoreError: If it cannot be opened or is no read model.
+            StoreError: If it cannot be opened, is no read model, or has a writer already.
         """
         self.path = path
-        self._lock: IO[str] | None = None
+        self._held = ExitStack()
         if read_only and not path.exists():
             raise StoreError(f"no figures at {path}; `outcomes worker` keeps them")
         try:
-            mode = "ro" if read_only else "rwc"
-            uri = f"{path.absolute().as_uri()}?mode={mode}"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
-            self._db = Database(self._connection)
-            self._check(read_only=read_only)
-        except sqlite3.Error as error:
+            with ExitStack() as opening:
+                if not read_only:
+                    opening.enter_context(_locked(path))
+                    if _is_damaged(path):
+                        _remove(path)
+                self._connection = opening.enter_context(
+                    closing(_connect(path, "ro" if read_only else "rwc"))
+                )
+                self._db = Database(self._connection)
+                self._check(read_only=read_only)
+                self._held = opening.pop_all()
+        except (sqlite3.Error, OSError) as error:
             hint = "mind the rights of its folder, or delete the file: it is made anew from the log"
             raise StoreError(f"{path} cannot be opened ({error}): {hint}") from error
 
@@ -211,20 +223,6 @@ class Store:
         finally:
             self._connection.execute("rollback")
 
-    def lock(self) -> None:
-        """Be the only writer, until the file is closed or the process ends.
-
-        Raises:
-            StoreError: If another process is.
-        """
-        self._lock = self.path.with_name(f"{self.path.name}.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StoreError(
-                f"{self.path} has a worker already; stop it, or name another file with --state"
-            ) from error
-
     def students(self, partition: int, subjects: Sequence[str]) -> dict[str, bytes]:
         """The stored states of some students; one not seen before is absent."""
         query = (
@@ -244,6 +242,20 @@ class Store:
         """Pointers to the quarantined records that were folded, in log order."""
         query = "select partition, offset, rule, size from dead_letters order by 1, 2"
         yield from map(DeadLetter._make, self._connection.execute(query))
+
+    def unsent_dead_letters(self, partition: int, limit: int) -> list[DeadLetter]:
+        """Those of a partition that have not been passed on yet, at most so many."""
+        query = (
+            "select partition, offset, rule, size from dead_letters"
+            " where partition = ? and offset >= ? order by offset limit ?"
+        )
+        sent = int(self.about().get(_sent(partition), "0"))
+        found = self._connection.execute(query, (partition, sent, limit))
+        return list(map(DeadLetter._make, found))
+
+    def dead_letters_sent(self, partition: int, upto: int) -> None:
+        """Note that all dead letters below an offset have been passed on."""
+        self.set_about({_sent(partition): str(upto)})
 
     def commit(
         self,
@@ -294,14 +306,21 @@ class Store:
         with self._db.atomic():
             self._many("insert or replace into about values (?, ?)", about.items())
 
+    def forget_all(self) -> None:
+        """Drop everything, to fold the log anew."""
+        with self._db.atomic():
+            for table in (*_BY_PARTITION, "about"):
+                self._connection.execute(f"delete from {table}")  # noqa: S608 - names above
+
     def forget(self, partition: int) -> None:
         """Drop all that is known of a partition, to fold it anew."""
         with self._db.atomic():
-            for table in ("students", "figures", "dead_letters", "partitions"):
+            for table in _BY_PARTITION:
                 self._connection.execute(
                     f"delete from {table} where partition = ?",  # noqa: S608 - names above
                     (partition,),
                 )
+            self._connection.execute("delete from about where name = ?", (_sent(partition),))
 
     def replace_cells(self, partition: int, state: PartitionState) -> None:
         """Write all cells of a partition anew, when the policies have changed."""
@@ -321,9 +340,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._held.close()
 
     def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)
@@ -340,6 +357,51 @@ class Store:
                 state.checksum,
             ),
         )
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _locked(path: Path) -> IO[str]:
+    """Be the only writer, until the file is closed or the process ends."""
+    lock = path.with_name(f"{path.name}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreError(
+            f"{path} has a worker already; stop it, or name another file with --state"
+        ) from error
+    return lock
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file of ours can no longer be read whole; what is not ours is left alone."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4] != APPLICATION_ID.to_bytes(4):
+        return False
+    connection = _connect(path, "rw")
+    try:
+        return bool(connection.execute("pragma quick_check(1)").fetchone() != ("ok",))
+    except sqlite3.DatabaseError as error:
+        # A file that is locked, or a disk that is full, says nothing of what is in it.
+        return "malformed" in str(error) or "not a database" in str(error)
+    finally:
+        connection.close()
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _sent(partition: int) -> str:
+    return f"dead_letters_sent:{partition}"
 
 
 def student_hash(subject: str, state: bytes) -> int:

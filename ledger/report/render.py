@@ -232,8 +232,9 @@ def movement_table(then: Report, now: Report, known_on: str) -> Table:
 
 def lag_table(lags: Sequence[Lag]) -> Table:
     """How far live figures are behind the log."""
-    table = _table("Behind the log", "folded to", "end", "records", "seconds")
+    table = _table("Behind the log", "folded to", "end", "records", "seconds", "worker")
     for lag in lags:
         row = (lag.next_offset, lag.end, lag.records)
-        table.add_row(f"partition {lag.partition}", *map(thousands, row), f"{lag.seconds:.1f}")
+        numbers = (*map(thousands, row), f"{lag.seconds:.1f}")
+        table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "–")
     return table

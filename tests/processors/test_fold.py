@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.errors import LedgerError
 from ledger.live import live_figures
 from ledger.log import open_log
-from ledger.log.identity import first_record_hash
+from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report, report_bytes
 from processors.fold import LiveFold
@@ -47,7 +47,7 @@ def a_fold(log, path, kept_live=BUILT_IN):
     with closing(Store(path)) as store:
         fold = LiveFold(store, kept_live, log_name=log.name, partitions=log.partitions)
         for partition in range(log.partitions):
-            fold.open_partition(partition, first_record_hash(log, partition))
+            fold.open_partition(partition, identity_of(log).get(partition))
         yield fold
 
 
@@ -116,15 +116,15 @@ class TestLiveEqualsReplay:
 
 class TestOffsets:
     def test_records_folded_before_are_skipped(self):
-        with a_log([an_outcome(n) for n in range(5)]) as (log, folder):
-            with a_fold(log, folder / "live.db") as fold:
-                everything = list(log.read({0: 0}, log.end()))
-                fold.apply(0, everything[:3])
-                fold.apply(0, everything)
-                fold.apply(0, everything)
+        taken = [an_outcome(n) for n in range(5)]
+        with a_log(taken) as (log, folder), a_fold(log, folder / "live.db") as fold:
+            everything = list(log.read({0: 0}, log.end()))
+            fold.apply(0, everything[:3])
+            fold.apply(0, everything)
+            fold.apply(0, everything)
 
-                assert 5 == fold.states[0].next_offset
-                assert 5 == fold.states[0].records.events
+            assert 5 == fold.states[0].next_offset
+            assert 5 == fold.states[0].records.events
 
     def test_a_batch_that_cannot_be_written_is_not_half_folded(self, monkeypatch):
         """A full disk for example: the file keeps the last offset, and a new start goes on."""
@@ -192,9 +192,11 @@ class TestState:
         with a_log([an_outcome(1)]) as (log, folder), closing(Store(folder / "l.db")) as store:
             fold = LiveFold(store, BUILT_IN, log_name=log.name, partitions=1)
             Follower(log, fold).step()
-            with a_log([an_outcome(2), an_outcome(3)]) as (anew, _):
-                with pytest.raises(LedgerError, match="another log"):
-                    live_figures(store, anew, BUILT_IN)
+            with (
+                a_log([an_outcome(2), an_outcome(3)]) as (anew, _),
+                pytest.raises(LedgerError, match="another log"),
+            ):
+                live_figures(store, anew, BUILT_IN)
 
     def test_a_new_policy_is_computed_from_the_students_without_the_log(self):
         mine = policy_of(id="mine", outcome_window_months=1)

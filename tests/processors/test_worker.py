@@ -17,7 +17,12 @@ PATIENCE = 60
 
 def outcomes(*arguments, cwd, **options):
     return subprocess.run(
-        [OUTCOMES, *arguments], cwd=cwd, capture_output=True, timeout=PATIENCE, **options
+        [OUTCOMES, *arguments],
+        check=False,
+        cwd=cwd,
+        capture_output=True,
+        timeout=PATIENCE,
+        **options,
     )
 
 

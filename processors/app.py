@@ -1,0 +1,11 @@
+"""The app under the settings of the environment, for `faust -A processors.app worker`."""
+
+from __future__ import annotations
+
+from ledger.policies import live_policies
+from ledger.settings import load_settings
+from processors.kafka_worker import app_of
+
+__all__ = ["app"]
+
+app = app_of(load_settings().log, None, live_policies())
