@@ -3,7 +3,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench schemas lock clean
+.PHONY: help demo test check soak bench schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
+
+soak: .venv/.dev ## Hurt workers and a broker for an hour, SOAK="--minutes 60 --seed 2026"
+	@.venv/bin/python -m tests.faults.soak $(SOAK)
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop
 	@.venv/bin/python benchmarks/replay.py

@@ -1,0 +1,49 @@
+"""A worker that ends by itself at a chosen place, as in a power cut; the place is named first.
+
+`before_ack`: between a commit in SQLite and its acknowledgement to Kafka. `before_publish`: between
+a commit and the publication of its figures. `before_mark`: between sending dead letters and noting
+that they were sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+
+from ledger.__main__ import main
+from processors.kafka_fold import KafkaFold
+from projections.store import Store
+
+COUNT = 5
+"""How often it goes well before."""
+
+
+def ending(work, *, after):
+    """The work, and at the `COUNT`th time that it has something to do the end: before or after."""
+    times = itertools.count()
+
+    def wrapped(self, *arguments, **named):
+        if not after and next(times) >= COUNT:
+            os._exit(137)
+        done = work(self, *arguments, **named)
+        if after and next(times) >= COUNT:
+            os._exit(137)
+        return done
+
+    return wrapped
+
+
+MODES = {
+    "before_ack": lambda: setattr(KafkaFold, "follow", ending(KafkaFold.follow, after=True)),
+    "before_publish": lambda: setattr(
+        KafkaFold, "_partial", ending(KafkaFold._partial, after=False)
+    ),
+    "before_mark": lambda: setattr(
+        Store, "dead_letters_sent", ending(Store.dead_letters_sent, after=False)
+    ),
+}
+
+if __name__ == "__main__":
+    MODES[sys.argv.pop(1)]()
+    main()

@@ -1,0 +1,418 @@
+"""What can happen to workers, a broker and a topic; each scenario ends with the same promise.
+
+The promise (`Stage.finish`): the published figures at the end, and at twenty moments in mid load,
+have the digests of a replay at their own cut, under every policy and for every year; every
+acknowledged event is counted, and none twice.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from functools import partial
+
+from confluent_kafka import Producer
+
+from schemas.partition import partition_of
+from tests.faults.stage import PARTITIONS
+from tests.support.workers import wait_until
+
+REMADE = ("another log", "partition count never changes", "breaks a promise", "has no topic")
+"""What is said of a topic that was made anew, by its first record or its settings."""
+
+FLOOD_RECORDS = 20_000
+"""Under one subject; a soak sends ten times as many."""
+
+
+def kill_one_of_two(stage):
+    """kill -9 of one of two workers in mid load, and its return."""
+    _, second = stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.1, 0.5)
+    second.kill()
+    stage.faults += 1
+    stage.wait_for_share(0.5, 0.8)
+    stage.worker("second")
+    stage.finish()
+
+
+def kill_both(stage):
+    """kill -9 of both workers."""
+    workers = stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.1, 0.5)
+    for worker in workers:
+        worker.kill()
+        stage.faults += 1
+    stage.wait_for_share(0.5, 0.7)
+    stage.worker("first")
+    stage.worker("second")
+    stage.finish()
+
+
+def freeze_one(stage):
+    """SIGSTOP for 15 s, then SIGCONT: by then its partitions are another's."""
+    first, _ = stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.1, 0.3)
+    first.pause()
+    stage.faults += 1
+    time.sleep(15)  # the fault itself
+    first.resume()
+    stage.finish()
+
+
+def stop_in_mid_catch_up(stage):
+    """SIGTERM in mid catch-up: exit 0 at once, and nothing is folded twice afterwards."""
+    stage.preload(len(stage.records) * 3 // 4)
+    first = stage.worker("first").wait_for("backlog.folded")
+    code, seconds = first.stop()
+    stage.faults += 1
+    assert code == 0
+    assert seconds < 3
+    stage.ready("first")
+    stage.load()
+    stage.finish()
+
+
+def kill_broker(stage):
+    """The broker is killed and comes back in mid load."""
+    stage.ready("first", "second")
+    stage.load()
+    for low in (0.1, 0.5):
+        stage.wait_for_share(low, low + 0.3)
+        stage.kafka.own().kill()
+        stage.faults += 1
+        stage.kafka.own().start()
+    stage.finish()
+
+
+def kill_broker_in_mid_catch_up(stage):
+    """The broker is killed and comes back while a worker catches up."""
+    stage.preload(len(stage.records) * 3 // 4)
+    stage.worker("first").wait_for("backlog.folded")
+    stage.kafka.own().kill()
+    stage.faults += 1
+    stage.kafka.own().start()
+    stage.worker("second")
+    stage.load()
+    stage.finish()
+
+
+def broker_away_for_a_minute(stage):
+    """No broker for 60 s: workers and emitter wait for it."""
+    stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.1, 0.5)
+    stage.kafka.own().kill()
+    stage.faults += 1
+    time.sleep(60)  # the fault itself
+    stage.kafka.own().start()
+    stage.finish()
+
+
+def _crash(stage, mode):
+    crashing = stage.crashing("first", mode).wait_for("partitions.taken_up")
+    stage.load(len(stage.records) // 3)
+    assert crashing.ended()[0] == 137
+    stage.faults += 1
+    stage.settle_load()
+    stage.ready("first", "second")
+    stage.load()
+    stage.finish()
+
+
+def crash_before_ack(stage):
+    """The process ends between the commit in SQLite and the acknowledgement to Kafka."""
+    _crash(stage, "before_ack")
+
+
+def crash_before_publish(stage):
+    """The process ends between the commit and the publication; whoever is next publishes."""
+    _crash(stage, "before_publish")
+
+
+def crash_before_publish_at_rest(stage):
+    """As before, and no record comes afterwards: a worker publishes what it has when it starts."""
+    crashing = stage.crashing("first", "before_publish")
+    stage.load(len(stage.records) // 2)
+    assert crashing.ended()[0] == 137
+    stage.faults += 1
+    stage.settle_load()
+    stage.ready("first")
+    stage.check.wait_until_current()
+    stage.load()
+    stage.finish()
+
+
+def lose_read_models(stage):
+    """A read model is deleted, one is truncated, and rows are gone from one."""
+    first, second = stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.2, 0.4)
+    for worker in (first, second):
+        worker.kill()
+    first.state.unlink()
+    for beside in ("-wal", "-shm"):
+        second.state.with_name(f"{second.state.name}{beside}").unlink(missing_ok=True)
+    whole = second.state.read_bytes()
+    second.state.write_bytes(whole[: max(4_096, len(whole) // 2)])
+    stage.faults += 2
+    _, second = stage.ready("first", "second")
+    stage.wait_for_share(0.5, 0.7)
+    second.kill()
+    with closing(sqlite3.connect(second.state)) as rows, rows:
+        rows.execute("delete from students where rowid % 3 = 0")
+    stage.faults += 1
+    stage.ready("second")
+    stage.finish()
+
+
+def read_model_of_another_version(stage):
+    """A read model that another version of the fold has left is folded anew."""
+    (first,) = stage.ready("first")
+    stage.load()
+    stage.wait_for_share(0.2, 0.5)
+    first.kill()
+    with closing(sqlite3.connect(first.state)) as rows, rows:
+        rows.execute("update about set value = '1.0' where name = 'fold'")
+        rows.execute("update figures set count = count + 1")
+    stage.faults += 1
+    stage.ready("first")
+    stage.finish()
+
+
+def join_a_long_catch_up(stage):
+    """A third worker joins while two catch up."""
+    stage.preload(len(stage.records) * 3 // 4)
+    first, second = stage.worker("first"), stage.worker("second")
+    wait_until(
+        lambda: any(one["event"] == "backlog.folded" for one in first.told() + second.told()),
+        "a worker has begun to catch up",
+    )
+    stage.worker("third")
+    stage.faults += 1
+    stage.load()
+    stage.finish()
+
+
+def remake_the_topic(stage):
+    """The topic is deleted and made anew under a running worker, which refuses to go on."""
+    (first,) = stage.ready("first")
+    stage.preload(500)
+    stage.check.wait_until_current()
+    stage.remake_topic()
+    stage.faults += 1
+    stage.preload(100)
+    code, last = first.ended()
+    assert code == 69
+    assert any(reason in last["message"] for reason in REMADE)
+    code, last = stage.worker("first").ended()
+    assert code == 69
+    assert any(reason in last["message"] for reason in REMADE)
+
+
+def one_subject_floods(stage):
+    """One broken emitter sends very many records under one subject; the others' go on."""
+    stage.ready("first")
+    stage.load()
+    stage.wait_for_share(0.1, 0.2)
+    stage.flood(FLOOD_RECORDS * (10 if stage.is_soak else 1))
+    stage.faults += 1
+    stage.finish()
+
+
+def move_the_group_offset(stage):
+    """The group's committed offset is moved back and forth by hand: it is a hint, no more."""
+    (first,) = stage.ready("first")
+    stage.load()
+    for move in (-400, 300):
+        stage.wait_for_share(0.2 if move < 0 else 0.5, 0.4 if move < 0 else 0.7)
+        assert first.stop()[0] == 0
+        stage.move_group(move)
+        stage.faults += 1
+        (first,) = stage.ready("first")
+    stage.finish()
+
+
+def burst_while_another_joins(stage):
+    """A burst falls onto a live worker while another joins."""
+    stage.ready("first")
+    half = len(stage.records) // 2
+    burst = threading.Thread(target=stage.preload, args=(half,))
+    burst.start()
+    stage.worker("second")
+    stage.faults += 1
+    burst.join()
+    stage.load()
+    stage.finish()
+
+
+def foreign_producers(stage):
+    """Records by librdkafka under both partitioners, without a key, tombstones, junk, holes."""
+    stage.ready("first", "second")
+    stage.load()
+    stage.wait_for_share(0.2, 0.5)
+    placed, misplaced = _librdkafka(stage)
+    stage.sent += placed
+    stage.run_transactions()
+    stage.quarantined = misplaced + 3
+    stage.faults += 1
+    stage.finish()
+
+
+def _note(found, number, _, message):
+    found[number] = message.partition()
+
+
+def _librdkafka(stage):
+    """Events of other students under both partitioners, and junk: what counts, how many do not."""
+    theirs = stage.world(60)
+    placed, misplaced = [], 0
+    for partitioner in ("murmur2_random", "consistent_random"):
+        producer = Producer(
+            {
+                "bootstrap.servers": stage.kafka.bootstrap,
+                "partitioner": partitioner,
+                "enable.idempotence": True,
+            }
+        )
+        found = {}
+        for number, (key, value) in enumerate(theirs):
+            producer.produce(
+                stage.topic,
+                value,
+                key,
+                on_delivery=partial(_note, found, number),
+            )
+        for key, value in ((None, b"{}"), (b"s-1", None), (b"s-1", b"\xff junk")):
+            if partitioner == "murmur2_random":
+                producer.produce(stage.topic, value, key)
+        assert producer.flush(30) == 0
+        for number, one in enumerate(theirs):
+            if found[number] == partition_of(one[0], PARTITIONS):
+                placed.append(one)
+            else:
+                misplaced += 1
+    return placed, misplaced
+
+
+def full_disk(stage):
+    """The disk is full: the worker stops with the reason, and goes on when there is room."""
+
+    def no_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (250_000, 250_000))
+
+    small = stage.worker("first", before=no_room)
+    stage.load(len(stage.records) // 2)
+    code, last = small.ended()
+    stage.faults += 1
+    assert code == 69
+    assert "make room" in last["message"]
+    stage.settle_load()
+    stage.ready("first")
+    stage.load()
+    stage.finish()
+
+
+def storm(stage):
+    """Fault after fault on three workers and the broker, as drawn, while events come in."""
+    workers = {name: stage.worker(name) for name in ("first", "second", "third")}
+    workers["first"].wait_for("partitions.taken_up")
+    stage.load()
+    while stage.is_loading():
+        name = stage.chance.choice(sorted(workers))
+        stage.chance.choice(STORM)(stage, workers[name])
+        stage.faults += 1
+        _start_again(stage, workers)
+        time.sleep(stage.chance.uniform(0.5, 3))  # the time between two faults
+    _start_again(stage, workers)
+    stage.finish()
+
+
+def _start_again(stage, workers):
+    """As a supervisor does: those that were stopped, and one that found no broker at its start."""
+    for name, worker in workers.items():
+        code = worker.process.poll()
+        if code == 69:
+            assert "out of reach" in worker.told()[-1]["message"], worker.told()[-3:]
+        elif code is not None:
+            assert code in (0, -signal.SIGKILL, -signal.SIGTERM), worker.told()[-3:]
+        if code is not None:
+            workers[name] = stage.worker(name)
+
+
+def _killed(_, worker):
+    worker.kill()
+
+
+def _stopped(_, worker):
+    worker.stop()
+
+
+def _frozen(stage, worker):
+    worker.pause()
+    time.sleep(stage.chance.uniform(0.5, 9))  # the fault itself
+    worker.resume()
+
+
+def _without_read_model(_, worker):
+    worker.kill()
+    for beside in ("", "-wal", "-shm"):
+        worker.state.with_name(f"{worker.state.name}{beside}").unlink(missing_ok=True)
+
+
+def _half_a_read_model(_, worker):
+    worker.kill()
+    if worker.state.exists():
+        whole = worker.state.read_bytes()
+        worker.state.write_bytes(whole[: len(whole) // 2])
+
+
+def _without_broker(stage, _):
+    stage.kafka.own().kill()
+    time.sleep(stage.chance.uniform(0, 4))  # the fault itself
+    stage.kafka.own().start()
+
+
+STORM = (
+    _killed,
+    _killed,
+    _killed,
+    _stopped,
+    _frozen,
+    _without_read_model,
+    _half_a_read_model,
+    _without_broker,
+)
+
+SCENARIOS = {
+    one.__name__: one
+    for one in (
+        kill_one_of_two,
+        kill_both,
+        freeze_one,
+        stop_in_mid_catch_up,
+        kill_broker,
+        kill_broker_in_mid_catch_up,
+        broker_away_for_a_minute,
+        crash_before_ack,
+        crash_before_publish,
+        crash_before_publish_at_rest,
+        lose_read_models,
+        read_model_of_another_version,
+        join_a_long_catch_up,
+        remake_the_topic,
+        one_subject_floods,
+        move_the_group_offset,
+        burst_while_another_joins,
+        foreign_producers,
+        full_disk,
+        storm,
+    )
+}

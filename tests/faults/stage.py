@@ -1,0 +1,221 @@
+"""A topic, a world of events and workers: where the scenarios of `scenarios.py` take place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
+
+from ledger.log import NewRecord, open_log
+from ledger.log.kafka import parse_place
+from ledger.log.kafka.client import link_to
+from ledger.log.kafka.topic import DERIVED_SETTINGS, SETTINGS, create_topic
+from ledger.world import generate
+from processors.fold import group_of
+from projections.history import EVENTS_MAX
+from schemas.partition import partition_of
+from tests.support.workers import Check, Emitter, Published, Worker, wait_until
+
+CRASHING = Path(__file__).with_name("crashing_worker.py")
+PARTITIONS = 4
+
+
+class Stage:
+    """One scenario's surroundings; everything is ended when it is left.
+
+    Attributes:
+        chance: Seeded; every moment of a fault is drawn from it.
+        faults: How many were made.
+        is_soak: Whether there is much time.
+        records: Those to be sent, (key, value).
+        sent: Those that were handed to the log, in any order.
+    """
+
+    def __init__(self, kafka, folder, seed, *, students=900, rate=450, is_soak=False):
+        self.kafka = kafka
+        self.chance = random.Random(seed)
+        self.is_soak = is_soak
+        self.faults = 0
+        self.quarantined = 0
+        self.topic = kafka.name()
+        self.url = kafka.url(self.topic)
+        self.sent = []
+        self._folder = folder
+        self._rate = rate
+        self._workers = []
+        self._emitter = None
+        self.make_topics()
+        self.records = self.world(students)
+        self.published = Published(self.url)
+        self.check = Check(self.url)
+
+    def world(self, students):
+        """A history that nobody else has, (key, value) in the order of happening."""
+        made = generate(students, self.chance.randrange(1_000_000))
+        prefix = b"%d-" % self.chance.randrange(1_000_000)
+        return [
+            (prefix + one.key, one.value.replace(one.key, prefix + one.key))
+            for one in made
+            if not one.broken
+        ]
+
+    def make_topics(self):
+        place = parse_place(self.url)
+        wanted = ((place, SETTINGS, PARTITIONS), (place.partials, DERIVED_SETTINGS, 1))
+        for one, settings, count in (*wanted, (place.dead_letters, DERIVED_SETTINGS, 1)):
+            made = create_topic(
+                link_to(one), partitions=count, replicas=1, min_isr=1, settings=settings
+            )
+            assert made, one
+
+    def worker(self, name, **options):
+        """Start a worker; the same name is the same read model."""
+        worker = Worker(self.url, self._folder / f"{name}.db", **options)
+        self._workers.append(worker)
+        return worker
+
+    def crashing(self, name, mode):
+        return self.worker(name, command=(sys.executable, str(CRASHING), mode))
+
+    def ready(self, *names):
+        """Start workers and wait until each has been given partitions."""
+        workers = [self.worker(name) for name in names]
+        for worker in workers:
+            worker.wait_for("partitions.taken_up")
+        return workers
+
+    def preload(self, count):
+        """Append records at once, so that there is something to catch up with."""
+        taken, self.records = self.records[:count], self.records[count:]
+        self.append(taken)
+        self.sent += taken
+
+    def append(self, pairs):
+        with closing(open_log(self.url)) as log:
+            log.append([NewRecord(*one) for one in pairs])
+
+    def load(self, count=None):
+        """Begin to send so many of the records that are left, or all, at a rate."""
+        taken, self.records = self.records[:count], self.records[len(self.records[:count]) :]
+        self.sent += taken
+        self._loaded = len(taken)
+        self._emitter = Emitter(
+            self.kafka.bootstrap, self.topic, PARTITIONS, taken, rate=self._rate
+        )
+        self._emitter.start()
+
+    def wait_for_share(self, low, high):
+        """Wait until some share of the load is acknowledged; which one is drawn."""
+        wanted = self.chance.uniform(low, high) * self._loaded
+        wait_until(lambda: self._emitter.acknowledged >= wanted, f"{wanted:.0f} acknowledged", 180)
+
+    def is_loading(self):
+        return self._emitter.is_alive()
+
+    def settle_load(self):
+        """Wait until all that was begun to be sent is acknowledged."""
+        self._emitter.finish()
+        assert self._emitter.acknowledged == self._loaded
+
+    def finish(self):
+        """Send the rest, and see that the promise holds; workers stop as they should."""
+        self.settle_load()
+        self.check.wait_until_current()
+        for worker in self._workers:
+            if worker.process.poll() is None:
+                assert worker.stop()[0] == 0, worker.told()[-3:]
+        self.check.live_equals_replay(self.published, self.sent, quarantined=self.quarantined)
+
+    def end(self):
+        """Leave nothing running."""
+        for worker in self._workers:
+            worker.kill()
+        self.published.close()
+        self.check.close()
+
+    def flood(self, count):
+        """Send very many events under one subject, of which SPEC counts the first 1,000."""
+        key, value = self.world(1)[0]
+        members = json.loads(value)
+        lines = [(key, json.dumps({**members, "id": f"flood-{n}"}).encode()) for n in range(count)]
+        self.append(lines)
+        self.sent += lines[:EVENTS_MAX]
+        self.quarantined += count - EVENTS_MAX
+
+    def run_transactions(self):
+        """A foreign transaction that is aborted and one that is committed: holes and markers."""
+        asyncio.run(self._run_transactions())
+
+    async def _run_transactions(self):
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.kafka.bootstrap, transactional_id=self.topic
+        )
+        await producer.start()
+        try:
+            for kept in (False, True):
+                pairs = self.world(20)
+                await producer.begin_transaction()
+                for key, value in pairs:
+                    await producer.send_and_wait(
+                        self.topic, value, key, partition=partition_of(key, PARTITIONS)
+                    )
+                if kept:
+                    await producer.commit_transaction()
+                    self.sent += pairs
+                else:
+                    await producer.abort_transaction()
+        finally:
+            await producer.stop()
+
+    def move_group(self, move):
+        """Set the group's committed offsets by hand, while nobody is a member of it."""
+        asyncio.run(self._move_group(move))
+
+    async def _move_group(self, move):
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap,
+            group_id=group_of(self.topic),
+            enable_auto_commit=False,
+        )
+        await consumer.start()
+        try:
+            parts = [TopicPartition(self.topic, number) for number in range(PARTITIONS)]
+            consumer.assign(parts)
+            ends = await consumer.end_offsets(parts)
+            wanted = {
+                part: OffsetAndMetadata(
+                    min(ends[part], max(0, (await consumer.committed(part) or 0) + move)), ""
+                )
+                for part in parts
+            }
+            await consumer.commit(wanted)
+        finally:
+            await consumer.stop()
+
+    def remake_topic(self):
+        """Delete the topic and make it anew under the same name."""
+
+        async def delete():
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+            await admin.start()
+            try:
+                await admin.delete_topics([self.topic])
+            finally:
+                await admin.close()
+
+        asyncio.run(delete())
+        # Where brokers make topics by themselves, the worker's question may have made it already.
+        create_topic(link_to(parse_place(self.url)), partitions=PARTITIONS, replicas=1, min_isr=1)
+
+
+def seed_of_run():
+    """Of all that is drawn; `OUTCOMES_FAULTS_SEED` chooses another."""
+    return int(os.environ.get("OUTCOMES_FAULTS_SEED", "2026"))
