@@ -1,0 +1,213 @@
+"""The producers of docs/emit.md, run side by side against a real broker that also goes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import closing
+
+import pytest
+
+from ledger.log import open_log
+from ledger.world import generate
+from tests.emit.page import PIPE_BYTES, Fed, Running, command, environment, put_files, wait_until
+from tests.emit.topics import PARTITIONS, assert_kept
+
+pytest_plugins = ("tests.support.broker",)
+pytestmark = pytest.mark.kafka
+
+PRODUCERS = {
+    "confluent-kafka": "python emit_confluent.py",
+    "aiokafka": "python emit_aiokafka.py",
+    "java": "java Emit.java",
+    "kcat": "kcat -P",
+}
+NEEDED = {"java": ("javac", "default-jdk-headless"), "kcat": ("kcat", "kcat")}
+BATCH = 500
+
+
+def events_made_up():
+    """Some hundred events without a copy among them, as bytes."""
+    found = {}
+    for one in generate(300, 11):
+        if not one.broken:
+            event = json.loads(one.value)
+            found.setdefault((event["subject"], event["source"], event["id"]), one.value)
+    return list(found.values())
+
+
+EVENTS = events_made_up()
+FIRST, REST = EVENTS[:BATCH], EVENTS[BATCH:]
+producers = pytest.mark.parametrize("producer", PRODUCERS)
+
+
+def refused(reason):
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+def is_there(producer):
+    tool, _ = NEEDED.get(producer, ("python3", ""))
+    return shutil.which(tool) is not None
+
+
+@pytest.fixture
+def has(producer):
+    """Skips, or fails in CI, where the machine lacks what a producer runs on."""
+    if not is_there(producer):
+        tool, package = NEEDED[producer]
+        refused(f"no {tool} on this machine; on Debian install {package}")
+
+
+class Play:
+    """All producers that the machine can run, side by side, each with a topic of its own."""
+
+    def __init__(self, kafka, folder, classes):
+        self.kafka = kafka
+        self.folder = folder
+        self.classes = classes
+        self.names = list(filter(is_there, PRODUCERS))
+        self.topics = {name: kafka.topic(PARTITIONS) for name in self.names}
+        self.folders = {name: put_files(folder / name) for name in self.names}
+        self.running = {}
+        self.fed = {}
+
+    def give(self, events):
+        for folder in self.folders.values():
+            path = folder / "events.jsonl"
+            path.unlink(missing_ok=True)
+            path.write_bytes(b"".join(event + b"\n" for event in events))
+
+    def feed(self, *pieces):
+        self.fed = {
+            name: Fed(folder / "events.jsonl", *pieces) for name, folder in self.folders.items()
+        }
+
+    def open_gate(self, number):
+        for one in self.fed.values():
+            one.gates[number].set()
+
+    def start(self):
+        for name in self.names:
+            variables = environment(
+                self.kafka.bootstrap,
+                self.topics[name],
+                CLASSPATH=f"{self.classes}/*",
+                JDK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            )
+            words = command(PRODUCERS[name])
+            self.running[name] = Running(words, self.folders[name], variables)
+
+    def finish(self):
+        return {name: one.finish() for name, one in self.running.items()}
+
+    def is_alive(self, name):
+        return self.running[name].is_alive()
+
+    def end_of_file(self):
+        for one in self.fed.values():
+            one.closing.set()
+
+    def kill(self):
+        for one in self.running.values():
+            one.kill()
+        for one in self.fed.values():
+            one.let_go()
+
+    def wait_until_held(self, records):
+        for topic in self.topics.values():
+            with closing(open_log(self.kafka.url(topic))) as log:
+                wait_until(lambda log=log: sum(log.end().values()) >= records, "the first events")
+
+    def wait_until_fed(self, size):
+        for one in self.fed.values():
+            wait_until(lambda one=one: one.bytes > size, "a producer that reads")
+
+
+@pytest.fixture(scope="module")
+def play(kafka, tmp_path_factory):
+    """Begins a play; whatever still runs in the end is killed."""
+    from tests.support.broker import NoKafkaError, kafka_jars  # a plugin before it is a module
+
+    try:
+        classes = kafka_jars()
+    except NoKafkaError as error:
+        refused(str(error))
+    plays = []
+
+    def begin():
+        plays.append(Play(kafka, tmp_path_factory.mktemp("emit"), classes))
+        return plays[-1]
+
+    yield begin
+    for one in plays:
+        one.kill()
+
+
+def told(producer, count):
+    """What a producer leaves behind when all is well; kcat says it by its exit code alone."""
+    return 0, None if producer == "kcat" else f"{count} acknowledged"
+
+
+@pytest.fixture(scope="module")
+def plain(play):
+    """A file is sent, once."""
+    one = play()
+    one.give(EVENTS)
+    one.start()
+    return one, one.finish()
+
+
+@pytest.fixture(scope="module")
+def outage(kafka, play):
+    """The broker hangs and is killed in mid run, and comes back.
+
+    Half of the producers have sent a third of their events by then, and read the others meanwhile.
+    The other half were killed before, and are started again, on the same file, while there is no
+    broker.
+    """
+    broker = kafka.own()
+    running, again = play(), play()
+    for one, *pieces in ((running, FIRST, REST), (again, EVENTS)):
+        one.feed(*pieces)
+        one.open_gate(0)
+        one.start()
+    for one in (running, again):
+        one.wait_until_held(BATCH - 100)
+    again.kill()
+    broker.pause()
+    running.open_gate(1)
+    broker.kill()
+    try:
+        again.feed(EVENTS)
+        again.open_gate(0)
+        again.start()
+        again.wait_until_fed(PIPE_BYTES)
+        waiting = {name: (running.is_alive(name), again.is_alive(name)) for name in running.names}
+    finally:
+        broker.start()
+    for one in (running, again):
+        one.end_of_file()
+    return running, running.finish(), again, again.finish(), waiting
+
+
+class TestProducers:
+    @producers
+    def test_every_event_is_acknowledged_and_admitted_once(self, kafka, plain, has, producer):
+        one, ends = plain
+        assert told(producer, len(EVENTS)) == ends[producer]
+        assert 0 == assert_kept(kafka, one.topics[producer], EVENTS)
+
+    @producers
+    def test_an_outage_in_mid_run_loses_nothing(self, kafka, outage, has, producer):
+        one, ends, *_, waiting = outage
+        assert waiting[producer][0]
+        assert told(producer, len(EVENTS)) == ends[producer]
+        assert assert_kept(kafka, one.topics[producer], EVENTS) <= len(EVENTS)
+
+    @producers
+    def test_one_that_was_killed_sends_the_same_file_again(self, kafka, outage, has, producer):
+        _, _, one, ends, waiting = outage
+        assert waiting[producer][1]
+        assert told(producer, len(EVENTS)) == ends[producer]
+        assert BATCH - 100 <= assert_kept(kafka, one.topics[producer], EVENTS) <= len(EVENTS)
