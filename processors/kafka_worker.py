@@ -97,6 +97,7 @@ def run_worker(url: str, state: Path | None, policies: Sequence[Policy]) -> int:
     _look_at_topics(parse_place(url))
     told = _Told()
     logging.getLogger().addHandler(told)
+    narrator().info("worker.started", log=url, policies=len(policies))
     worker = _Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None
     try:
@@ -107,6 +108,7 @@ def run_worker(url: str, state: Path | None, policies: Sequence[Policy]) -> int:
                 f"{url}: the worker gave up ({told.last or 'no reason told'}); start it again, it"
                 " goes on where it stopped"
             ) from None
+    narrator().info("worker.stopped")
     return worker.exit_code
 
 
