@@ -3,13 +3,19 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check soak bench schemas lock clean
+.PHONY: help demo live kafka test check soak bench schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
 
 demo: .venv/.core ## Show a made-up ledger and its report; afterwards .venv/bin/outcomes is the command
 	@.venv/bin/outcomes demo
+
+live: .venv/.core ## Show the whole story on Apache Kafka: two workers, live figures that equal the replay
+	@.venv/bin/python -m deploy.live
+
+kafka: .venv/.core ## Run Apache Kafka on 127.0.0.1 without docker until Ctrl-C; KAFKA_PORT=9092
+	@.venv/bin/python -m deploy.broker
 
 test: check ## Run every check and every test
 	@.venv/bin/python -m pytest
