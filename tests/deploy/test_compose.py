@@ -1,0 +1,187 @@
+"""What `docker-compose.yml` and `deploy/Dockerfile` promise, checked without an engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+
+import pytest
+import typer
+import yaml
+
+from ledger.cli import app
+from ledger.settings import Settings
+from tests.support.image import IMAGE, ROOT, last_stage
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+WORKERS = ["worker-1", "worker-2"]
+OURS = ["topics", *WORKERS]
+RECIPE = ROOT / "deploy" / "kafka"
+
+
+def parse(arguments: list[str]) -> None:
+    """Have the command line parse what it is given, without running it."""
+    command = typer.main.get_command(app)
+    context = command.make_context("outcomes", list(arguments))
+    while hasattr(command, "resolve_command"):
+        name, command, rest = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        context = command.make_context(name, rest, parent=context)
+
+
+class TestCompose:
+    def test_debians_docker_compose_accepts_it(self) -> None:
+        tool = shutil.which("docker-compose")
+        if tool is None:
+            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+            refuse("no docker-compose; install Debian's package docker-compose")
+        done = subprocess.run(
+            [tool, "--file", ROOT / "docker-compose.yml", "config"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(SERVICES) == sorted(yaml.safe_load(done.stdout)["services"])
+
+    def test_it_runs_a_broker_the_topics_and_two_workers(self) -> None:
+        assert ["kafka", *OURS] == list(SERVICES)
+
+    def test_no_port_is_open_beyond_this_machine(self) -> None:
+        ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+        assert ["127.0.0.1:9092:9092"] == ports
+
+    @pytest.mark.parametrize("name", ["kafka", *WORKERS])
+    def test_what_runs_on_is_watched_started_again_and_given_time_to_end(self, name: str) -> None:
+        service = SERVICES[name]
+        assert service["healthcheck"].keys() >= {"test", "interval", "timeout", "retries"}
+        assert "unless-stopped" == service["restart"]
+        assert int(service["stop_grace_period"].removesuffix("s")) >= 10
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_ours_run_without_rights_on_a_root_that_cannot_be_written(self, name: str) -> None:
+        service = SERVICES[name]
+        assert service["read_only"] is True
+        assert ["/tmp"] == service["tmpfs"]
+        assert ["ALL"] == service["cap_drop"]
+        assert ["no-new-privileges:true"] == service["security_opt"]
+        # A process that is number 1 is deaf to signals that it does not handle.
+        assert service["init"] is True
+        assert "user" not in service
+        assert not service.get("privileged")
+
+    def test_each_worker_keeps_a_read_model_of_its_own(self) -> None:
+        folder = dict(last_stage(IMAGE))["WORKDIR"]
+        assert [[f"{name}:{folder}"] for name in WORKERS] == [
+            SERVICES[name]["volumes"] for name in WORKERS
+        ]
+        assert ["kafka", *WORKERS] == list(COMPOSE["volumes"])
+
+    def test_the_log_lies_on_its_volume(self) -> None:
+        kafka = SERVICES["kafka"]
+        assert [f"kafka:{kafka['environment']['KAFKA_LOG_DIRS']}"] == kafka["volumes"]
+
+    def test_workers_start_when_the_broker_answers_and_the_topics_are_there(self) -> None:
+        answers = {"kafka": {"condition": "service_healthy"}}
+        there = {"topics": {"condition": "service_completed_successfully"}}
+        assert answers == SERVICES["topics"]["depends_on"]
+        assert [answers | there] * 2 == [SERVICES[name]["depends_on"] for name in WORKERS]
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_every_command_is_one_that_outcomes_knows(self, name: str) -> None:
+        assert '["outcomes"]' == dict(IMAGE)["ENTRYPOINT"]
+        parse(SERVICES[name]["command"])
+
+    def test_a_command_that_it_does_not_know_is_seen(self) -> None:
+        with pytest.raises(Exception, match="No such option"):
+            parse(["worker", "--stat"])
+        with pytest.raises(Exception, match="No such command"):
+            parse(["topic", "crate"])
+
+    def test_the_commands_in_its_heading_are_known_too(self) -> None:
+        text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+        typed = re.findall(r"^# +docker compose exec worker-1 outcomes (.+)$", text, re.MULTILINE)
+        assert typed
+        for line in typed:
+            parse(shlex.split(line))
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_every_variable_is_a_setting(self, name: str) -> None:
+        variables = SERVICES[name]["environment"]
+        known = {f"OUTCOMES_{field.upper()}" for field in Settings.model_fields}
+        assert known >= variables.keys()
+        Settings(**{key.removeprefix("OUTCOMES_").lower(): variables[key] for key in variables})
+
+    def test_the_workers_find_the_broker_where_it_listens(self) -> None:
+        (url,) = {SERVICES[name]["environment"]["OUTCOMES_LOG"] for name in OURS}
+        server = re.fullmatch(r"kafka://(.+)/student-lifecycle", url)[1]
+        kafka = SERVICES["kafka"]
+        listeners = kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+        assert [f"PLAINTEXT://{server}", "HOST://127.0.0.1:9092"] == listeners
+        assert server == kafka["healthcheck"]["test"][-1]
+        assert server.partition(":")[0] == kafka["hostname"]
+
+
+class TestOneRecipe:
+    def test_the_image_is_of_the_version_that_the_tests_run(self) -> None:
+        maven = {"m": "http://maven.apache.org/POM/4.0.0"}
+        dependencies = ET.parse(RECIPE / "pom.xml").iterfind(".//m:dependency", maven)
+        versions = {
+            one.findtext("m:artifactId", None, maven): one.findtext("m:version", None, maven)
+            for one in dependencies
+        }
+        assert f"apache/kafka:{versions['kafka_2.13']}" == SERVICES["kafka"]["image"]
+
+    def test_a_setting_that_both_brokers_have_is_the_same(self) -> None:
+        text = (RECIPE / "server.properties").read_text(encoding="utf-8")
+        here = dict(re.findall(r"^([a-z.]+)=(.*)$", text, re.MULTILINE))
+        there = {
+            name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
+            for name, value in SERVICES["kafka"]["environment"].items()
+            if name != "CLUSTER_ID"
+        }
+        differing = {name for name in here.keys() & there.keys() if here[name] != there[name]}
+        # Addresses and folders differ by nature.
+        own = {"advertised.listeners", "controller.quorum.voters", "listeners", "log.dirs"}
+        assert own | {"listener.security.protocol.map"} == differing
+        assert set() == there.keys() - here.keys()
+
+
+class TestImage:
+    def test_it_is_not_run_by_root(self) -> None:
+        user, _, group = dict(last_stage(IMAGE))["USER"].partition(":")
+        assert int(user) > 0
+        assert int(group) > 0
+
+    def test_every_stage_starts_from_the_slim_python_of_the_tests(self) -> None:
+        stages = [argument.partition(" AS ")[0] for name, argument in IMAGE if name == "FROM"]
+        assert ["python:3.11-slim"] * 2 == stages
+
+    def test_what_it_copies_is_there_and_reaches_the_engine(self) -> None:
+        ignored, allowed = [], []
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                (allowed if line.startswith("!") else ignored).append(line.removeprefix("!"))
+        copied = [
+            source
+            for name, argument in IMAGE
+            if name == "COPY" and "--from" not in argument
+            for source in argument.split()[:-1]
+        ]
+        assert sorted(allowed) == sorted(copied)
+        assert [] == [source for source in copied if not (ROOT / source).exists()]
+        assert ["*", "**/__pycache__"] == ignored
+
+    def test_the_health_check_asks_a_script_that_is_in_it(self) -> None:
+        target = SERVICES["worker-1"]["healthcheck"]["test"][-1]
+        assert f"deploy/worker_health.py {target}" in [
+            argument for name, argument in IMAGE if name == "COPY"
+        ]

@@ -1,0 +1,110 @@
+"""The steps that build the image, done here in a folder instead of by an engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.image import IMAGE, ROOT, last_stage
+
+PREFIX = "/opt/outcomes"
+DATA = {
+    "projections/policies/openclassrooms-2022.json",
+    "projections/policies/openclassrooms-2023.json",
+    "schemas/ledger.student.enrolled.v1.json",
+    "ledger/py.typed",
+}
+
+
+def build_steps() -> list[tuple[str, str]]:
+    return IMAGE[: len(IMAGE) - len(last_stage(IMAGE))]
+
+
+def copy(argument: str, folder: Path) -> None:
+    *sources, target = argument.split()
+    for source in sources:
+        if (ROOT / source).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / source, folder / target, ignore=ignored)
+        else:
+            shutil.copy(ROOT / source, folder / target)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first stage leaves for the second one."""
+    folder = tmp_path_factory.mktemp("build")
+    prefix = tmp_path_factory.mktemp("image") / "outcomes"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for name, argument in build_steps():
+        if name == "COPY":
+            copy(argument, folder)
+        elif name == "RUN":
+            done = subprocess.run(
+                ["sh", "-e", "-c", argument.replace(PREFIX, str(prefix))],
+                cwd=folder,
+                env={**os.environ, "PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            if done.returncode and os.environ.get("CI") != "true":
+                pytest.skip(f"no package index? {done.stderr.strip().splitlines()[-1]}")
+            assert 0 == done.returncode, done.stderr
+    return prefix
+
+
+def outcomes(prefix: Path, *arguments: str, cwd: Path) -> str:
+    environment = {"PATH": f"{prefix}/bin", "TMPDIR": str(cwd)}
+    done = subprocess.run(
+        ["outcomes", *arguments],
+        executable=prefix / "bin" / "outcomes",
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    return done.stdout
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+class TestTheInstalledCommand:
+    def test_it_tells_its_version(self, installed: Path, tmp_path: Path) -> None:
+        assert outcomes(installed, "--version", cwd=tmp_path).startswith("outcomes 0.")
+
+    def test_it_has_the_four_packages_with_their_data_and_none_of_the_tests_tools(
+        self, installed: Path
+    ) -> None:
+        (packages,) = (installed / "lib").glob("python*/site-packages")
+        (record,) = packages.glob("outcome_ledger-*.dist-info/RECORD")
+        names = {line.partition(",")[0] for line in record.read_text().splitlines()}
+        tops = {name.partition("/")[0] for name in names if not name.startswith("..")}
+        assert {"ledger", "processors", "projections", "schemas"} == {
+            top for top in tops if not top.endswith(".dist-info")
+        }
+        assert names >= DATA
+        assert not (packages / "pytest").exists()
+
+    def test_it_works_and_writes_nowhere_but_in_its_folder(
+        self, installed: Path, tmp_path: Path
+    ) -> None:
+        before = files(installed)
+        outcomes(installed, "demo", "--students", "30", cwd=tmp_path)
+        log = f"sqlite:{tmp_path}/demo/demo-ledger.db"
+        outcomes(installed, "worker", "--once", "--log", log, cwd=tmp_path)
+        shown = outcomes(installed, "live", "--log", log, "--year", "2022", cwd=tmp_path)
+
+        assert "Impact report 2022" in shown
+        assert before == files(installed)

@@ -1,0 +1,94 @@
+"""Alive means: the worker has partitions, and their figures move."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.worker_health import fault
+
+pytest_plugins = ("tests.support.broker",)
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+PATIENCE_SECONDS = 60
+
+
+def live(*partitions: tuple[str | None, int, float]) -> dict:
+    names = ("owner", "next_offset", "seconds")
+    told = [
+        {"partition": number, **dict(zip(names, values, strict=True))}
+        for number, values in enumerate(partitions)
+    ]
+    return {"live": {"partitions": told}}
+
+
+class TestFault:
+    @pytest.mark.parametrize(
+        ("partitions", "seen"),
+        [
+            pytest.param([("here-1@h", 5, 0.0)], None, id="nothing waits"),
+            pytest.param([("here-1@h", 5, 0.0)], {"0": 5}, id="nothing waits, nothing moves"),
+            pytest.param([("here-1@h", 5, 20.0)], {"0": 5}, id="nothing waits for long"),
+            pytest.param([("here-1@h", 5, 9e9)], {"0": 4}, id="a backlog is being folded"),
+            pytest.param([("here-1@h", 5, 9e9)], {}, id="a partition was just given"),
+            pytest.param([("here-1@h", 5, 9e9)], None, id="the first check"),
+            pytest.param(
+                [("here-1@h", 5, 0.0), ("away-1@h", 5, 9e9)], {"0": 5}, id="another worker's lag"
+            ),
+        ],
+    )
+    def test_a_worker_is_alive(self, partitions, seen) -> None:
+        assert None is fault(live(*partitions), "here", seen)
+
+    def test_records_that_wait_while_nothing_moves_are_a_fault(self) -> None:
+        expected = "records have been waiting for 31 s, and none was folded since"
+        assert expected == fault(live(("here-1@h", 5, 31.0)), "here", {"0": 5})
+
+    @pytest.mark.parametrize("owner", [None, "away-1@h", "here2-1@h"])
+    def test_no_partition_is_a_fault(self, owner) -> None:
+        expected = "no partition is with the worker on here"
+        assert expected == fault(live((owner, 5, 0.0)), "here", None)
+
+
+@pytest.mark.kafka
+class TestCheck:
+    def test_a_worker_that_is_stopped_but_not_ended_is_not_alive(
+        self, kafka, tmp_path: Path
+    ) -> None:
+        environment = {
+            **os.environ,
+            "OUTCOMES_LOG": kafka.url(kafka.name()),
+            "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
+            "TMPDIR": str(tmp_path),
+        }
+        create = ["outcomes", "topic", "create", "--partitions", "1"]
+        subprocess.run(create, env=environment, check=True, timeout=60, capture_output=True)
+        worker = subprocess.Popen(["outcomes", "worker"], env=environment, cwd=tmp_path)
+        try:
+            self.wait_until(environment, "alive", 0)
+            worker.send_signal(signal.SIGSTOP)
+            self.wait_until(environment, "no partition is with the worker on ", 1)
+            worker.send_signal(signal.SIGCONT)
+            self.wait_until(environment, "alive", 0)
+        finally:
+            worker.kill()
+            worker.wait()
+
+    def wait_until(self, environment, told, status) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        script = [sys.executable, ROOT / "deploy" / "worker_health.py"]
+        while time.monotonic() < until:
+            done = subprocess.run(
+                script, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
+            if done.returncode == status and done.stdout.startswith(told):
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"not {told!r} but {done.stdout!r} {done.stderr!r}")
