@@ -7,7 +7,6 @@ row hashes is kept beside the rows and is checked when the file is opened.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import sqlite3
 from collections import Counter
@@ -15,21 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlite_utils import Database, Migrations
 
 from ledger.errors import StoreError
 from projections.figures import Figures, RecordCounts
+from projections.store_file import APPLICATION_ID, connect, is_damaged, locked, remove
 
 __all__ = ["Cell", "DeadLetter", "PartitionState", "Store", "cell_hash", "student_hash"]
 
-APPLICATION_ID = 0x4F4C5354
-BUSY_SECONDS = 30
 _MODULUS = 1 << 63
-_HEAD_BYTES = 100
-_APPLICATION_ID_AT = 68
 _BY_PARTITION = ("students", "figures", "dead_letters", "partitions")
 
 Cell = tuple[str, int, str, str]
@@ -154,11 +150,11 @@ class Store:
         try:
             with ExitStack() as opening:
                 if not read_only:
-                    opening.enter_context(_locked(path))
-                    if _is_damaged(path):
-                        _remove(path)
+                    opening.enter_context(locked(path))
+                    if is_damaged(path):
+                        remove(path)
                 self._connection = opening.enter_context(
-                    closing(_connect(path, "ro" if read_only else "rwc"))
+                    closing(connect(path, "ro" if read_only else "rwc"))
                 )
                 self._db = Database(self._connection)
                 self._check(read_only=read_only)
@@ -357,47 +353,6 @@ class Store:
                 state.checksum,
             ),
         )
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-
-
-def _locked(path: Path) -> IO[str]:
-    """Be the only writer, until the file is closed or the process ends."""
-    lock = path.with_name(f"{path.name}.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(
-            f"{path} has a worker already; stop it, or name another file with --state"
-        ) from error
-    return lock
-
-
-def _is_damaged(path: Path) -> bool:
-    """Whether a file of ours can no longer be read whole; what is not ours is left alone."""
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4] != APPLICATION_ID.to_bytes(4):
-        return False
-    connection = _connect(path, "rw")
-    try:
-        return bool(connection.execute("pragma quick_check(1)").fetchone() != ("ok",))
-    except sqlite3.DatabaseError as error:
-        # A file that is locked, or a disk that is full, says nothing of what is in it.
-        return "malformed" in str(error) or "not a database" in str(error)
-    finally:
-        connection.close()
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
 def _sent(partition: int) -> str:
