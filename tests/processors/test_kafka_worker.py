@@ -268,6 +268,33 @@ class TestRefusals:
         assert "sqlite" in line
 
 
+class TestSecureListeners:
+    """Faust is told the same credentials as every other client."""
+
+    @pytest.mark.parametrize("listener", ["tls", "sasl"])
+    def test_a_worker_follows_through_it(self, kafka, url, start, listener):
+        broker = kafka.own()
+        environment = {
+            "tls": {
+                "OUTCOMES_KAFKA_SECURITY_PROTOCOL": "SSL",
+                "OUTCOMES_KAFKA_SSL_CAFILE": str(broker.authority),
+            },
+            "sasl": {
+                "OUTCOMES_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+                "OUTCOMES_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
+                "OUTCOMES_KAFKA_SASL_USERNAME": "writer",
+                "OUTCOMES_KAFKA_SASL_PASSWORD": "writer-secret",
+            },
+        }[listener]
+        append(url, world(20))
+        elsewhere = url.replace(kafka.bootstrap, getattr(broker, listener))
+        start(log=elsewhere, environment=environment).wait_for("partitions.taken_up")
+
+        before = live_at_the_end(url)["log"]["records"]
+        append(url, world(20, seed=13))
+        wait_until(lambda: live_at_the_end(url)["log"]["records"] > before, "what was delivered")
+
+
 class TestFaustCommand:
     def test_the_app_runs_under_faust(self, url, tmp_path):
         """For those who know Faust: `faust -A processors.app worker`."""
