@@ -16,7 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.canonical import Content
-from schemas.envelope import SUBJECT, TYPE_FORM, Envelope
+from schemas.envelope import SUBJECT, TYPE_FORM, Envelope, is_ordinary
 from schemas.events import FACTS, Fact
 from schemas.json_text import Shape, inspect_json
 from schemas.moments import FIRST_DAY, LAST_DAY, instant, midnight
@@ -32,6 +32,9 @@ _OBJECTS_OF_A_FLAT_EVENT = 2  # itself and its data
 _PLAIN = Shape(unique=True, finite=True, depth=1)
 _FIRST_SECOND = midnight(FIRST_DAY)
 _LAST_SECOND = midnight(LAST_DAY) + 86_399
+_VALIDATE: dict[str, Callable[[object], Fact]] = {
+    name: fact.__pydantic_validator__.validate_python for name, fact in FACTS.items()
+}
 _KNOWN_FACTS = {match[1] for match in map(TYPE_FORM.fullmatch, FACTS) if match}
 _DATES = {
     fact: tuple(name for name in fact.model_fields if name.endswith("_on"))
@@ -133,15 +136,18 @@ def value_must_be_json(candidate: Candidate) -> bool:
 
 
 def _is_plain(value: bytes, decoded: object) -> bool:
-    """Whether a count excludes double members and deep nesting without a closer look.
+    """Whether double members and deep nesting are excluded without a closer look.
 
-    Every member name ends in a quote and a colon. No blank stands before a colon, so if those pairs
-    are as many as the members decoded, no member was overwritten by one of its name. A pair inside
-    a string only makes the count too large, and the text is looked at closely.
+    A text that its own decoded members are written as has each of them once. In another, they are
+    counted: every member name ends in a quote and a colon. No blank stands before a colon, so if
+    those pairs are as many as the members decoded, no member was overwritten by one of its name.
+    A pair inside a string only makes the count too large, and the text is looked at closely.
     """
     objects = value.count(b"{")
     if type(decoded) is not dict or objects + value.count(b"[") > DEPTH_MAX:
         return False
+    if orjson.dumps(decoded) == value:
+        return True
     if b" :" in value or b"\n:" in value or b"\t:" in value or b"\r:" in value:
         return False
     data = decoded.get("data")
@@ -232,11 +238,10 @@ def data_must_match_its_type(candidate: Candidate) -> bool:
 
 def date_must_be_plausible(candidate: Candidate) -> bool:
     """Every date, and `time`'s UTC date, from 1900-01-01 to 2199-12-31."""
-    return not any(_implausible(candidate))
+    return not any(_implausible(candidate.fact, candidate.envelope.time))
 
 
-def _implausible(candidate: Candidate) -> Iterator[str]:
-    fact, time = candidate.fact, candidate.envelope.time
+def _implausible(fact: Fact, time: str) -> Iterator[str]:
     for name in _DATES[type(fact)]:
         on = getattr(fact, name)
         if on is not None and not FIRST_DAY <= on <= LAST_DAY:
@@ -279,6 +284,46 @@ def admit(record: Record, partitions: int) -> Event | Quarantined:
     Returns:
         The event, or the name of the first rule that the record fails. Never raises for data.
     """
+    return _ordinary_event(record, partitions) or _judge(record, partitions)
+
+
+def _ordinary_event(record: Record, partitions: int) -> Event | None:
+    """The event of a record that surely passes every rule; None where it is to be judged."""
+    partition, offset, recorded_at, key, value = record
+    members = _ordinary_members(value)
+    if members is None or key is None or value is None:
+        return None
+    subject, source, time = members["subject"], members["source"], members["time"]
+    validate = _VALIDATE.get(members["type"])
+    if (
+        validate is None
+        or SUBJECT.fullmatch(subject) is None
+        or subject.encode("ascii") != key
+        or partition_of(key, partitions) != partition
+    ):
+        return None
+    try:
+        fact = validate(members["data"])
+    except ValidationError:
+        return None
+    if any(_implausible(fact, time)):
+        return None
+    place = (partition, offset, recorded_at)
+    return Event(*place, subject, source, members["id"], time, fact, Content(value))
+
+
+def _ordinary_members(value: bytes | None) -> dict[str, Any] | None:
+    """The members of a plain text that are surely an envelope."""
+    if value is None or len(value) > VALUE_BYTES_MAX:
+        return None
+    try:
+        members = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return members if _is_plain(value, members) and is_ordinary(members) else None
+
+
+def _judge(record: Record, partitions: int) -> Event | Quarantined:
     candidate = Candidate(record, partitions)
     for rule in RULES:
         if not rule(candidate):
@@ -324,7 +369,8 @@ def faults(record: Record, partitions: int) -> list[Fault]:
         return _model_faults(name, FACTS[envelope.type], envelope.data, "/data")
     if failed is date_must_be_plausible:
         reason = "a date from 1900-01-01 to 2199-12-31"
-        return [Fault(name, pointer, reason) for pointer in _implausible(candidate)]
+        pointers = _implausible(candidate.fact, candidate.envelope.time)
+        return [Fault(name, pointer, reason) for pointer in pointers]
     reason = (failed.__doc__ or "").strip().rstrip(".")
     if failed is value_must_be_json:
         reason = _parse_error(candidate.value) or reason

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas.events import Text
+from schemas.events import TEXT_MAX, Text
 from schemas.moments import is_time
 
-__all__ = ["SUBJECT", "TYPE_FORM", "Envelope"]
+__all__ = ["SUBJECT", "TYPE_FORM", "Envelope", "is_ordinary"]
 
 SUBJECT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TYPE_FORM = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
+_JSON = "application/json"
 _MEDIA_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _JSON_MEDIA_TYPE = re.compile(
     rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)(?:[ \t]*;.*)?",
@@ -73,5 +74,29 @@ class Envelope(BaseModel):
         str,
         PlainValidator(_is_json_media_type),
         WithJsonSchema({"type": "string", "pattern": _MEDIA_TYPE_PATTERN}),
-    ] = "application/json"
+    ] = _JSON
     data_base64: Annotated[None, PlainValidator(_never), WithJsonSchema({"not": {}})] = None
+
+
+def is_ordinary(members: dict[str, Any]) -> bool:
+    """Whether `Envelope` surely takes an object; where False it may still take it.
+
+    Args:
+        members: Of a decoded JSON object.
+    """
+    get = members.get
+    event_id, source, time = get("id"), get("source"), get("time")
+    return (
+        get("specversion") == "1.0"
+        and type(event_id) is str
+        and 1 <= len(event_id) <= TEXT_MAX
+        and type(source) is str
+        and 1 <= len(source) <= TEXT_MAX
+        and type(time) is str
+        and is_time(time)
+        and type(get("type")) is str
+        and type(get("subject")) is str
+        and type(get("data")) is dict
+        and get("datacontenttype", _JSON) == _JSON
+        and "data_base64" not in members
+    )

@@ -20,6 +20,7 @@ __all__ = [
     "FUNDINGS",
     "KINDS",
     "STATUSES",
+    "TEXT_MAX",
     "Answered",
     "Applied",
     "Categories",
@@ -76,7 +77,8 @@ FUNDINGS: tuple[Funding, ...] = get_args(Funding)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TEXT_MAX = 200
+Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 
 
 def _as_day(value: object) -> date:

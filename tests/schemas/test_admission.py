@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas import Event, Quarantined, Record, admit
-from schemas.admission import RULES, VALUE_BYTES_MAX, faults
+from schemas.admission import RULES, VALUE_BYTES_MAX, _judge, faults
 from schemas.canonical import Content
 from schemas.events import Applied
 from schemas.partition import partition_of
 from tests.support.bytes import anything
 from tests.support.histories import encoded, event, oracle, story
+from tests.support.strategies import records
 
 # These are cheap.
 MANY = settings(max_examples=8 * settings.default.max_examples)
@@ -45,6 +47,14 @@ def with_data(**members):
 def inserted(text):
     """The plain application with an extension `x` of a text that no library would write."""
     return encoded(APPLIED)[:-1] + b', "x": ' + text + b"}"
+
+
+def compact(value):
+    """The same JSON as the short way knows it, without a blank."""
+    try:
+        return orjson.dumps(orjson.loads(value))
+    except orjson.JSONDecodeError:
+        return value
 
 
 class TestAdmit:
@@ -154,6 +164,14 @@ class TestAdmit:
     def test_any_key_has_a_verdict_and_it_is_the_oracles(self, value, key):
         rule_of(value, key)
         rule_of(encoded(APPLIED), key)
+
+    @MANY
+    @given(records())
+    def test_the_short_way_and_the_rules_one_by_one_admit_the_same(self, taken):
+        for one in taken:
+            for value in (one.value, compact(one.value)):
+                record = Record(0, 7, 0, one.key, value)
+                assert _judge(record, 1) == admit(record, 1)
 
 
 class TestSizeAndForm:
