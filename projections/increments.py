@@ -15,7 +15,7 @@ from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
 from projections.history import History, Verdict, settle
 from projections.policy import Policy
-from projections.state import decode_history, encode_history
+from projections.state import decode_history, extended
 from schemas.admission import Event
 
 __all__ = ["Increment", "fold_student"]
@@ -62,16 +62,19 @@ def fold_student(
     """
     history = History() if state is None else decode_history(subject, state)
     before = list(history.events.values())
+    new: list[Event] = []
     for event in events:
         verdict = history.take(event)
         into.records.take(verdict)
-        if verdict is Verdict.OVER_LIMIT:
+        if verdict is Verdict.EVENT:
+            new.append(event)
+        elif verdict is Verdict.OVER_LIMIT:
             into.over_limit.append(event)
-    if len(history.events) == len(before):
+    if not new:
         return state
     _count(before, policies, into, sign=-1)
-    _count(list(history.events.values()), policies, into, sign=1)
-    return encode_history(history)
+    _count([*before, *new], policies, into, sign=1)
+    return extended(state, new)
 
 
 def _count(

@@ -6,8 +6,9 @@ student's events in log order, so two folds of one log hold the same bytes at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,7 +34,7 @@ from schemas.events import (
 )
 from schemas.moments import day
 
-__all__ = ["FOLD_REVISION", "decode_history", "encode_history"]
+__all__ = ["FOLD_REVISION", "decode_history", "extended"]
 
 FOLD_REVISION = 1
 """Raise it whenever these bytes or what is made of them change, so that no state mixes meanings."""
@@ -55,12 +56,21 @@ _KEPT: tuple[tuple[type[Fact], tuple[str, ...]], ...] = (
 
 
 class _Form(NamedTuple):
-    """How facts of one type are written: the type's place in `_KEPT`, and a reader a member."""
+    """How facts of one type are written.
+
+    Attributes:
+        number: The type's place in `_KEPT`.
+        fact: The type.
+        names: The members kept.
+        members: Takes them off a fact.
+        readers: Of those members that are not written as they are.
+    """
 
     number: int
     fact: type[Fact]
     names: tuple[str, ...]
-    readers: tuple[Callable[[Any], object] | None, ...]
+    members: Callable[[Fact], tuple[object, ...]]
+    readers: tuple[tuple[str, Callable[[Any], object]], ...]
 
 
 def _categories(mask: int | None) -> frozenset[Category] | None:
@@ -90,58 +100,68 @@ def _reader(name: str) -> Callable[[Any], object] | None:
     return _day if name.endswith("_on") else None
 
 
-_FORMS = [
-    _Form(number, fact, names, tuple(map(_reader, names)))
-    for number, (fact, names) in enumerate(_KEPT)
-]
+def _form(number: int, fact: type[Fact], names: tuple[str, ...]) -> _Form:
+    readers = ((name, _reader(name)) for name in names)
+    special = tuple((name, reader) for name, reader in readers if reader is not None)
+    return _Form(number, fact, names, _taker(names), special)
+
+
+def _taker(names: tuple[str, ...]) -> Callable[[Fact], tuple[object, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda fact: (getattr(fact, names[0]),)
+
+
+_FORMS = [_form(number, fact, names) for number, (fact, names) in enumerate(_KEPT)]
 _FORM_OF = {form.fact: form for form in _FORMS}
 assert set(_FORM_OF) == set(FACTS.values())
 
 
-def encode_history(history: History) -> bytes:
-    """A student's events in log order as JSON: `[[source, id, time, digest, type, …], …]`."""
-    return orjson.dumps([_written(event) for event in history.events.values()])
+def extended(state: bytes | None, events: Iterable[Event]) -> bytes:
+    """The bytes of a history that goes on with more events.
+
+    Args:
+        state: Of the history so far; None where there is none.
+        events: At least one, in log order.
+
+    Returns:
+        JSON, `[[source, id, time, digest, type, …], …]`, an array for each event.
+    """
+    more = orjson.dumps([_written(event) for event in events], default=_plain)
+    return more if state is None else state[:-1] + b"," + more[1:]
 
 
 def decode_history(subject: str, text: bytes) -> History:
-    """The history that `encode_history` wrote; positions and unused members are not in it."""
+    """The history that `extended` wrote; positions and unused members are not in it."""
     history = History()
+    events = history.events
     for source, event_id, time, digest, number, *members in orjson.loads(text):
         content = Content(None, bytes.fromhex(digest))
         fact = _read(_FORMS[number], members)
-        history.events[source, event_id] = Event(
-            0, 0, 0, subject, source, event_id, time, fact, content
-        )
+        events[source, event_id] = Event(0, 0, 0, subject, source, event_id, time, fact, content)
     return history
 
 
-def _written(event: Event) -> list[Any]:
+def _written(event: Event) -> list[object]:
     form = _FORM_OF[type(event.fact)]
-    members = (_plain(getattr(event.fact, name)) for name in form.names)
-    return [
-        event.source,
-        event.id,
-        event.time,
-        event.content.digest.hex(),
-        form.number,
-        *members,
-    ]
+    digest = event.content.digest.hex()
+    members = form.members(event.fact)
+    return [event.source, event.id, event.time, digest, form.number, *members]
 
 
 def _plain(value: object) -> object:
+    """What orjson does not write by itself."""
     if isinstance(value, frozenset):
         return _MASKS[value]
-    if isinstance(value, Identity):
-        return [value.source, value.id]
-    return value
+    assert isinstance(value, Identity)
+    return [value.source, value.id]
 
 
 def _read(form: _Form, members: list[Any]) -> Fact:
     """A fact with the kept members alone; they were validated when the event was admitted."""
-    values = {
-        name: value if reader is None else reader(value)
-        for name, reader, value in zip(form.names, form.readers, members, strict=True)
-    }
+    values = dict(zip(form.names, members, strict=True))
+    for name, reader in form.readers:
+        values[name] = reader(values[name])
     fact = form.fact.__new__(form.fact)
     object.__setattr__(fact, "__dict__", values)
     return fact
