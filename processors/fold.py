@@ -6,8 +6,10 @@ once a batch, however many of its records the batch holds.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import orjson
 
@@ -115,6 +117,11 @@ class LiveFold:
             return
         # Until the commit the state in memory is ahead of the file; a failure must drop it.
         del self.states[partition]
+        with _collector_off():
+            self._apply(partition, state, new)
+        self.states[partition] = state
+
+    def _apply(self, partition: int, state: PartitionState, new: Sequence[Record]) -> None:
         if state.first_record is None:
             state.first_record = record_hash(new[0])
         by_subject: dict[str, list[Event]] = {}
@@ -141,7 +148,6 @@ class LiveFold:
             for cell in state.add(policy, figures)
         ]
         self.store.commit(partition, state, students=changed, cells=cells, dead_letters=dead)
-        self.states[partition] = state
 
     def _fold(
         self,
@@ -203,3 +209,18 @@ def group_of(log_name: str) -> str:
 def _dead_letter(record: Record, rule: str) -> DeadLetter:
     size = None if record.value is None else len(record.value)
     return DeadLetter(record.partition, record.offset, rule, size)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Without the garbage collector: it would look again and again at a batch's live objects.
+
+    Nothing here refers to itself but what a failing record leaves, and that is found afterwards.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
