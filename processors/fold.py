@@ -17,7 +17,7 @@ from ledger.errors import StoreError
 from ledger.log.identity import record_hash
 from projections.contributions import contributions
 from projections.facts import facts_of
-from projections.figures import Figures
+from projections.figures import Figures, Tally
 from projections.history import Verdict, settle
 from projections.increments import Increment, fold_student
 from projections.policy import Policy
@@ -144,8 +144,8 @@ class LiveFold:
         state.latest_recorded_at = max(latest, state.latest_recorded_at or 0)
         cells = [
             cell
-            for policy, figures in increment.figures.items()
-            for cell in state.add(policy, figures)
+            for policy, tally in increment.tallies.items()
+            for cell in state.add(policy, tally.figures())
         ]
         self.store.commit(partition, state, students=changed, cells=cells, dead_letters=dead)
 
@@ -189,16 +189,17 @@ class LiveFold:
             for cell in [cell for cell in state.cells if cell[0] not in wanted & known]:
                 state.add_hash(-cell_hash(cell, state.cells.pop(cell)))
             for policy in (one for one in self.policies if one.sha256 not in known):
-                figures = Figures()
-                self._count_all(partition, policy, figures)
+                figures = self._count_all(partition, policy)
                 deque(state.add(policy.sha256, figures), maxlen=0)
             self.store.replace_cells(partition, state)
         self.store.set_about({f"policies:{partition}": orjson.dumps(sorted(wanted)).decode()})
 
-    def _count_all(self, partition: int, policy: Policy, into: Figures) -> None:
+    def _count_all(self, partition: int, policy: Policy) -> Figures:
+        tally = Tally()
         for subject, text in self.store.every_student(partition):
             events = list(decode_history(subject, text).events.values())
-            into.add(contributions(facts_of(settle(events).in_force), policy))
+            tally.add(contributions(facts_of(settle(events).in_force), policy))
+        return tally.figures()
 
 
 def group_of(log_name: str) -> str:

@@ -11,7 +11,7 @@ from projections.history import Settled, Verdict
 from projections.measures import RATES, Contribution
 from projections.policy import Policy
 
-__all__ = ["Figures", "RecordCounts"]
+__all__ = ["Figures", "RecordCounts", "Tally"]
 
 
 class Figures:
@@ -42,6 +42,34 @@ class Figures:
         rate = next(rate for rate in RATES if rate.name == name)
         numerator = sum(sign * self.count(year, measure, group) for measure, sign in rate.numerator)
         return numerator, self.count(year, rate.denominator or policy.placement_base, group)
+
+
+class Tally:
+    """Contributions counted whole; they are spread over their cells once, at the end.
+
+    Students are much alike: thousands of them have one contribution, so that this is far less work
+    than adding each to its cells.
+    """
+
+    __slots__ = ("_added", "_taken")
+
+    def __init__(self) -> None:
+        self._added: Counter[Contribution] = Counter()
+        self._taken: Counter[Contribution] = Counter()
+
+    def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
+        """Add a student's contributions, or with sign -1 take earlier ones away."""
+        (self._added if sign > 0 else self._taken).update(contributions)
+
+    def figures(self) -> Figures:
+        """What they come to; cells may be negative, or 0."""
+        figures = Figures()
+        cells = figures.cells
+        for counted, sign in ((self._added, 1), (self._taken, -1)):
+            for (year, measure, groups), count in counted.items():
+                for group in groups:
+                    cells[year, measure, group] += sign * count
+        return figures
 
 
 _NUMBERS = (

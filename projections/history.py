@@ -15,6 +15,8 @@ EVENTS_MAX = 1_000
 
 Identity = tuple[str, str]
 
+_HANGING = (Graduated, Withdrew, Rescheduled)
+
 
 class Verdict(StrEnum):
     """What an admitted record is among those of its student."""
@@ -137,9 +139,6 @@ def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:
     orphans: list[Event] = []
     for event in facts:
         fact = event.fact
-        orphan = (
-            isinstance(fact, Graduated | Withdrew | Rescheduled)
-            and fact.enrollment_id not in enrolled
-        )
+        orphan = isinstance(fact, _HANGING) and fact.enrollment_id not in enrolled
         (orphans if orphan else in_force).append(event)
     return in_force, orphans

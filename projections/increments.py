@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from projections.contributions import contributions
 from projections.facts import facts_of
-from projections.figures import Figures, RecordCounts
+from projections.figures import RecordCounts, Tally
 from projections.history import History, Verdict, settle
 from projections.policy import Policy
 from projections.state import decode_history, extended
@@ -26,19 +26,19 @@ class Increment:
     """What some records add to a partition's figures and counters.
 
     Attributes:
-        figures: Changes by the policy's SHA-256; a cell may be negative.
+        tallies: Changes of the figures, by the policy's SHA-256.
         records: Changes of the counters.
         over_limit: Admitted records that the rule on 1,000 events quarantines.
     """
 
-    figures: dict[str, Figures]
+    tallies: dict[str, Tally]
     records: RecordCounts = field(default_factory=RecordCounts)
     over_limit: list[Event] = field(default_factory=list)
 
     @classmethod
     def under(cls, policies: Iterable[Policy]) -> Increment:
         """An increment of nothing."""
-        return cls({policy.sha256: Figures() for policy in policies})
+        return cls({policy.sha256: Tally() for policy in policies})
 
 
 def fold_student(
@@ -54,7 +54,7 @@ def fold_student(
         subject: The student.
         state: As the last fold left it; None for a student not seen before.
         events: In log order, all after those in the state.
-        policies: Those that the increment has figures for.
+        policies: Those that the increment has tallies for.
         into: Added to.
 
     Returns:
@@ -86,4 +86,4 @@ def _count(
     into.records.settle(settled, sign)
     facts = facts_of(settled.in_force)
     for policy in policies:
-        into.figures[policy.sha256].add(contributions(facts, policy), sign)
+        into.tallies[policy.sha256].add(contributions(facts, policy), sign)

@@ -92,16 +92,18 @@ _SETS = [
 _MASKS = {categories: mask for mask, categories in enumerate(_SETS)}
 
 
-def _reader(name: str) -> Callable[[Any], object] | None:
+def _reader(fact: type[Fact], name: str) -> Callable[[Any], object] | None:
     if name == "categories":
         return _categories
     if name == "retracts":
         return _identity
-    return _day if name.endswith("_on") else None
+    if not name.endswith("_on"):
+        return None
+    return day if fact.model_fields[name].is_required() else _day
 
 
 def _form(number: int, fact: type[Fact], names: tuple[str, ...]) -> _Form:
-    readers = ((name, _reader(name)) for name in names)
+    readers = ((name, _reader(fact, name)) for name in names)
     special = tuple((name, reader) for name, reader in readers if reader is not None)
     return _Form(number, fact, names, _taker(names), special)
 
