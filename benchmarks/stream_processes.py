@@ -1,0 +1,106 @@
+"""Contenders as processes of their own, and what they publish, watched from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter, perf_counter_ns, sleep
+from typing import Any
+
+from ledger.log import open_log
+from ledger.log.kafka import parse_place
+from processors.partial import decode_partial
+
+WATCH_SECONDS = 0.2
+PATIENCE_SECONDS = 1_800.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """A contender: started here, measured from outside, stopped by its own process id."""
+
+    def __init__(self, line: Sequence[str], folder: Path) -> None:
+        self.started = perf_counter()
+        self._told = (folder / f"told-{perf_counter_ns()}.txt").open("ab")
+        self._process = subprocess.Popen(  # noqa: S603 - ours
+            line, stdout=subprocess.PIPE, stderr=self._told, cwd=folder
+        )
+        self.pid = self._process.pid
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+        return sum(map(int, fields.split()[11:13])) / TICKS
+
+    def memory(self, name: str) -> int:
+        """`VmHWM`, the peak, or `VmRSS`, what is resident now, in bytes."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(status.partition(f"{name}:")[2].split()[0]) * 1_024
+
+    def line(self) -> dict[str, Any]:
+        """What it prints about itself; waits for it."""
+        assert self._process.stdout is not None
+        text = self._process.stdout.readline()
+        assert text, self._obituary()
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def check(self) -> None:
+        """See that it lives."""
+        assert self._process.poll() is None, self._obituary()
+
+    def _obituary(self) -> str:
+        told = Path(self._told.name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join([f"process {self.pid} ended too early", *told[-3:]])
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it as an operator would, and by force if that takes long."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._told.close()
+
+
+class Published:
+    """The partials that workers publish from now on, read as `outcomes live --watch` does."""
+
+    def __init__(self, url: str) -> None:
+        self._log = open_log(str(parse_place(url).partials))
+        self._at = dict(self._log.end())
+        self.next_offsets: dict[int, int] = {}
+
+    def refresh(self) -> None:
+        """Read what was published since the last time."""
+        end = dict(self._log.end())
+        if end != self._at:
+            for record in self._log.read({one: self._at.get(one, 0) for one in end}, end):
+                partial = decode_partial(record.value)
+                if partial is not None:
+                    known = self.next_offsets.get(partial.partition, 0)
+                    self.next_offsets[partial.partition] = max(known, partial.next_offset)
+            self._at = end
+
+    def wait(self, upto: Mapping[int, int], processes: Sequence[Process]) -> None:
+        """Wait until figures up to a cut are visible."""
+        deadline = perf_counter() + PATIENCE_SECONDS
+        while any(self.next_offsets.get(one, -1) < offset for one, offset in upto.items()):
+            assert perf_counter() < deadline, (self.next_offsets, upto)
+            for process in processes:
+                process.check()
+            sleep(WATCH_SECONDS)
+            self.refresh()
+
+    def close(self) -> None:
+        """Let go of the topic."""
+        self._log.close()
