@@ -3,10 +3,10 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo live kafka test check soak bench schemas lock clean
+.PHONY: help demo live kafka test check soak bench bench-stream schemas lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: .venv/.core ## Show a made-up ledger and its report; afterwards .venv/bin/outcomes is the command
 	@.venv/bin/outcomes demo
@@ -31,6 +31,9 @@ soak: .venv/.dev ## Hurt workers and a broker for an hour, SOAK="--minutes 60 --
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop
 	@.venv/bin/python benchmarks/replay.py
+
+bench-stream: .venv/.dev ## Measure a worker on a real Kafka beside what a user would write
+	@.venv/bin/python benchmarks/stream.py
 
 schemas: .venv/.core ## Write schemas/*.json anew from the classes
 	@for type in $$(.venv/bin/outcomes schema | cut -d' ' -f1); do \

@@ -12,7 +12,7 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -273,7 +273,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "start_seconds": bench.idle_seconds,
         "start_cpu": bench.idle_cpu,
     }
-    steps = {
+    steps: dict[str, Callable[[], Found]] = {
         "two workers": bench.two_workers,
         "aiokafka + the fold": lambda: bench.plain("batch"),
         "the same, collector on": lambda: bench.plain("on"),
