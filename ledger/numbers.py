@@ -37,6 +37,8 @@ def percent(numerator: int, denominator: int) -> str:
 def growth(count: int, previous: int) -> str:
     """Growth on the year before, one decimal, half away from zero; `–` when that was 0.
 
+    What rounds to 0.0 has no sign.
+
     >>> growth(1467, 1000), growth(9, 10), growth(1, 0)
     ('+46.7 %', '−10.0 %', '–')
     """
@@ -58,8 +60,10 @@ def points(rate: tuple[int, int], base: tuple[int, int]) -> str:
 
 
 def _signed(numerator: int, denominator: int) -> str:
-    sign = "−" if numerator < 0 else "+"
-    return f"{sign}{_tenths(abs(numerator), denominator)}"
+    tenths = _tenths(abs(numerator), denominator)
+    if tenths == "0.0":
+        return tenths
+    return f"{'−' if numerator < 0 else '+'}{tenths}"
 
 
 def _tenths(numerator: int, denominator: int) -> str:

@@ -1,4 +1,7 @@
-"""The report in a terminal: what a person wants to look at first, in 100 columns."""
+"""The report in a terminal: what a person wants to look at first.
+
+At most 100 columns wide; the figures of all but the largest schools fit 80.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ _COUNTED = (
 _FUNNEL = (("orientation_rate", "orientation"), ("graduation_rate", "graduation"))
 _PLACED = (("response_rate", "response"), ("placement_rate", "placement"))
 _IN_FIELD = (("placement_in_field_rate", "in the field"),)
-_PADDING = (0, 1, 0, 0)
+_PADDING = (0, 2, 0, 0)
 _AGAINST = f"with points against “{_GROUPS['no_category']}”"
 _BOUNDS = ("placement_rate_if_silent_not_placed", "placement_rate_if_silent_placed")
 
@@ -74,7 +77,7 @@ def report_page(report: Report) -> Group:
         _counts_table(report, cells),
         _rates_table(cells, f"From stage to stage, {_AGAINST}", _FUNNEL),
         _rates_table(cells, f"Work found by graduates, {_AGAINST}", _PLACED),
-        _rates_table(cells, "Work found in the field of study", _IN_FIELD),
+        _rates_table(cells, "Work found in the field of study, and bounds of placement", _IN_FIELD),
         _breakdowns(cells),
         *_feet(report, cells),
     )
@@ -100,7 +103,12 @@ def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(
-        title=f"\n{title}", box=None, title_justify="left", title_style="bold", padding=_PADDING
+        title=f"\n{title}",
+        box=None,
+        title_justify="left",
+        title_style="bold",
+        padding=_PADDING,
+        pad_edge=False,
     )
     table.add_column("", no_wrap=True, min_width=19)
     for column in columns:
@@ -109,36 +117,60 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _counts_table(report: Report, cells: _Cells) -> Table:
-    heads = (head for measure, label in _COUNTED for head in (f"{label}{cells.mark(measure)}", ""))
+    heads = (f"{label}{cells.mark(measure)}" for measure, label in _COUNTED)
     table = _table(f"Counts, and growth on {report['reference_year'] - 1}", *heads)
-    for group, label in _GROUPS.items():
-        row: list[str | Text] = []
-        for measure, _ in _COUNTED:
-            count, previous = cells.counts[measure, group]
-            row += [thousands(count), Text(growth(count, previous), "dim")]
-        table.add_row(label, *row, style=_style(group))
+    columns = [_counts(cells, measure) for measure, _ in _COUNTED]
+    for group, *row in zip(_GROUPS, *columns, strict=True):
+        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
     return table
+
+
+def _counts(cells: _Cells, measure: str) -> list[Text]:
+    """A measure's count and growth, a group a line."""
+    pairs = [cells.counts[measure, group] for group in _GROUPS]
+    return _aligned(
+        [(thousands(count), growth(count, before)) for count, before in pairs], "", "dim"
+    )
 
 
 def _rates_table(cells: _Cells, title: str, rates: tuple[tuple[str, str], ...]) -> Table:
     """Each rate in percent, its points against those none of the five, and its two counts."""
-    heads = (head for name, label in rates for head in (f"{label}{cells.mark(name)}", "", ""))
-    bounded = rates == _PLACED
-    bounds = [f"if silent: none–all{cells.mark(_BOUNDS[0])}"] if bounded else []
-    table = _table(title, *heads, *bounds)
-    for group, label in _GROUPS.items():
-        row = [cell for name, _ in rates for cell in _rate(cells, name, group)]
-        if bounded:
-            row.append(Text(" – ".join(percent(*cells.rates[name, group]) for name in _BOUNDS)))
-        table.add_row(label, *row, style=_style(group))
+    heads = [f"{label}{cells.mark(name)}" for name, label in rates]
+    columns = [_rates(cells, name) for name, _ in rates]
+    if rates == _IN_FIELD:
+        heads.append(f"if the silent are: not placed – placed{cells.mark(_BOUNDS[0])}")
+        columns.append([_bounds(cells, group) for group in _GROUPS])
+    table = _table(title, *heads)
+    for group, *row in zip(_GROUPS, *columns, strict=True):
+        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
     return table
 
 
-def _rate(cells: _Cells, name: str, group: str) -> list[Text]:
-    rate = cells.rates[name, group]
-    against = points(rate, cells.rates[name, "no_category"]) if group in _COMPARED else ""
-    pair = f"{thousands(rate[0])}/{thousands(rate[1])}"
-    return [Text(percent(*rate)), Text(against, "cyan"), Text(pair, "dim")]
+def _rates(cells: _Cells, name: str) -> list[Text]:
+    """A rate in percent, its points against those none of the five, its counts, a group a line."""
+    base = cells.rates[name, "no_category"]
+    rows = []
+    for group in _GROUPS:
+        rate = cells.rates[name, group]
+        against = points(rate, base) if group in _COMPARED else ""
+        rows.append((percent(*rate), against, f"{thousands(rate[0])}/{thousands(rate[1])}"))
+    return _aligned(rows, "", "cyan", "dim")
+
+
+def _bounds(cells: _Cells, group: str) -> Text:
+    return Text(" – ".join(percent(*cells.rates[name, group]) for name in _BOUNDS))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
+    """Each row's parts as one cell, aligned to the right under those of the other rows."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        Text(" ").join(
+            Text(part.rjust(width), style)
+            for part, width, style in zip(row, widths, styles, strict=True)
+        )
+        for row in rows
+    ]
 
 
 def _breakdowns(cells: _Cells) -> Table:
@@ -175,12 +207,10 @@ def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
     yield Text()
     dates = sorted(set(cells.provisional.values()))
     if dates:
-        listed = ", ".join(
-            f"{_names(name for name, until in cells.provisional.items() if until == date)}"
-            f" until {date}"
-            for date in dates
-        )
-        yield Text(f"* provisional, not all have had their whole time: {listed}", style="yellow")
+        yield Text("* provisional, not all have had their whole time:", style="yellow")
+    for date in dates:
+        measures = (name for name, until in cells.provisional.items() if until == date)
+        yield Text(f"  {_names(measures)} until {date}", style="yellow")
     yield from _accounts(report)
 
 
@@ -201,8 +231,8 @@ def _accounts(report: Report) -> Iterator[RenderableType]:
     for rule, count in quarantined.items():
         yield Text(f"         {thousands(count):>6}  {rule}", style="yellow")
     cut = ",".join(f"{partition}:{offset}" for partition, offset in log["cut"].items())
-    yield Text(f"Log      {log['name']}, cut {cut}", overflow="fold")
-    yield Text(f"Digest   {report['digest']}  (rules {report['rules']})")
+    yield Text(f"Log      {log['name']}, rules {report['rules']}, cut {cut}", overflow="fold")
+    yield Text(f"Digest   {report['digest']}")
 
 
 def _names(measures: Iterator[str]) -> str:
