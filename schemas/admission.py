@@ -180,7 +180,7 @@ def numbers_must_be_finite(candidate: Candidate) -> bool:
 
 
 def nesting_must_not_exceed_16(candidate: Candidate) -> bool:
-    """The object itself is level 1."""
+    """At most 16 levels, of which the object itself is the first."""
     return candidate.shape.depth <= DEPTH_MAX
 
 
@@ -379,9 +379,11 @@ def faults(record: Record, partitions: int) -> list[Fault]:
 
 def _parse_error(value: bytes) -> str | None:
     try:
-        orjson.loads(value)
+        orjson.loads(value.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start + 1}"
     except orjson.JSONDecodeError as error:
-        return str(error)
+        return f"{error.msg}, at character {error.pos + 1}"
     return None
 
 

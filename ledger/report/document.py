@@ -16,7 +16,7 @@ from projections.measures import COUNTS, RATES, groups_shown
 from projections.placement import window
 from projections.policy import Policy
 from schemas.canonical import canonical, sha256_hex
-from schemas.moments import LAST_DAY, midnight, months_after
+from schemas.moments import midnight, months_after
 
 __all__ = ["RULES_VERSION", "Report", "build_report", "digest_of", "provisional", "report_bytes"]
 
@@ -86,8 +86,8 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
     }
     if latest_recorded_at is None:
         return dates
-    # A foreign producer's clock may claim any time; past the plausible nothing is provisional.
-    seconds = min(latest_recorded_at // 1_000, midnight(LAST_DAY))
+    # A foreign producer's clock may claim any time, one without a date too.
+    seconds = min(latest_recorded_at // 1_000, midnight(date.max))
     moment = datetime.fromtimestamp(seconds, UTC)
     latest_on = moment.astimezone(policy.time_zone).date().isoformat()
     return {measure: until for measure, until in dates.items() if latest_on <= until}

@@ -526,6 +526,20 @@ class TestFaults:
     def test_a_pointer_leads_to_each_member_at_fault(self, value, pointers):
         assert pointers == self.pointers(value)
 
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            (b'{"\xc3\xa9":"\xff"}', "not UTF-8 at byte 8"),
+            (b'{"\xc3\xa9":nul}', "at character 6"),
+            (b'{"a":1', "unexpected end of data, at character 7"),
+            (b"[" * 17 + b"]" * 17, "At most 16 levels"),
+        ],
+    )
+    def test_a_reason_says_where_and_what_in_the_line(self, value, reason):
+        (fault,) = faults(Record(0, 0, 0, b"s-1", value), 1)
+
+        assert reason in fault.reason
+
     def test_a_null_key_is_shown_at_the_subject(self):
         assert ["/subject"] == self.pointers(encoded(APPLIED), None)
 

@@ -243,10 +243,13 @@ class TestProvisional:
         with log_of(tmp_path, [one._replace(value=b"x")]) as log:
             assert {} == reports_of(log, policy_of(), [2022])[2022]["provisional"]
 
-    @pytest.mark.parametrize("at", [0, -1, 999, 1_000, 253_402_300_799_999])
-    def test_any_millisecond_has_a_date(self, at):
-        policy = policy_of(zone="UTC")
-        expected = oracle().provisional(at, oracle().BUILT_IN_POLICIES[policy.id] | {"zone": "UTC"},
-                                        1970)  # fmt: skip
+    @pytest.mark.parametrize("months", [12, 3_960, 1_000_000])
+    @pytest.mark.parametrize(
+        "at", [0, -1, 999, 1_000, 9_000_000_000_000, 11_000_000_000_000, 2**63 - 1]
+    )
+    def test_any_millisecond_has_a_date(self, at, months):
+        members = {"zone": "UTC", "orientation_months": months}
+        policy = policy_of(**members)
+        expected = oracle().provisional(at, oracle().BUILT_IN_POLICIES[policy.id] | members, 1970)
 
         assert expected == provisional(policy, 1970, at)
