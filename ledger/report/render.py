@@ -101,28 +101,26 @@ def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
     )
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=f"\n{title}",
-        box=None,
-        title_justify="left",
-        title_style="bold",
-        padding=_PADDING,
-        pad_edge=False,
-    )
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=_PADDING, pad_edge=False)
     table.add_column("", no_wrap=True, min_width=19)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
-def _counts_table(report: Report, cells: _Cells) -> Table:
+def _titled(title: str, table: Table) -> Group:
+    """A table under its title, which may be wider."""
+    return Group(Text(f"\n{title}", style="bold"), table)
+
+
+def _counts_table(report: Report, cells: _Cells) -> Group:
     heads = (f"{label}{cells.mark(measure)}" for measure, label in _COUNTED)
-    table = _table(f"Counts, and growth on {report['reference_year'] - 1}", *heads)
+    table = _table(*heads)
     columns = [_counts(cells, measure) for measure, _ in _COUNTED]
     for group, *row in zip(_GROUPS, *columns, strict=True):
         table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
-    return table
+    return _titled(f"Counts, and growth on {report['reference_year'] - 1}", table)
 
 
 def _counts(cells: _Cells, measure: str) -> list[Text]:
@@ -133,17 +131,17 @@ def _counts(cells: _Cells, measure: str) -> list[Text]:
     )
 
 
-def _rates_table(cells: _Cells, title: str, rates: tuple[tuple[str, str], ...]) -> Table:
+def _rates_table(cells: _Cells, title: str, rates: tuple[tuple[str, str], ...]) -> Group:
     """Each rate in percent, its points against those none of the five, and its two counts."""
     heads = [f"{label}{cells.mark(name)}" for name, label in rates]
     columns = [_rates(cells, name) for name, _ in rates]
     if rates == _IN_FIELD:
         heads.append(f"if the silent are: not placed – placed{cells.mark(_BOUNDS[0])}")
         columns.append([_bounds(cells, group) for group in _GROUPS])
-    table = _table(title, *heads)
+    table = _table(*heads)
     for group, *row in zip(_GROUPS, *columns, strict=True):
         table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
-    return table
+    return _titled(title, table)
 
 
 def _rates(cells: _Cells, name: str) -> list[Text]:
@@ -242,12 +240,10 @@ def _names(measures: Iterator[str]) -> str:
     return " and ".join([*others, *(["placement rates"] if placement else [])])
 
 
-def movement_table(then: Report, now: Report, known_on: str) -> Table:
+def movement_table(then: Report, now: Report, known_on: str) -> Group:
     """How late facts moved a year's main figures between two cuts."""
     before, after = _Cells(then), _Cells(now)
-    table = _table(
-        f"How late facts moved {now['reference_year']}", f"known on {known_on}", "now", "moved"
-    )
+    table = _table(f"known on {known_on}", "now", "moved")
     for measure, label in _COUNTED:
         (count, _), (count_now, _) = before.counts[measure, "all"], after.counts[measure, "all"]
         moved = f"{count_now - count:+,}".replace("-", "−")
@@ -257,14 +253,14 @@ def movement_table(then: Report, now: Report, known_on: str) -> Table:
         rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
         figure = f"{percent(*rate)}{before.mark(name) or ' '}"
         table.add_row(label, figure, percent(*rate_now), f"{points(rate_now, rate)} points")
-    return table
+    return _titled(f"How late facts moved {now['reference_year']}", table)
 
 
-def lag_table(lags: Sequence[Lag]) -> Table:
+def lag_table(lags: Sequence[Lag]) -> Group:
     """How far live figures are behind the log."""
-    table = _table("Behind the log", "folded to", "end", "records", "seconds", "worker")
+    table = _table("folded to", "end", "records", "seconds", "worker")
     for lag in lags:
         row = (lag.next_offset, lag.end, lag.records)
         numbers = (*map(thousands, row), f"{lag.seconds:.1f}")
         table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "–")
-    return table
+    return _titled("Behind the log", table)

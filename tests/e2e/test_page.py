@@ -67,6 +67,10 @@ class TestPage:
         text = re.sub(r"\x1b\[[0-9;]*m", "", shown[name].text)
         assert 80 >= max(map(len, text.splitlines()))
 
+    def test_a_title_is_never_broken(self, shown):
+        title = "Work found by graduates, with points against “none of the five”"
+        assert title in shown["pipe"].text.splitlines()
+
     @pytest.mark.parametrize("name", ["pipe", "100", "80"])
     def test_no_figure_is_cut_off(self, name, shown):
         text = re.sub(r"\x1b\[[0-9;]*m", "", shown[name].text)
