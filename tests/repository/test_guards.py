@@ -262,7 +262,8 @@ def repository_files() -> Iterator[Path]:
             for name in folders
             if name not in GENERATED and (not name.startswith(".") or name in HIDDEN_BUT_OURS)
         ]
-        yield from (Path(folder, name) for name in files)
+        # In a work tree of git `.git` is a file that names the place of the repository.
+        yield from (Path(folder, name) for name in files if name != ".git")
 
 
 def repository_texts() -> Iterator[tuple[str, str]]:
