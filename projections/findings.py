@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from schemas.admission import Event
 from schemas.events import Enrolled
-from schemas.moments import Instant, instant
+from schemas.moments import Instant, instant, utc_text
 
 __all__ = ["StatedFinding", "stated_findings"]
 
@@ -49,7 +49,7 @@ def stated_findings(event: Event) -> Iterator[StatedFinding]:
     seconds, millis = divmod(event.recorded_at, 1_000)
     if at > Instant(seconds + _HOUR, millis * 1_000_000):
         rule = "time_must_not_follow_recording"
-        yield StatedFinding(rule, "/time", f"{event.time} is more than 1 h after {recorded_on}")
+        yield StatedFinding(rule, "/time", f"more than 1 h after {utc_text(event.recorded_at)}")
     if isinstance(fact, Enrolled) and fact.expected_graduation_on < fact.enrolled_on:
         yield StatedFinding(
             "expected_graduation_must_not_precede_enrolment",
