@@ -27,6 +27,8 @@ __all__ = ["DEFAULT_POLICY", "Policy", "built_in_policies", "parse_policy"]
 
 DEFAULT_POLICY = "openclassrooms-2022"
 _FAULTS_TOLD = 3
+# Beside the database a machine may keep its own zone, and forms with leap seconds.
+_ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 
 
 def _without_repetition(members: tuple[str, ...]) -> tuple[str, ...]:
@@ -43,11 +45,17 @@ def _day_of_common_year(text: str) -> str:
 
 
 def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("a zone of the time zone database, such as Europe/Paris") from error
+    if name.partition("/")[0] in _ZONES_OF_A_MACHINE or not _has_rules(name):
+        raise ValueError("a zone of the time zone database, such as Europe/Paris")
     return name
+
+
+def _has_rules(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _partition(groups: dict[str, tuple[Funding, ...]]) -> dict[str, tuple[Funding, ...]]:

@@ -36,6 +36,7 @@ MOST_BYTES, MOST_LEVELS, MOST_CHARACTERS, MOST_EVENTS = 65_536, 16, 200, 1000
 FIRST_YEAR, LAST_YEAR = 1, 9999
 FIRST_DATE, LAST_DATE = "0001-01-01", "9999-12-31"
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"
+ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 DAY = 86_400 * SECOND
 EPOCH = (date(1970, 1, 1).toordinal() - 1) * DAY
@@ -689,9 +690,11 @@ def is_months(value: Json) -> bool:
 
 
 def is_zone(value: Json) -> bool:
-    """Say whether the time zone database has this zone."""
+    """Say whether the time zone database has this zone, and not this machine alone."""
+    if not isinstance(value, str) or value.partition("/")[0] in ZONES_OF_A_MACHINE:
+        return False
     try:
-        return isinstance(value, str) and ZoneInfo(value).key == value
+        return ZoneInfo(value).key == value
     except (KeyError, ValueError, OSError):
         return False
 

@@ -32,6 +32,7 @@ STRANGERS = (
     ("zone", "Paris"), ("zone", "europe/paris "), ("zone", ""), ("zone", "../etc/passwd"),
     ("zone", "/etc/localtime"), ("zone", "Europe"), ("zone", "Europe/Paris\u0000"), ("zone", "é"),
     ("zone", "x" * 5_000), ("zone", 1), ("zone", "zone.tab"), ("zone", "Europe\nParis"),
+    ("zone", "localtime"), ("zone", "posix/Europe/Paris"), ("zone", "right/Europe/Paris"),
     *((f"{name}_months", months) for name in ("outcome_window", "orientation", "placement")
       for months in (0, -1, 1.5, 12.0, "12", True, 10**400, 2**53)),
     ("outcome_window_anchor", "first"), ("outcome_window_anchor", ["last_counted"]),

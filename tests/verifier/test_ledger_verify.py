@@ -444,6 +444,8 @@ def test_the_built_in_policies_have_the_hashes_of_the_specification():
     [
         {"zone": "Europe/Atlantis"},
         {"zone": "../Europe/Paris"},
+        {"zone": "localtime"},
+        {"zone": "right/Europe/Paris"},
         {"outcome_window_months": 0},
         {"outcome_window_months": True},
         {"outcome_window_anchor": "first"},
