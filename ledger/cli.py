@@ -209,9 +209,13 @@ def append(
                     f"interrupted, {acknowledged}; sending all again is safe"
                 ) from error
         else:
-            count = intake.append_whole(
-                opener, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
-            )
+            try:
+                count = intake.append_whole(
+                    opener, lines, judge, skip_invalid=skip_invalid, on_fault=on_fault
+                )
+            except KeyboardInterrupt as error:
+                whole = f"the log holds all of {file} or nothing of it"
+                raise InterruptError(f"interrupted, {whole}; sending it again is safe") from error
         end = opener().end()
     if json:
         members = {str(partition): upto for partition, upto in end.items()}
