@@ -23,7 +23,16 @@ from schemas.moments import FIRST_DAY, LAST_DAY, instant, midnight
 from schemas.partition import partition_of
 from schemas.record import Record
 
-__all__ = ["RULES", "VALUE_BYTES_MAX", "Event", "Fault", "Quarantined", "admit", "faults"]
+__all__ = [
+    "RULES",
+    "VALUE_BYTES_MAX",
+    "Candidate",
+    "Event",
+    "Quarantined",
+    "Rule",
+    "admit",
+    "implausible",
+]
 
 VALUE_BYTES_MAX = 65_536
 DEPTH_MAX = 16
@@ -75,20 +84,6 @@ class Quarantined(NamedTuple):
     offset: int
     recorded_at: int
     rule: str
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong with a record.
-
-    Attributes:
-        rule: The first rule that the record fails.
-        pointer: JSON pointer (RFC 6901) to the member at fault; empty for the whole record.
-        reason: A few words for a person.
-    """
-
-    rule: str
-    pointer: str
-    reason: str
 
 
 class Candidate:
@@ -238,10 +233,11 @@ def data_must_match_its_type(candidate: Candidate) -> bool:
 
 def date_must_be_plausible(candidate: Candidate) -> bool:
     """Every date, and `time`'s UTC date, from 1900-01-01 to 2199-12-31."""
-    return not any(_implausible(candidate.fact, candidate.envelope.time))
+    return not any(implausible(candidate.fact, candidate.envelope.time))
 
 
-def _implausible(fact: Fact, time: str) -> Iterator[str]:
+def implausible(fact: Fact, time: str) -> Iterator[str]:
+    """JSON pointers to the dates of an event that are not plausible."""
     for name in _DATES[type(fact)]:
         on = getattr(fact, name)
         if on is not None and not FIRST_DAY <= on <= LAST_DAY:
@@ -306,7 +302,7 @@ def _ordinary_event(record: Record, partitions: int) -> Event | None:
         fact = validate(members["data"])
     except ValidationError:
         return None
-    if any(_implausible(fact, time)):
+    if any(implausible(fact, time)):
         return None
     place = (partition, offset, recorded_at)
     return Event(*place, subject, source, members["id"], time, fact, Content(value))
@@ -340,65 +336,3 @@ def _judge(record: Record, partitions: int) -> Event | Quarantined:
         candidate.fact,
         Content(candidate.value),
     )
-
-
-_POINTERS: dict[Rule, str] = {
-    subject_must_be_a_pseudonym: "/subject",
-    key_must_equal_subject: "/subject",
-    partition_must_follow_key: "/subject",
-    type_must_be_known: "/type",
-    schema_version_must_be_known: "/type",
-}
-
-
-def faults(record: Record, partitions: int) -> list[Fault]:
-    """What is wrong with a record: every place at which it fails its first failing rule.
-
-    Returns:
-        Nothing when the record is an event.
-    """
-    candidate = Candidate(record, partitions)
-    failed = next((rule for rule in RULES if not rule(candidate)), None)
-    if failed is None:
-        return []
-    name = failed.__name__
-    if failed is envelope_must_be_a_cloud_event:
-        return _model_faults(name, Envelope, candidate.decoded, "")
-    if failed is data_must_match_its_type:
-        envelope = candidate.envelope
-        return _model_faults(name, FACTS[envelope.type], envelope.data, "/data")
-    if failed is date_must_be_plausible:
-        reason = "a date from 1900-01-01 to 2199-12-31"
-        pointers = _implausible(candidate.fact, candidate.envelope.time)
-        return [Fault(name, pointer, reason) for pointer in pointers]
-    reason = (failed.__doc__ or "").strip().rstrip(".")
-    if failed is value_must_be_json:
-        reason = _parse_error(candidate.value) or reason
-    return [Fault(name, _POINTERS.get(failed, ""), reason)]
-
-
-def _parse_error(value: bytes) -> str | None:
-    try:
-        orjson.loads(value.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start + 1}"
-    except orjson.JSONDecodeError as error:
-        return f"{error.msg}, at character {error.pos + 1}"
-    return None
-
-
-def _model_faults(
-    rule: str, model: type[Envelope | Fact], data: object, parent: str
-) -> list[Fault]:
-    try:
-        model.model_validate(data)
-    except ValidationError as error:
-        return [
-            Fault(rule, parent + _pointer(one["loc"]), one["msg"])
-            for one in error.errors(include_url=False, include_input=False)
-        ]
-    raise AssertionError(rule)
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in location)

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas import Event, Quarantined, Record, admit
-from schemas.admission import RULES, VALUE_BYTES_MAX, _judge, faults
+from schemas.admission import RULES, VALUE_BYTES_MAX, _judge
 from schemas.canonical import Content
 from schemas.events import Applied
+from schemas.faults import faults
 from schemas.partition import partition_of
 from tests.support.bytes import anything
 from tests.support.histories import encoded, event, oracle, story
