@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger import cli_about, cli_kafka, cli_live, terminal
+from ledger import cli_about, cli_archive, cli_kafka, cli_live, terminal
 from ledger.cli_options import JsonOption, LogOption, PolicyOption, log_url
 from ledger.errors import (
     BadInputError,
@@ -40,7 +40,13 @@ app = typer.Typer(
 )
 app.add_typer(cli_about.policy_app, name="policy")
 app.add_typer(cli_kafka.topic_app, name="topic")
-for command in (cli_live.worker, cli_live.live, cli_about.schema, cli_about.doctor):
+for command in (
+    cli_archive.archive,
+    cli_live.worker,
+    cli_live.live,
+    cli_about.schema,
+    cli_about.doctor,
+):
     app.command()(command)
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - is stdin.")]

@@ -10,7 +10,7 @@ from ledger.settings import DEFAULT_LOG, load_settings
 
 __all__ = ["JsonOption", "LogOption", "PolicyOption", "log_url"]
 
-_LOG_HELP = f"sqlite:PATH[?partitions=N]; OUTCOMES_LOG, or {DEFAULT_LOG}."
+_LOG_HELP = f"sqlite:PATH, kafka://HOST:PORT/TOPIC, archive:FOLDER; OUTCOMES_LOG, or {DEFAULT_LOG}."
 LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 PolicyOption = Annotated[

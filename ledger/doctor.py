@@ -11,8 +11,9 @@ from importlib.metadata import version
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from ledger.clock import now_ms
-from ledger.errors import LedgerError
+from ledger.errors import DamagedArchiveError, LedgerError
 from ledger.log import Log, format_cut, open_log
+from ledger.log.archive import ArchiveLog
 from ledger.log.sqlite import SqliteLog
 from projections.policy import built_in_policies
 from schemas.moments import utc_text
@@ -27,8 +28,8 @@ Verdict = Literal["fine", "warning", "broken"]
 
 
 @runtime_checkable
-class _Topic(Protocol):
-    """A log on a broker; looking at it does not import what speaks to one."""
+class _Examinable(Protocol):
+    """A topic or an archive; looking at it does not import what speaks to a broker."""
 
     def examine(self) -> Iterator[tuple[Verdict, str]]:
         """What breaks a promise of the ledger, and what to do."""
@@ -62,6 +63,9 @@ def examine(url: str) -> Iterator[Check]:
         yield Check("policy", "fine", f"{policy.id} version {policy.version} {policy.sha256}")
     try:
         log = open_log(url)
+    except DamagedArchiveError as error:
+        yield from (Check("archive", "broken", finding) for finding in error.findings)
+        return
     except LedgerError as error:
         yield Check("log", "broken", str(error))
         return
@@ -97,6 +101,7 @@ def _examined(log: Log) -> Iterator[Check]:
             yield Check("file", "broken", f"{fault}; restore {log.path} from a copy")
         if not faults:
             yield Check("file", "fine", f"{log.path} is whole, offsets dense, recorded_at ascends")
-    elif isinstance(log, _Topic):
+    elif isinstance(log, _Examinable):
+        name = "archive" if isinstance(log, ArchiveLog) else "topic"
         for verdict, detail in log.examine():
-            yield Check("topic", verdict, detail)
+            yield Check(name, verdict, detail)

@@ -6,12 +6,14 @@ assertion. What is left, a broker, a disk, a setting, is a `LedgerError` that na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
     "BadInputError",
     "ConfigurationError",
     "CutNotHeldError",
+    "DamagedArchiveError",
     "InterruptError",
     "LedgerError",
     "PartlyAcknowledgedError",
@@ -73,6 +75,19 @@ class PartlyAcknowledgedError(StoreError):
 
 class CutNotHeldError(StoreError):
     """The log does not hold the records below a cut."""
+
+
+class DamagedArchiveError(StoreError):
+    """A file of a sealed archive is missing, changed, or one too many; nothing of it is read.
+
+    Attributes:
+        findings: What is wrong, a line for each file.
+    """
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        more = f" (and {len(findings) - 1} more, see `outcomes doctor`)"
+        super().__init__(findings[0] + (more if len(findings) > 1 else ""))
+        self.findings = tuple(map(one_line, findings))
 
 
 class UsageError(LedgerError):

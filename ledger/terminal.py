@@ -17,9 +17,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from ledger.errors import StoreError, one_line
 
@@ -102,9 +105,18 @@ def narrating() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
+class _Rate(ProgressColumn):
+    """How many a second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error where that is a terminal; a no-op elsewhere.
+    """A progress bar on standard error where that is a terminal, a no-op elsewhere.
+
+    It shows how many of how many, how many a second and the time left.
 
     Args:
         what: Two or three words.
@@ -118,6 +130,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=screen, transient=True) as bar:

@@ -120,6 +120,11 @@ def utc_text(milliseconds: int) -> str:
     '2024-01-15T10:00:00.000Z'
     """
     days, rest = divmod(milliseconds, 86_400_000)
-    on = date(1970, 1, 1) + timedelta(days=days)
     seconds, millis = divmod(rest, 1_000)
-    return f"{on}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{millis:03}Z"
+    clock = (seconds // 3_600, seconds // 60 % 60, seconds % 60, millis)
+    return "{}T{:02}:{:02}:{:02}.{:03}Z".format(_day_text(days), *clock)
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(days: int) -> str:
+    return str(date(1970, 1, 1) + timedelta(days=days))

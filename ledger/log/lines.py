@@ -1,7 +1,8 @@
 """Records as JSON lines: what `outcomes tail --jsonl` prints and `append --records` takes.
 
 A key or value that is UTF-8 stands as text, any other as base64 under `key_base64` or
-`value_base64`; null is no key, or a tombstone.
+`value_base64`; null is no key, or a tombstone. In an archive `leaf_sha256` stands in the
+place of a value that was redacted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from ledger.log.port import NewRecord
 from schemas.moments import LAST_DAY, midnight, milliseconds, utc_text
 from schemas.record import Record
 
-__all__ = ["format_record", "parse_record"]
+__all__ = ["REDACTED", "format_record", "parse_record", "read_record"]
+
+REDACTED = "leaf_sha256"
+"""Names the 32 bytes, hexadecimal, that are left of a record whose value is gone."""
 
 _LAST_MS = (midnight(LAST_DAY) + 86_400) * 1_000
 _MEMBERS = {
@@ -36,13 +40,14 @@ def format_record(record: Record) -> bytes:
     >>> format_record(Record(0, 7, 0, b"s-1", None))
     b'{"partition":0,"offset":7,"recorded_at":"1970-01-01T00:00:00.000Z","key":"s-1","value":null}\n'
     """
-    members = {
-        "partition": record.partition,
-        "offset": record.offset,
-        "recorded_at": utc_text(record.recorded_at),
-        **_text("key", record.key),
-        **_text("value", record.value),
+    partition, offset, recorded_at, key, value = record
+    members: dict[str, Any] = {
+        "partition": partition,
+        "offset": offset,
+        "recorded_at": utc_text(recorded_at),
     }
+    _put(members, "key", key)
+    _put(members, "value", value)
     return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -66,13 +71,39 @@ def parse_record(line: bytes) -> NewRecord:
     )
 
 
-def _text(name: str, data: bytes | None) -> dict[str, str | None]:
-    if data is None:
-        return {name: None}
+def read_record(line: bytes) -> Record:
+    """Read a line of an archive back, place and all.
+
+    Raises:
+        ValueError: If it is no such line, or its value was redacted; the message says why.
+    """
     try:
-        return {name: data.decode("utf-8")}
+        members = orjson.loads(line)
+        partition, offset = members["partition"], members["offset"]
+        recorded_at = _any_moment(members["recorded_at"])
+        if REDACTED in members:
+            raise ValueError("its value was redacted, and no figure can be made without it")
+        key, value = _bytes("key", members), _bytes("value", members)
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError("not a record") from error
+    if type(partition) is not int or type(offset) is not int:
+        raise ValueError("partition and offset must be whole numbers")
+    return Record(partition, offset, recorded_at, key, value)
+
+
+def _any_moment(text: str) -> int:
+    at_ms = milliseconds(text)
+    if at_ms is None:
+        raise ValueError("recorded_at must be a time")
+    return at_ms
+
+
+def _put(members: dict[str, Any], name: str, data: bytes | None) -> None:
+    try:
+        members[name] = None if data is None else data.decode("utf-8")
     except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(data).decode("ascii")}
+        assert data is not None
+        members[f"{name}_base64"] = base64.b64encode(data).decode("ascii")
 
 
 def _bytes(name: str, members: dict[str, Any]) -> bytes | None:

@@ -1,4 +1,7 @@
-"""Log URLs: `sqlite:PATH[?partitions=N]`, `kafka://HOST:PORT[,…]/TOPIC` (SPEC section 6)."""
+"""Log URLs (SPEC section 6).
+
+`sqlite:PATH[?partitions=N]`, `kafka://HOST:PORT[,…]/TOPIC`, `archive:FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from ledger.errors import ConfigurationError
+from ledger.log.archive.log import ArchiveLog, refuse_appending
 from ledger.log.port import Log
 from ledger.log.sqlite import SqliteLog
 
@@ -38,11 +42,15 @@ def open_log(url: str, *, create: bool = False) -> Log:
             # Whoever writes is told at once of a topic that would lose what it acknowledges.
             log.refuse_broken_promises()
         return log
+    if scheme == "archive" and rest:
+        if create:
+            refuse_appending(Path(rest))
+        return ArchiveLog.open(rest)
     path, query = _sqlite_path(url), rest.partition("?")[2]
     if path is None:
         raise ConfigurationError(
-            f"--log {url}: not a log URL; write sqlite:PATH[?partitions=N] or"
-            " kafka://HOST:PORT[,HOST:PORT]/TOPIC"
+            f"--log {url}: not a log URL; write sqlite:PATH[?partitions=N],"
+            " kafka://HOST:PORT[,HOST:PORT]/TOPIC or archive:FOLDER"
         )
     return SqliteLog.open(str(path), partitions=_partitions(url, query), create=create)
 

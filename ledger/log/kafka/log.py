@@ -18,10 +18,10 @@ from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, no_topic
 from ledger.log.kafka.place import Place
 from ledger.log.kafka.reader import Reader
-from ledger.log.kafka.sorting import by_key
 from ledger.log.kafka.topic import Verdict, describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
 from ledger.log.port import Acknowledged, NewRecord
+from ledger.log.sorting import by_key
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]

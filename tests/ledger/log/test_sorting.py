@@ -9,8 +9,8 @@ import tracemalloc
 import pytest
 
 from ledger.errors import StoreError
-from ledger.log.kafka import sorting
-from ledger.log.kafka.sorting import by_key
+from ledger.log import sorting
+from ledger.log.sorting import by_key
 from schemas.record import Record
 
 KEYS = [None, b"", b"\x00", b"a", b"a\x00", b"aa", b"b", b"\xff"]

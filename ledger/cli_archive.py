@@ -1,0 +1,97 @@
+"""`outcomes archive`: the sealed copy of a log (docs/archive.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ledger import terminal
+from ledger.cli_options import JsonOption, LogOption, log_url
+from ledger.errors import InterruptError
+from ledger.numbers import counted
+
+if TYPE_CHECKING:
+    from ledger.log.archive import Segment
+
+__all__ = ["archive"]
+
+_MIB = 1_048_576
+
+
+def archive(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made when it is missing.")],
+    log: LogOption = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge small segments; adds no records.")
+    ] = False,
+    segment_mib: Annotated[
+        int, typer.Option(min=1, max=65_536, help="Lines of a segment at most, in MiB.")
+    ] = 64,
+    json: JsonOption = False,
+) -> None:
+    """Copy a log into sealed segments, on from where the last run stopped."""
+    if merge:
+        _merge(folder, segment_mib * _MIB, json=json)
+    else:
+        _add(folder, log_url(log), segment_mib * _MIB, json=json)
+
+
+def _add(folder: Path, url: str, segment_bytes: int, *, json: bool) -> None:
+    from ledger.log import format_cut, open_log
+    from ledger.log.archive import archive_log, held_by
+
+    opened = open_log(url)
+    waiting = sum(opened.end().values()) - held_by(folder)
+    safe = 0
+
+    def sealed(segment: Segment) -> None:
+        nonlocal safe
+        safe += segment.records
+
+    try:
+        with terminal.progress("archiving", max(0, waiting)) as told:
+            added = archive_log(
+                opened, folder, segment_bytes=segment_bytes, progress=told, sealed=sealed
+            )
+    except KeyboardInterrupt as error:
+        raise InterruptError(
+            f"interrupted, {counted(safe, 'record')} sealed; the same command goes on from there"
+        ) from error
+    finally:
+        opened.close()
+    if json:
+        terminal.print_json(
+            {
+                "archive": str(folder),
+                "records": added.records,
+                "segments": added.segments,
+                "end": {str(partition): upto for partition, upto in added.end.items()},
+                "digest": added.digest,
+            }
+        )
+        return
+    new = f"{counted(added.records, 'record')} sealed in {counted(added.segments, 'segment')}"
+    terminal.line(f"{folder}: {new}; end {format_cut(added.end)}")
+    terminal.line(f"manifest {added.digest}")
+
+
+def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
+    from ledger.log.archive import merge_segments
+
+    with terminal.progress("merging", None) as told:
+        merged = merge_segments(folder, segment_bytes=segment_bytes, progress=told)
+    if json:
+        terminal.print_json(
+            {
+                "archive": str(folder),
+                "segments_before": merged.before,
+                "segments": merged.after,
+                "digest": merged.digest,
+            }
+        )
+        return
+    before, after = counted(merged.before, "segment"), counted(merged.after, "segment")
+    terminal.line(f"{folder}: {before} before, {after} now")
+    terminal.line(f"manifest {merged.digest}")

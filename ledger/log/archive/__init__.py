@@ -1,0 +1,26 @@
+"""The sealed archive of a log: files that any standard library reads, and a manifest of hashes.
+
+`records/` holds the evidence: gzip files of JSON lines, one series a partition, never rewritten.
+`manifest.json` lists them with their hashes. What is derived from them is made elsewhere.
+"""
+
+from __future__ import annotations
+
+from ledger.log.archive.log import ArchiveLog
+from ledger.log.archive.manifest import MANIFEST, RECORDS, Manifest, Segment, held_by
+from ledger.log.archive.merging import Merged, merge_segments
+from ledger.log.archive.writing import SEGMENT_BYTES, Archived, archive_log
+
+__all__ = [
+    "MANIFEST",
+    "RECORDS",
+    "SEGMENT_BYTES",
+    "ArchiveLog",
+    "Archived",
+    "Manifest",
+    "Merged",
+    "Segment",
+    "archive_log",
+    "held_by",
+    "merge_segments",
+]

@@ -1,0 +1,229 @@
+"""An archive as a log: read-only, with the offsets and `recorded_at` of the log that it is of.
+
+Opening one hashes every file, and a segment is hashed once more in memory when it is read, so that
+no record comes from bytes that were not sealed. There is no way to switch this off.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
+from ledger.log.archive.checking import leftovers, verified
+from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
+from ledger.log.archive.segment import records_of, sealed_bytes
+from ledger.log.cut import Cut, format_cut
+from ledger.log.port import Acknowledged, NewRecord
+from ledger.log.sorting import by_key
+from schemas.record import Record
+
+__all__ = ["ArchiveLog"]
+
+
+class ArchiveLog:
+    """A log in the sealed files of a folder; it grows when its archive does.
+
+    Attributes:
+        folder: The archive.
+        name: That of the log that was archived.
+        partitions: See `port.Log`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._hold(*verified(folder))
+        self.name = self._manifest.log.name
+        self.partitions = self._manifest.log.partitions
+
+    @classmethod
+    def open(cls, path: str) -> ArchiveLog:
+        """Open an archive, after every file in it was hashed.
+
+        Raises:
+            StoreError: If there is none.
+            DamagedArchiveError: If a file is missing, changed, or one too many.
+        """
+        return cls(Path(path))
+
+    def append(self, records: Iterable[NewRecord]) -> Acknowledged:  # noqa: ARG002 - see `port.Log`
+        """Refused: what is sealed stays as it is.
+
+        Raises:
+            StoreError: Always.
+        """
+        refuse_appending(self.folder)
+
+    def read(self, start: Cut, end: Cut) -> Iterator[Record]:
+        """The records between two cuts, see `port.Log`."""
+        for partition in range(self.partitions):
+            at, upto = start.get(partition, 0), end.get(partition, 0)
+            while at < upto:
+                held = self._sealed(partition, at)
+                if held is None:
+                    break
+                segment, data = held
+                for record in records_of(self.folder, segment, data):
+                    if record.offset >= upto:
+                        break
+                    if record.offset >= at:
+                        yield record
+                at = segment.end
+
+    def read_by_key(self, end: Cut) -> Iterator[Record]:
+        """All records below a cut by (key, partition, offset), see `port.Log`."""
+        return by_key(self.read(dict.fromkeys(end, 0), end))
+
+    def first_records(self) -> dict[int, Record]:
+        """The first record of every partition that holds one, see `port.Log`."""
+        found = (next(self._partition(one, 0, self._cut[one]), None) for one in self._cut)
+        return {record.partition: record for record in found if record is not None}
+
+    def end(self) -> Cut:
+        """The cut behind the last records, see `port.Log`; looks whether the archive has grown."""
+        self._refresh()
+        return dict(self._cut)
+
+    def cut_as_of(self, at_ms: int) -> Cut:
+        """The cut as of a moment, see `port.Log`; at most one segment a partition is looked into.
+
+        `recorded_at` ascends within a partition.
+        """
+        cut = {}
+        for partition, end in self.end().items():
+            later = (one for one in self._series[partition] if one.latest_ms > at_ms)
+            segment = next(later, None)
+            cut[partition] = end
+            if segment is not None:
+                cut[partition] = segment.start
+                for record in self.records_of(segment):
+                    if record.recorded_at > at_ms:
+                        break
+                    cut[partition] = record.offset + 1
+        return cut
+
+    def normalise(self, cut: Cut) -> Cut:
+        """The cut in the form of SPEC section 5, see `port.Log`."""
+        end = self.end()
+        if set(cut) != set(end):
+            raise CutNotHeldError(
+                f"cut {format_cut(cut)} does not list the partitions of {self.folder},"
+                f" 0 to {self.partitions - 1}; its end is {format_cut(end)}"
+            )
+        if any(cut[partition] > end[partition] for partition in end):
+            raise CutNotHeldError(
+                f"{self.folder} does not hold the cut {format_cut(cut)}, its end is"
+                f" {format_cut(end)}; `outcomes archive` continues it, if it is of that log"
+            )
+        return {one: self._normal(one, cut[one]) for one in sorted(cut)}
+
+    def latest_recorded_at(self, cut: Cut) -> int | None:
+        """The latest `recorded_at` below a cut, see `port.Log`."""
+        latest = [self._latest(partition, upto) for partition, upto in cut.items()]
+        return max((one for one in latest if one is not None), default=None)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def examine(self) -> Iterator[tuple[Literal["fine", "warning", "broken"], str]]:
+        """What `outcomes doctor` says of it; every record is read.
+
+        Raises:
+            DamagedArchiveError: If the records are not those that the manifest lists.
+        """
+        records = sum(1 for _ in self.read({}, self._cut))
+        segments = len(self._manifest.segments)
+        yield "fine", f"{records:,} records in {segments:,} segments of {self.folder}, as sealed"
+        for path in leftovers(self.folder, self._manifest):
+            yield "warning", f"{path} was left by a run cut short; the next one removes it"
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it was last read."""
+        return self._manifest
+
+    def records_of(self, segment: Segment) -> Iterator[Record]:
+        """The records of one segment, ascending.
+
+        Raises:
+            DamagedArchiveError: If the file is missing or changed.
+        """
+        return self._partition(segment.partition, segment.start, segment.end)
+
+    def _partition(self, partition: int, start: int, end: int) -> Iterator[Record]:
+        return self.read({partition: start}, {partition: end})
+
+    def _hold(self, manifest: Manifest, data: bytes) -> None:
+        self._manifest, self._data = manifest, data
+        self._cut = {int(partition): upto for partition, upto in manifest.cut.items()}
+        self._cut = dict(sorted(self._cut.items()))
+        self._series = manifest.series()
+        self._ends = {one: [part.end for part in series] for one, series in self._series.items()}
+
+    def _refresh(self) -> bool:
+        """Look whether the archive has grown or was merged; only new files are hashed."""
+        path = self.folder / MANIFEST
+        try:
+            if path.read_bytes() == self._data:
+                return False
+        except OSError as error:
+            raise DamagedArchiveError(
+                [f"{path} cannot be read; put it back from a copy"]
+            ) from error
+        manifest, data = verified(self.folder, frozenset(self._manifest.segments))
+        before = self._manifest
+        same = before.log.identity.items() <= manifest.log.identity.items()
+        if not same or any(upto > manifest.cut.get(one, -1) for one, upto in before.cut.items()):
+            raise StoreError(f"{self.folder} was put in another's place while it was read")
+        self._hold(manifest, data)
+        return True
+
+    def _holding(self, partition: int, offset: int) -> Segment | None:
+        """The segment in which an offset lies."""
+        at = bisect_right(self._ends[partition], offset)
+        series = self._series[partition]
+        return series[at] if at < len(series) else None
+
+    def _sealed(self, partition: int, offset: int) -> tuple[Segment, bytes] | None:
+        while (segment := self._holding(partition, offset)) is not None:
+            try:
+                return segment, sealed_bytes(self.folder, segment)
+            except DamagedArchiveError:
+                # A merge may have put it into a larger one since.
+                if not self._refresh():
+                    raise
+        return None
+
+    def _normal(self, partition: int, upto: int) -> int:
+        segment = self._holding(partition, upto - 1) if upto else None
+        if segment is None:
+            return 0
+        if upto == segment.end or segment.records == segment.end - segment.start:
+            return upto
+        below = segment.start
+        for record in self._partition(partition, segment.start, upto):
+            below = record.offset + 1
+        return below
+
+    def _latest(self, partition: int, upto: int) -> int | None:
+        at = self._normal(partition, upto)
+        segment = self._holding(partition, at - 1) if at else None
+        if segment is None:
+            return None
+        if at == segment.end:
+            return segment.latest_ms
+        return next(self._partition(partition, at - 1, at)).recorded_at
+
+
+def refuse_appending(folder: Path) -> NoReturn:
+    """Say that an archive takes nothing but by archiving.
+
+    Raises:
+        StoreError: Always.
+    """
+    raise StoreError(
+        f"{folder} is a sealed archive and takes no records; append to its log, then"
+        " `outcomes archive` continues it"
+    )

@@ -1,0 +1,136 @@
+"""Segments: making one from records, and reading one whose hash is that of the manifest."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from pathlib import Path
+
+from ledger.errors import DamagedArchiveError, StoreError
+from ledger.log.archive.files import PARTIAL, GzipWriter
+from ledger.log.archive.manifest import RECORDS, Place, Segment, file_name
+from ledger.log.lines import format_record, read_record
+from schemas.moments import utc_text
+from schemas.record import Record
+
+__all__ = ["SegmentWriter", "partial_path", "records_of", "sealed_bytes"]
+
+_RESTORE = "put it back from a copy, or archive the log anew into another folder"
+
+
+class SegmentWriter:
+    """Makes one segment out of the records of a partition from an offset on."""
+
+    def __init__(self, folder: Path, partition: int, start: int, pool: Executor) -> None:
+        self._folder = folder
+        self._place = Place(partition, start, start)
+        self._file = GzipWriter(partial_path(folder, partition, start), pool)
+        self._records = 0
+        self._ends = ((0, b""), (0, b""))
+
+    @property
+    def partition(self) -> int:
+        """Whose records it takes."""
+        return self._place.partition
+
+    @property
+    def plain_bytes(self) -> int:
+        """The size of the lines taken so far."""
+        return self._file.plain_bytes
+
+    def take(self, record: Record) -> None:
+        """Add the next record.
+
+        Raises:
+            StoreError: If its time cannot be written down.
+        """
+        try:
+            line = format_record(record)
+        except OverflowError as error:
+            raise StoreError(
+                f"record {record.partition}:{record.offset} was recorded after the year 9999; let"
+                " the broker stamp records (message.timestamp.type=LogAppendTime)"
+            ) from error
+        self._file.write(line)
+        last = (record.recorded_at, line)
+        self._ends = (self._ends[0] if self._records else last, last)
+        self._place = self._place._replace(end=record.offset + 1)
+        self._records += 1
+
+    def seal(self) -> Segment:
+        """Put it on disk under its name; it holds a record at least."""
+        assert self._records
+        packed = self._file.publish(self._folder / file_name(self._place))
+        (first_at, first_line), (last_at, last_line) = self._ends
+        return Segment(
+            file=file_name(self._place),
+            **self._place._asdict(),
+            **packed._asdict(),
+            records=self._records,
+            first_recorded_at=utc_text(first_at),
+            last_recorded_at=utc_text(last_at),
+            first_record=hashlib.sha256(first_line).hexdigest(),
+            last_record=hashlib.sha256(last_line).hexdigest(),
+        )
+
+    def discard(self) -> None:
+        """Forget it; of no effect on one that is sealed."""
+        self._file.discard()
+
+
+def partial_path(folder: Path, partition: int, start: int) -> Path:
+    """Where a segment is written before it is sealed."""
+    return folder / RECORDS / f"p{partition:04}-{start:012}{PARTIAL}"
+
+
+def sealed_bytes(folder: Path, segment: Segment) -> bytes:
+    """A segment's compressed bytes, exactly those that were sealed.
+
+    They are hashed in memory, so what is unpacked afterwards is what was hashed.
+
+    Raises:
+        DamagedArchiveError: If the file is missing or another.
+    """
+    path = folder / segment.file
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedArchiveError([f"{path} is missing; {_RESTORE}"]) from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; mind its rights") from error
+    if hashlib.sha256(data).hexdigest() != segment.sha256:
+        raise DamagedArchiveError([f"{path} is not what was sealed; {_RESTORE}"])
+    return data
+
+
+def records_of(folder: Path, segment: Segment, data: bytes) -> Iterator[Record]:
+    """The records in a segment's bytes, ascending.
+
+    Raises:
+        DamagedArchiveError: If they are not those that the manifest says.
+    """
+    path = folder / segment.file
+    count, at = 0, segment.start
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+            for line in lines:
+                count += 1
+                record = read_record(line)
+                if record.partition != segment.partition or not at <= record.offset < segment.end:
+                    raise _wrong(path, count, "it belongs elsewhere")
+                at = record.offset + 1
+                yield record
+    except ValueError as error:
+        raise _wrong(path, count, str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DamagedArchiveError([f"{path} cannot be unpacked ({error}); {_RESTORE}"]) from error
+    if (count, at) != (segment.records, segment.end):
+        raise DamagedArchiveError([f"{path} holds other records than the manifest says"])
+
+
+def _wrong(path: Path, line: int, why: str) -> DamagedArchiveError:
+    return DamagedArchiveError([f"{path} line {line}: {why}"])

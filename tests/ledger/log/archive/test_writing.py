@@ -1,0 +1,303 @@
+"""Archiving and merging: what is sealed stays, and the next run goes on behind it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import StoreError
+from ledger.log import open_log
+from ledger.log.archive import archive_log, merge_segments
+from ledger.log.archive import files as archive_files
+from ledger.log.lines import format_record
+from tests.ledger.log.archive.folders import (
+    MemoryLog,
+    files,
+    lines,
+    records,
+    sealed,
+    segments,
+)
+from tests.ledger.log.contract import everything
+
+
+class TestSegments:
+    def test_a_segment_is_the_lines_of_tail_and_named_by_its_range(self, tmp_path):
+        held = [*records(4, step=2), *records(3, partition=2)]
+        folder = sealed(tmp_path / "a", held, partitions=3)
+
+        assert [
+            "p0000-000000000000-000000000007.jsonl.gz",
+            "p0002-000000000000-000000000003.jsonl.gz",
+        ] == [path.name for path in segments(folder)]
+        unpacked = b"".join(gzip.decompress(path.read_bytes()) for path in segments(folder))
+        assert b"".join(map(format_record, held)) == unpacked
+
+    def test_the_ranges_of_a_partition_leave_no_offset_out(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(40, step=3, first=5), segment_bytes=500)
+
+        listed = json.loads((folder / "manifest.json").read_bytes())["segments"]
+        starts, ends = [one["start"] for one in listed], [one["end"] for one in listed]
+        assert len(listed) > 5
+        assert [0, *ends[:-1]] == starts
+        assert [lines(path)[-1]["offset"] + 1 for path in segments(folder)] == ends
+        assert [len(lines(path)) for path in segments(folder)] == [one["records"] for one in listed]
+
+    def test_the_same_log_gives_the_same_bytes(self, tmp_path):
+        first = sealed(tmp_path / "a", records(50), segment_bytes=700)
+        second = sealed(tmp_path / "b", records(50), segment_bytes=700)
+
+        assert files(first) == files(second)
+
+    def test_a_gzip_file_tells_no_time_and_no_name(self, tmp_path):
+        (path,) = segments(sealed(tmp_path / "a", records(3)))
+
+        assert b"\x1f\x8b\x08\x00\x00\x00\x00\x00" == path.read_bytes()[:8]
+
+    def test_an_empty_log_gives_an_archive_of_nothing(self, tmp_path):
+        folder = sealed(tmp_path / "a", [], partitions=3)
+
+        log = open_log(f"archive:{folder}")
+        assert ({0: 0, 1: 0, 2: 0}, [], {}) == (log.end(), everything(log), log.first_records())
+
+
+class TestContinuing:
+    def test_a_second_run_adds_what_came_and_rewrites_nothing(self, tmp_path):
+        held = [*records(20), *records(6, partition=1)]
+        folder = sealed(tmp_path / "a", held, partitions=3)
+        before = {path: path.stat().st_ino for path in segments(folder)}
+        more = [*records(9, first=20), *records(4, partition=2)]
+
+        added = archive_log(MemoryLog(held + more, partitions=3), folder)
+
+        assert (13, 2, {0: 29, 1: 6, 2: 4}) == (added.records, added.segments, added.end)
+        assert before.items() <= {path: path.stat().st_ino for path in segments(folder)}.items()
+        assert sorted(held + more) == sorted(everything(open_log(f"archive:{folder}")))
+
+    def test_a_run_with_nothing_new_changes_no_byte(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(9))
+        before = files(folder)
+
+        added = archive_log(MemoryLog(records(9)), folder)
+
+        assert (0, 0) == (added.records, added.segments)
+        assert before == files(folder)
+        assert json.loads(before["manifest.json"])["digest"] == added.digest
+
+    @pytest.mark.parametrize(
+        ("held", "partitions"),
+        [
+            (records(9, value=b"other"), 1),
+            (records(9)[:8] + records(1, first=8, value=b"other"), 1),
+            (records(8), 1),
+            ([], 1),
+            (records(9), 2),
+            (records(12, step=2), 1),
+        ],
+        ids=["first record", "last record", "shorter", "empty", "partitions", "offsets"],
+    )
+    def test_another_log_is_refused_and_nothing_written(self, tmp_path, held, partitions):
+        folder = sealed(tmp_path / "a", records(9))
+        before = files(folder)
+
+        with pytest.raises(StoreError, match="is another than the one archived") as raised:
+            archive_log(MemoryLog(held, partitions=partitions), folder)
+
+        assert str(folder) in str(raised.value)
+        assert str(raised.value).isprintable()
+        assert 69 == raised.value.exit_code
+        assert before == files(folder)
+
+    def test_what_a_run_cut_short_has_left_is_removed(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(9))
+        expected = files(folder)
+        for name in ("p0000-000000000009.partial", "p0000-000000000009-000000000012.jsonl.gz"):
+            (folder / "records" / name).write_bytes(b"half")
+        (folder / "manifest.json.partial").write_bytes(b"{")
+
+        assert records(9) == everything(open_log(f"archive:{folder}"))
+        archive_log(MemoryLog(records(9)), folder)
+
+        assert expected == files(folder)
+
+    def test_two_runs_at_once_are_refused(self, tmp_path):
+        log = MemoryLog(records(9))
+
+        with pytest.raises(StoreError, match="another run is writing"):
+            archive_log(log, tmp_path / "a", sealed=lambda _: archive_log(log, tmp_path / "a"))
+
+        assert records(9) == everything(open_log(f"archive:{tmp_path / 'a'}"))
+
+    def test_a_log_that_fails_midway_leaves_what_was_sealed(self, tmp_path):
+        class Failing(MemoryLog):
+            def read(self, start, end):
+                for count, one in enumerate(super().read(start, end)):
+                    if count == 30:
+                        raise StoreError("the broker is gone")
+                    yield one
+
+        with pytest.raises(StoreError, match="the broker is gone"):
+            archive_log(Failing(records(50)), tmp_path / "a", segment_bytes=500)
+
+        log = open_log(f"archive:{tmp_path / 'a'}")
+        assert records(50)[: log.end()[0]] == everything(log)
+        assert 20 < log.end()[0] <= 30
+        assert [] == list((tmp_path / "a").rglob("*.partial"))
+
+
+class TestFolder:
+    def test_a_folder_that_holds_something_else_is_refused_and_left_alone(self, tmp_path):
+        (tmp_path / "notes.txt").write_bytes(b"mine")
+
+        with pytest.raises(StoreError, match=r"holds notes\.txt and no archive"):
+            archive_log(MemoryLog(records(3)), tmp_path)
+
+        assert {"notes.txt": b"mine"} == files(tmp_path)
+
+    def test_a_file_and_a_missing_folder_are_told(self, tmp_path):
+        (tmp_path / "file").write_bytes(b"mine")
+
+        with pytest.raises(StoreError, match=r"file: .*; name a folder"):
+            archive_log(MemoryLog(records(3)), tmp_path / "file")
+        with pytest.raises(StoreError, match="make it first"):
+            archive_log(MemoryLog(records(3)), tmp_path / "none" / "a")
+
+    @pytest.mark.parametrize("partial", [False, True])
+    def test_a_run_cut_short_before_the_first_manifest_is_made_good(self, tmp_path, partial):
+        folder = tmp_path / "a"
+        folder.mkdir()
+        (folder / "archive.lock").touch()
+        if partial:
+            (folder / "manifest.json.partial").write_bytes(b'{"cut"')
+
+        with pytest.raises(StoreError, match="no archive at"):
+            open_log(f"archive:{folder}")
+        archive_log(MemoryLog(records(3)), folder)
+
+        assert records(3) == everything(open_log(f"archive:{folder}"))
+        assert not (folder / "manifest.json.partial").exists()
+
+
+class TestMerging:
+    def test_small_neighbours_become_one_with_the_same_lines(self, tmp_path):
+        held = [*records(40, step=2), *records(3, partition=1), *records(30, partition=2)]
+        folder = sealed(tmp_path / "a", held, partitions=4, segment_bytes=500)
+        whole = sealed(tmp_path / "b", held, partitions=4)
+        before = len(segments(folder))
+
+        merged = merge_segments(folder)
+
+        assert (before, 3) == (merged.before, merged.after)
+        assert files(whole) == files(folder)
+        assert held == everything(open_log(f"archive:{folder}"))
+
+    def test_no_merged_segment_is_larger_than_asked_for(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(60), segment_bytes=200)
+        sizes = [len(gzip.decompress(path.read_bytes())) for path in segments(folder)]
+
+        merge_segments(folder, segment_bytes=3 * max(sizes))
+
+        unpacked = [len(gzip.decompress(path.read_bytes())) for path in segments(folder)]
+        assert max(unpacked) <= 3 * max(sizes)
+        assert len(unpacked) < len(sizes) / 2
+        assert records(60) == everything(open_log(f"archive:{folder}"))
+
+    def test_what_fits_into_nothing_stays_as_it_is(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(60), segment_bytes=500)
+        before = files(folder)
+
+        merged = merge_segments(folder, segment_bytes=1)
+
+        assert merged.before == merged.after
+        assert before == files(folder)
+
+    def test_a_merged_archive_is_continued(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(30), segment_bytes=200)
+        merge_segments(folder)
+
+        archive_log(MemoryLog(records(40)), folder)
+
+        assert records(40) == everything(open_log(f"archive:{folder}"))
+
+    def test_where_there_is_no_archive_nothing_is_made(self, tmp_path):
+        with pytest.raises(StoreError, match="no archive at"):
+            merge_segments(tmp_path / "none")
+
+        assert [] == list(tmp_path.iterdir())
+
+
+class Stop(Exception):  # noqa: N818
+    """The machine stops here."""
+
+
+class TestEveryStep:
+    """Whatever a run does last before the machine stops, what is there is a valid archive."""
+
+    def stopping(self, monkeypatch, after):
+        """Stop at the nth call of the system that changes the disk."""
+        left = [after]
+
+        def counted(original):
+            def call(*arguments, **options):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Stop
+                return original(*arguments, **options)
+
+            return call
+
+        monkeypatch.setattr(archive_files.os, "fsync", counted(os.fsync))
+        for name in ("replace", "unlink", "mkdir"):
+            monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+        return left
+
+    def runs(self, tmp_path, work, expected):
+        """Do the work, stopped at each of its steps in turn, and again without being stopped."""
+        for after in range(1_000):
+            folder = tmp_path / str(after)
+            with pytest.MonkeyPatch.context() as patch:
+                left = self.stopping(patch, after)
+                with suppress(Stop):
+                    work(folder)
+                done = left[0] >= 0
+            if (folder / "manifest.json").exists():
+                log = open_log(f"archive:{folder}")
+                held = everything(log)
+                assert held == [one for one in expected if one.offset < log.end()[one.partition]]
+            work(folder)
+            assert expected == everything(open_log(f"archive:{folder}"))
+            yield folder
+            if done:
+                return
+        pytest.fail("never done")
+
+    def test_archiving(self, tmp_path):
+        held = [*records(12), *records(5, partition=1)]
+        whole = files(sealed(tmp_path / "whole", held, partitions=2, segment_bytes=500))
+
+        def work(folder):
+            sealed(folder, held, partitions=2, segment_bytes=500)
+
+        ends = list(self.runs(tmp_path, work, held))
+        assert len(ends) > 20
+        assert all(whole == files(folder) for folder in ends)
+
+    def test_merging(self, tmp_path):
+        held = [*records(12), *records(9, partition=1)]
+        whole = files(sealed(tmp_path / "whole", held, partitions=2))
+        small = sealed(tmp_path / "small", held, partitions=2, segment_bytes=300)
+
+        def work(folder):
+            if not folder.exists():
+                shutil.copytree(small, folder)
+            merge_segments(folder)
+
+        ends = list(self.runs(tmp_path, work, held))
+        assert len(ends) > 20
+        assert all(whole == files(folder) for folder in ends)
