@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from ledger import terminal
 from ledger.cli_options import JsonOption, LogOption, log_url
 from ledger.errors import InterruptError
 from ledger.numbers import counted
-
-if TYPE_CHECKING:
-    from ledger.log.archive import Segment
 
 __all__ = ["archive"]
 
@@ -43,21 +40,15 @@ def _add(folder: Path, url: str, segment_bytes: int, *, json: bool) -> None:
     from ledger.log.archive import archive_log, held_by
 
     opened = open_log(url)
-    waiting = sum(opened.end().values()) - held_by(folder)
-    safe = 0
-
-    def sealed(segment: Segment) -> None:
-        nonlocal safe
-        safe += segment.records
-
+    before = held_by(folder)
+    waiting = sum(opened.end().values()) - before.offsets
     try:
         with terminal.progress("archiving", max(0, waiting)) as told:
-            added = archive_log(
-                opened, folder, segment_bytes=segment_bytes, progress=told, sealed=sealed
-            )
+            added = archive_log(opened, folder, segment_bytes=segment_bytes, progress=told)
     except KeyboardInterrupt as error:
+        safe = counted(held_by(folder).records - before.records, "record")
         raise InterruptError(
-            f"interrupted, {counted(safe, 'record')} sealed; the same command goes on from there"
+            f"interrupted, {safe} sealed; the same command goes on from there"
         ) from error
     finally:
         opened.close()

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.files import write_whole
-from schemas.canonical import canonical, sha256_hex
+from schemas.canonical import sha256_hex
 from schemas.moments import milliseconds
 
 __all__ = [
     "MANIFEST",
     "RECORDS",
+    "Held",
     "Manifest",
     "Place",
     "Segment",
@@ -173,26 +174,56 @@ def place_of(name: str) -> Place | None:
     return None if match is None else Place(*map(int, match.groups()))
 
 
-def digest_of(manifest: Manifest) -> str:
-    """`sha256:` and the SHA-256 of all of a manifest but its digest, in canonical form."""
-    return f"sha256:{sha256_hex(canonical(_members(manifest)))}"
-
-
 def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Put a manifest in the place of the one before it, whole."""
-    members = {**_members(manifest), "digest": digest_of(manifest)}
-    write_whole(folder / MANIFEST, canonical(members) + b"\n")
+    write_whole(folder / MANIFEST, _signed(manifest.model_dump(mode="json", by_alias=True)))
 
 
-def _members(manifest: Manifest) -> dict[str, Any]:
-    return manifest.model_dump(mode="json", by_alias=True)
+def digest_of(manifest: Manifest) -> str:
+    """`sha256:` and the SHA-256 of all of a manifest but its digest, in canonical form."""
+    return _digest(manifest.model_dump(mode="json", by_alias=True))
 
 
-def held_by(folder: Path) -> int:
-    """How many offsets an archive covers, 0 where there is none yet; for a progress bar."""
+def _digest(members: Any) -> str:  # noqa: ANN401 - any JSON value
+    return f"sha256:{sha256_hex(_canonical(members))}"
+
+
+def _signed(members: dict[str, Any]) -> bytes:
+    return _canonical({**members, "digest": _digest(members)}) + b"\n"
+
+
+def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """The RFC 8785 form of a manifest.
+
+    Its names are ASCII and its numbers whole: there, sorted orjson output is that form, and takes a
+    fiftieth of the time (a test holds the two side by side).
+    """
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+class Held(NamedTuple):
+    """How much an archive holds.
+
+    Attributes:
+        offsets: That it covers; more than the records where the log has holes.
+        records: That are sealed.
+    """
+
+    offsets: int
+    records: int
+
+
+def held_by(folder: Path) -> Held:
+    """How much an archive holds, nothing where there is none yet.
+
+    Raises:
+        StoreError: As `read_manifest` does.
+    """
     if not (folder / MANIFEST).exists():
-        return 0
-    return sum(read_manifest(folder)[0].cut.values())
+        return Held(0, 0)
+    manifest = read_manifest(folder)[0]
+    records = sum(segment.records for segment in manifest.segments)
+    return Held(sum(manifest.cut.values()), records)
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
@@ -222,9 +253,8 @@ def parse_manifest(path: Path, data: bytes) -> Manifest:
         raise _damaged(path, "is not JSON") from error
     if not isinstance(members, dict):
         raise _damaged(path, "is no manifest")
-    digest = members.pop("digest", None)
-    sound = digest == f"sha256:{sha256_hex(canonical(members))}"
-    if not sound or data != canonical({**members, "digest": digest}) + b"\n":
+    members.pop("digest", None)
+    if data != _signed(members):
         raise _damaged(path, "is not what was written, its digest differs")
     if members.get("schema") != SCHEMA:
         found = members.get("schema")

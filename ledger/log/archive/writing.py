@@ -59,7 +59,6 @@ def archive_log(
     *,
     segment_bytes: int = SEGMENT_BYTES,
     progress: Callable[[int], None] = lambda _: None,
-    sealed: Callable[[Segment], None] = lambda _: None,
 ) -> Archived:
     """Copy what a log holds into an archive, up to the log's end when the run starts.
 
@@ -68,7 +67,6 @@ def archive_log(
         folder: The archive; made when it is missing.
         segment_bytes: How much a segment's lines take at most, give or take a record.
         progress: Told the number of records copied, now and then.
-        sealed: Told each segment once it is sealed and listed.
 
     Raises:
         StoreError: If the archive is of another log, or the folder cannot take it.
@@ -86,7 +84,6 @@ def archive_log(
                 current = current.with_segments((*current.segments, segment))
                 save_manifest(folder, current)
                 made.append(segment)
-                sealed(segment)
     end = {int(partition): upto for partition, upto in current.cut.items()}
     records_made = sum(one.records for one in made)
     return Archived(records_made, len(made), dict(sorted(end.items())), digest_of(current))

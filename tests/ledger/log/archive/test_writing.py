@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -16,6 +17,7 @@ from ledger.log import open_log
 from ledger.log.archive import archive_log, merge_segments
 from ledger.log.archive import files as archive_files
 from ledger.log.lines import format_record
+from schemas.canonical import canonical, sha256_hex
 from tests.ledger.log.archive.folders import (
     MemoryLog,
     files,
@@ -65,6 +67,49 @@ class TestSegments:
 
         log = open_log(f"archive:{folder}")
         assert ({0: 0, 1: 0, 2: 0}, [], {}) == (log.end(), everything(log), log.first_records())
+
+
+class TestManifest:
+    @pytest.mark.parametrize(
+        "name", ["student-lifecycle", "".join(map(chr, range(300))), "é😀\u2028"]
+    )
+    def test_it_is_canonical_json_with_its_own_digest(self, tmp_path, name):
+        log = MemoryLog([*records(3), *records(2, partition=11)], partitions=12)
+        log.name = name
+        added = archive_log(log, tmp_path / "a")
+
+        data = (tmp_path / "a" / "manifest.json").read_bytes()
+        members = json.loads(data)
+        assert canonical(members) + b"\n" == data
+        digest = members.pop("digest")
+        assert f"sha256:{sha256_hex(canonical(members))}" == digest == added.digest
+        assert name == open_log(f"archive:{tmp_path / 'a'}").name
+
+    def test_it_lists_what_each_file_holds(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(5, step=2))
+
+        members = json.loads((folder / "manifest.json").read_bytes())
+        (path,) = segments(folder)
+        plain = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        first, last = (sha256_hex(plain[at]) for at in (0, -1))
+        assert [
+            {
+                "file": f"records/{path.name}",
+                "partition": 0,
+                "start": 0,
+                "end": 9,
+                "records": 5,
+                "compressed_bytes": path.stat().st_size,
+                "plain_bytes": sum(map(len, plain)),
+                "sha256": sha256_hex(path.read_bytes()),
+                "first_recorded_at": "2024-01-15T10:00:00.000Z",
+                "last_recorded_at": "2024-01-15T10:00:04.000Z",
+                "first_record": first,
+                "last_record": last,
+            }
+        ] == members["segments"]
+        assert {"name": "in-memory", "partitions": 1, "identity": {"0": first}} == members["log"]
+        assert ({"0": 9}, []) == (members["cut"], members["unsealed"])
 
 
 class TestContinuing:
@@ -127,10 +172,13 @@ class TestContinuing:
         assert expected == files(folder)
 
     def test_two_runs_at_once_are_refused(self, tmp_path):
-        log = MemoryLog(records(9))
+        class Reentrant(MemoryLog):
+            def read(self, start, end):
+                with pytest.raises(StoreError, match="another run is writing"):
+                    archive_log(MemoryLog(records(9)), tmp_path / "a")
+                yield from super().read(start, end)
 
-        with pytest.raises(StoreError, match="another run is writing"):
-            archive_log(log, tmp_path / "a", sealed=lambda _: archive_log(log, tmp_path / "a"))
+        archive_log(Reentrant(records(9)), tmp_path / "a")
 
         assert records(9) == everything(open_log(f"archive:{tmp_path / 'a'}"))
 
@@ -182,6 +230,29 @@ class TestFolder:
 
         assert records(3) == everything(open_log(f"archive:{folder}"))
         assert not (folder / "manifest.json.partial").exists()
+
+    def test_what_is_derived_lies_beside_the_evidence_and_is_left_alone(self, tmp_path):
+        folder = sealed(tmp_path / "a", records(9))
+        (folder / "typed").mkdir()
+        (folder / "typed" / "p0000.parquet").write_bytes(b"derived")
+
+        archive_log(MemoryLog(records(12)), folder)
+        merge_segments(folder)
+
+        assert records(12) == everything(open_log(f"archive:{folder}"))
+        assert b"derived" == files(folder)["typed/p0000.parquet"]
+
+    def test_a_full_disk_is_told_with_what_to_do(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(archive_files.os, "fsync", self.full)
+
+        with pytest.raises(
+            StoreError, match=r"No space left.*make room and run it again"
+        ) as raised:
+            sealed(tmp_path / "a", records(3))
+        assert str(raised.value).isprintable()
+
+    def full(self, number):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class TestMerging:
@@ -236,10 +307,16 @@ class Stop(Exception):  # noqa: N818
     """The machine stops here."""
 
 
-class TestEveryStep:
-    """Whatever a run does last before the machine stops, what is there is a valid archive."""
+FULL = OSError(errno.ENOSPC, "No space left on device", "a")
 
-    def stopping(self, monkeypatch, after):
+
+class TestEveryStep:
+    """Whatever a run does last before the machine stops, what is there is a valid archive.
+
+    So it is where the disk is full from some step on.
+    """
+
+    def stopping(self, monkeypatch, after, trouble):
         """Stop at the nth call of the system that changes the disk."""
         left = [after]
 
@@ -247,7 +324,7 @@ class TestEveryStep:
             def call(*arguments, **options):
                 left[0] -= 1
                 if left[0] < 0:
-                    raise Stop
+                    raise trouble
                 return original(*arguments, **options)
 
             return call
@@ -257,13 +334,13 @@ class TestEveryStep:
             monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
         return left
 
-    def runs(self, tmp_path, work, expected):
+    def runs(self, tmp_path, work, expected, trouble):
         """Do the work, stopped at each of its steps in turn, and again without being stopped."""
         for after in range(1_000):
             folder = tmp_path / str(after)
             with pytest.MonkeyPatch.context() as patch:
-                left = self.stopping(patch, after)
-                with suppress(Stop):
+                left = self.stopping(patch, after, trouble)
+                with suppress(Stop, StoreError):
                     work(folder)
                 done = left[0] >= 0
             if (folder / "manifest.json").exists():
@@ -277,18 +354,20 @@ class TestEveryStep:
                 return
         pytest.fail("never done")
 
-    def test_archiving(self, tmp_path):
+    @pytest.mark.parametrize("trouble", [Stop(), FULL], ids=["stop", "full"])
+    def test_archiving(self, tmp_path, trouble):
         held = [*records(12), *records(5, partition=1)]
         whole = files(sealed(tmp_path / "whole", held, partitions=2, segment_bytes=500))
 
         def work(folder):
             sealed(folder, held, partitions=2, segment_bytes=500)
 
-        ends = list(self.runs(tmp_path, work, held))
+        ends = list(self.runs(tmp_path, work, held, trouble))
         assert len(ends) > 20
         assert all(whole == files(folder) for folder in ends)
 
-    def test_merging(self, tmp_path):
+    @pytest.mark.parametrize("trouble", [Stop(), FULL], ids=["stop", "full"])
+    def test_merging(self, tmp_path, trouble):
         held = [*records(12), *records(9, partition=1)]
         whole = files(sealed(tmp_path / "whole", held, partitions=2))
         small = sealed(tmp_path / "small", held, partitions=2, segment_bytes=300)
@@ -298,6 +377,6 @@ class TestEveryStep:
                 shutil.copytree(small, folder)
             merge_segments(folder)
 
-        ends = list(self.runs(tmp_path, work, held))
+        ends = list(self.runs(tmp_path, work, held, trouble))
         assert len(ends) > 20
         assert all(whole == files(folder) for folder in ends)
