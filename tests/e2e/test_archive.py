@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
+import subprocess
+import sys
 from contextlib import closing
 from functools import partial
 
@@ -15,6 +18,8 @@ import pytest
 from ledger.log import open_log
 from ledger.log.archive import MANIFEST
 from tests.e2e.command import (
+    ROOT,
+    SECONDS_MAX,
     fails,
     finish,
     run,
@@ -245,3 +250,37 @@ class TestCommand:
     def test_a_missing_log_makes_no_archive(self, tmp_path):
         fails(run("archive", "a", folder=tmp_path), 69, "no log at ledger.db")
         assert [] == list(tmp_path.iterdir())
+
+
+class TestDocument:
+    """The reader that the documents show to an auditor."""
+
+    PAGE = (ROOT / "docs" / "archive.md").read_text(encoding="utf-8")
+    READER = re.search(r"(?ms)^```python\n(.*?)^```$", PAGE)[1]
+
+    def read(self, folder):
+        return subprocess.run(
+            [sys.executable, "-I", "-S", "-c", self.READER, folder],
+            capture_output=True,
+            check=False,
+            timeout=SECONDS_MAX,
+        )
+
+    def test_it_prints_what_tail_prints_and_finds_damage(self, world, tmp_path):
+        assert 0 == run("archive", "a", "--log", world.url, folder=tmp_path).code
+
+        seen = self.read(tmp_path / "a")
+
+        assert (0, b"") == (seen.returncode, seen.stderr)
+        assert run("tail", "--jsonl", "--log", world.url, folder=tmp_path).out == seen.stdout
+        for path in ("manifest.json", next((tmp_path / "a").glob("records/p0002-*"))):
+            victim = tmp_path / "a" / path
+            data = victim.read_bytes()
+            victim.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+            broken = self.read(tmp_path / "a")
+            assert 1 == broken.returncode
+            assert victim.name in broken.stderr.decode()
+            victim.write_bytes(data)
+
+    def test_it_is_ten_lines(self):
+        assert 10 == sum(map(bool, self.READER.splitlines()))

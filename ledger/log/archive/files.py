@@ -175,7 +175,7 @@ def one_line(folder: Path) -> Iterator[None]:
     except OSError as error:
         place = error.filename or folder
         advice = _ADVICE.get(error.errno or 0, "is the disk well? what was sealed before stands")
-        raise StoreError(f"{place}: {error.strerror}; {advice}") from error
+        raise StoreError(f"{place}: {error.strerror or error}; {advice}") from error
 
 
 def _rename(partial: Path, path: Path) -> None:
