@@ -59,7 +59,7 @@ def merge_segments(
     Args:
         folder: The archive.
         segment_bytes: How much the lines of one take at most.
-        progress: Told the number of segments read.
+        progress: Told the number of segments made.
 
     Raises:
         StoreError: If there is no archive, or no room for the merged files beside the small ones.
@@ -94,14 +94,13 @@ def _merged(
 ) -> Manifest:
     names = [file_name(_span(group)) for group in groups]
     save_manifest(folder, manifest.with_segments(manifest.segments, unsealed=names))
-    made, parts = list[Segment](), list[Segment]()
+    gone = {part.file for group in groups for part in group}
+    kept = [one for one in manifest.segments if one.file not in gone]
+    made = list[Segment]()
     with ThreadPoolExecutor(1) as pool:
         for group in groups:
             made.append(_one_of(folder, group, pool))
-            parts += group
-            progress(len(parts))
-    kept = [one for one in manifest.segments if one not in parts]
-    gone = [part.file for part in parts]
+            progress(len(made))
     save_manifest(folder, manifest.with_segments([*kept, *made], unsealed=gone))
     for file in gone:
         (folder / file).unlink()
