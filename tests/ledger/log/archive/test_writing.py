@@ -380,3 +380,30 @@ class TestEveryStep:
         ends = list(self.runs(tmp_path, work, held, trouble))
         assert len(ends) > 20
         assert all(whole == files(folder) for folder in ends)
+
+
+class TestDurability:
+    def test_every_file_is_on_disk_before_its_name_and_the_name_before_the_next_step(
+        self, tmp_path, monkeypatch
+    ):
+        calls = []
+
+        def noted(name, original):
+            def call(first, *rest, **options):
+                path = Path(f"/proc/self/fd/{first}").readlink() if name == "fsync" else first
+                calls.append((name, path.relative_to(tmp_path).as_posix()))
+                return original(first, *rest, **options)
+
+            return call
+
+        monkeypatch.setattr(archive_files.os, "fsync", noted("fsync", os.fsync))
+        monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
+        sealed(tmp_path / "a", records(9), segment_bytes=400)
+        merge_segments(tmp_path / "a")
+
+        renamed = [at for at, (name, _) in enumerate(calls) if name == "replace"]
+        assert len(renamed) > 8
+        for at in renamed:
+            partial = calls[at][1]
+            assert ("fsync", partial) == calls[at - 1]
+            assert ("fsync", str(Path(partial).parent)) == calls[at + 1]
