@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.replay.fold import Replayed, replay
+from ledger.replay.fold import replay
+from ledger.replay.replayed import Replayed
 
 __all__ = ["Replayed", "replay"]

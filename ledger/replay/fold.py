@@ -7,11 +7,11 @@ log's size. The rules are those of `projections`, the same that the live fold ap
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
 from ledger.log import Cut, Log
+from ledger.replay.replayed import Replayed
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
@@ -19,26 +19,9 @@ from projections.history import History, settle
 from projections.policy import Policy
 from schemas import Quarantined, Record, admit
 
-__all__ = ["Replayed", "replay"]
+__all__ = ["replay"]
 
 _PROGRESS_EVERY = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What a replay has found, for every year at once.
-
-    Attributes:
-        cut: Normalised (SPEC section 5).
-        records: Where every record went.
-        figures: By the policy's SHA-256.
-        latest_recorded_at: Of all records below the cut, in milliseconds; None without records.
-    """
-
-    cut: Cut
-    records: RecordCounts
-    figures: dict[str, Figures]
-    latest_recorded_at: int | None
 
 
 def replay(

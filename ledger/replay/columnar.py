@@ -1,0 +1,191 @@
+"""The replay by column: the rules of the specification once more, as SQL over typed columns.
+
+It is a second opinion, so it shares no figure code with `projections`: only policies, and the
+containers that a report is made from. The rules stand in `sql/`, one file a family; here they are
+handed their parameters and run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+from ledger.log import Cut, Log
+from ledger.replay.database import Database
+from ledger.replay.replayed import Replayed
+from ledger.replay.typed import typed_files
+from projections.figures import Figures, RecordCounts
+from projections.policy import Policy
+from schemas import Record
+
+__all__ = ["replay", "replay_typed"]
+
+_HISTORY = ("records", "facts", "memberships")
+_FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
+_PROGRESS_EVERY = 5_000
+_DAY = 86_400
+# No admitted date is later than 2199, so a longer span changes nothing.
+_MONTHS_MAX = 12 * 300
+
+
+def replay(
+    log: Log,
+    cut: Cut,
+    policies: Sequence[Policy],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Replayed:
+    """Replay a log that keeps no typed columns: they are made in a temporary folder first.
+
+    Args:
+        log: Any log.
+        cut: How far to read; brought to the normal form first.
+        policies: Any number; figures of all years come out for each.
+        progress: Told the number of records read, now and then.
+
+    Raises:
+        CutNotHeldError: If the log does not hold the cut.
+        StoreError: If the log cannot be read, or the temporary folder is full.
+    """
+    cut = log.normalise(cut)
+    records: Iterable[Record] = log.read(dict.fromkeys(cut, 0), cut)
+    if progress is not None:
+        records = _told(records, progress)
+    with TemporaryDirectory(prefix="outcomes-replay-") as folder:
+        files = typed_files(records, log.partitions, Path(folder))
+        return replay_typed(files, cut, policies)
+
+
+def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> Replayed:
+    """Replay typed columns up to a cut under several policies.
+
+    Args:
+        files: Those of `write_typed` that hold every record below the cut, once each; at least one.
+        cut: In its normal form; records at or above it are left out.
+        policies: Any number; figures of all years come out for each.
+
+    Raises:
+        StoreError: If a file is missing or no Parquet, or the temporary folder is full.
+    """
+    with (
+        TemporaryDirectory(prefix="outcomes-spill-") as folder,
+        closing(Database(Path(folder))) as database,
+    ):
+        _view(database, files, cut)
+        for script in _HISTORY:
+            database.run_script(script)
+        figures = {policy.sha256: _figures(database, policy) for policy in policies}
+        database.run_script("counters")
+        latest = database.rows("select max(recorded_at) from typed")[0][0]
+        return Replayed(cut, _counters(database), figures, latest)
+
+
+def _view(database: Database, files: Sequence[Path], cut: Cut) -> None:
+    database.run("create temp table below (partition integer, upto bigint)")
+    database.run(
+        "insert into below select unnest($partitions), unnest($ends)",
+        {"partitions": list(cut), "ends": list(cut.values())},
+    )
+    names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    database.run(
+        f"create temp view typed as select file.* from read_parquet([{names}]) as file"  # noqa: S608
+        ' join below on below.partition = file.partition and file."offset" < below.upto'
+    )
+
+
+def _figures(database: Database, policy: Policy) -> Figures:
+    (first_month, first_day), (last_month, last_day) = policy.placement_days
+    database.let(
+        outcome_window_months=min(policy.outcome_window_months, _MONTHS_MAX),
+        outcome_window_anchor=policy.outcome_window_anchor,
+        outcome_window_scope=policy.outcome_window_scope,
+        outcome_date=policy.outcome_date,
+        outcome_kinds=list(policy.outcome_kinds),
+        outcome_must_be_credited=policy.outcome_must_be_credited,
+        orientation_months=min(policy.orientation_months, _MONTHS_MAX),
+        expected_date=policy.expected_date,
+        graduation_deadline=policy.graduation_deadline,
+        excluded_withdrawals=list(policy.excluded_withdrawals),
+        placement_first=first_month * 100 + first_day,
+        placement_last=last_month * 100 + last_day,
+        placement_months=min(policy.placement_months, _MONTHS_MAX),
+        placement_answer=policy.placement_answer,
+        placement_statuses=list(policy.placement_statuses),
+    )
+    pairs = [(one, name) for name, group in policy.funding_groups.items() for one in group]
+    database.run(
+        "create or replace temp table funding_group as"
+        " select unnest($fundings) as funding, unnest($names) as name",
+        {"fundings": [one for one, _ in pairs], "names": [name for _, name in pairs]},
+    )
+    _set_zone(database, policy.time_zone)
+    for script in _FAMILIES:
+        database.run_script(script)
+    figures = Figures()
+    for year, measure, group, count in database.rows("from cell"):
+        figures.cells[year, measure, group] = count
+    return figures
+
+
+def _counters(database: Database) -> RecordCounts:
+    counts = RecordCounts()
+    for name, count in database.rows("from counter where count > 0"):
+        if hasattr(counts, name):
+            setattr(counts, name, count)
+        else:
+            counts.quarantined[name] = count
+    return counts
+
+
+def _set_zone(database: Database, zone: ZoneInfo) -> None:
+    """The zone's offsets from UTC while outcomes were stated.
+
+    Python's zone data and not DuckDB's own, so that one machine knows one version of it.
+    """
+    bounds = "select epoch(min(time))::bigint, epoch(max(time))::bigint from outcome"
+    first, last = database.rows(bounds)[0]
+    changes = [] if first is None else list(zone_offsets(zone, first, last + 1))
+    database.run(
+        "create or replace temp table zone_offset as"
+        " select make_timestamp(unnest($since::bigint[]) * 1000000) as since,"
+        " unnest($seconds::bigint[]) as seconds",
+        {"since": [at for at, _ in changes], "seconds": [seconds for _, seconds in changes]},
+    )
+
+
+def zone_offsets(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The offsets of a zone between two moments, each with the second from which it holds.
+
+    No zone changes twice within a day and is back where it was.
+
+    >>> list(zone_offsets(ZoneInfo("Europe/Paris"), 1640995200, 1672531200))
+    [(1640995200, 3600), (1648342800, 7200), (1667091600, 3600)]
+    """
+    offset = _offset(zone, first)
+    yield first, offset
+    for day in range(first, last, _DAY):
+        following = _offset(zone, day + _DAY)
+        if following != offset:
+            low, high = day, day + _DAY
+            while low + 1 < high:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(zone, middle) == offset else (low, middle)
+            yield high, following
+            offset = following
+
+
+def _offset(zone: ZoneInfo, second: int) -> int:
+    delta = datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset()
+    assert delta is not None
+    return int(delta.total_seconds())
+
+
+def _told(records: Iterable[Record], progress: Callable[[int], None]) -> Iterator[Record]:
+    for count, record in enumerate(records, 1):
+        if count % _PROGRESS_EVERY == 0:
+            progress(count)
+        yield record

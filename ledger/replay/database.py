@@ -1,0 +1,97 @@
+"""DuckDB in this process: no server, no download, bounded memory; beyond it a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ledger.errors import StoreError
+
+__all__ = ["MEMORY_LIMIT", "Database"]
+
+MEMORY_LIMIT = "2GB"
+_SCRIPTS = files("ledger.replay") / "sql"
+_ADVICE = (
+    ("No space left", "the disk is full; make room and try again"),
+    ("Could not write file", "the disk refuses; is it full?"),
+    ("Out of Memory", "make room in the temporary folder, into which it spills"),
+    ("No magic bytes", "the file is damaged or foreign; make it again"),
+    ("Invalid Input Error", "the file is damaged or foreign; make it again"),
+    ("No files found", "a file is missing; make it again"),
+)
+
+
+class Database:
+    """A database in memory that spills into a folder.
+
+    Attributes:
+        spill: The folder; its owner removes it.
+    """
+
+    def __init__(self, spill: Path) -> None:
+        self.spill = spill
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(spill),
+                "preserve_insertion_order": False,
+                # What is not built in would be downloaded.
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+
+    def run(self, statements: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run statements; with parameters a single one.
+
+        Raises:
+            StoreError: If the disk or a file fails it.
+        """
+        with _one_line():
+            self._connection.execute(statements, parameters)
+
+    def run_script(self, name: str) -> None:
+        """Run one of the files in `sql/`.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        self.run((_SCRIPTS / f"{name}.sql").read_text(encoding="utf-8"))
+
+    def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        """All rows of a query.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        with _one_line():
+            return self._connection.execute(query).fetchall()
+
+    def let(self, **variables: object) -> None:
+        """Set variables, which statements read with `getvariable`."""
+        for name, value in variables.items():
+            self.run(f"set variable {name} = $value", {"value": value})
+
+    def close(self) -> None:
+        """Let go of memory and files."""
+        self._connection.close()
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn DuckDB's errors about disks and files into one line that says what to do.
+
+    Any other one is a fault of a statement, which is ours.
+    """
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as error:
+        text = str(error)
+        advice = next((advice for sign, advice in _ADVICE if sign in text), "see the disk")
+        raise StoreError(f"columnar replay stopped ({text.splitlines()[0]}): {advice}") from error
