@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ledger import cli_about, cli_archive, cli_kafka, cli_live, terminal
-from ledger.cli_options import JsonOption, LogOption, PolicyOption, log_url
+from ledger import cli_about, cli_archive, cli_kafka, cli_live, cli_report, terminal
+from ledger.cli_options import JsonOption, LogOption, log_url
 from ledger.errors import (
     BadInputError,
-    ConfigurationError,
     InterruptError,
     UsageError,
     one_line,
@@ -23,9 +22,6 @@ from ledger.settings import load_settings
 
 if TYPE_CHECKING:
     from ledger.intake import LineFault
-    from ledger.log import Cut, Log
-    from ledger.replay import Replayed
-    from projections.policy import Policy
 
 __all__ = ["app"]
 
@@ -41,6 +37,8 @@ app = typer.Typer(
 app.add_typer(cli_about.policy_app, name="policy")
 app.add_typer(cli_kafka.topic_app, name="topic")
 for command in (
+    cli_report.report,
+    cli_report.verify,
     cli_archive.archive,
     cli_live.worker,
     cli_live.live,
@@ -260,91 +258,6 @@ def tail(
             terminal.write(bytes(lines))
             lines.clear()
     terminal.write(bytes(lines))
-
-
-@app.command()
-def report(
-    year: Annotated[int, typer.Option(min=1900, max=2199, help="The reference year.")],
-    log: LogOption = None,
-    policy: PolicyOption = None,
-    as_of: Annotated[str | None, typer.Option(metavar="T", help="RFC 3339 with an offset.")] = None,
-    cut: Annotated[str | None, typer.Option(metavar="CUT", help="Such as 0:1041,1:998.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Replay the log and print the report of a year."""
-    from ledger.log import open_log, parse_cut
-    from ledger.policies import find_policy
-    from ledger.report import build_report, report_bytes
-    from ledger.report.render import report_page
-    from schemas.moments import milliseconds
-
-    if as_of is not None and cut is not None:
-        raise UsageError("--as-of and --cut both say how far to read; give one of them")
-    chosen = find_policy(policy or load_settings().policy)
-    at_ms = None if as_of is None else milliseconds(as_of)
-    if as_of is not None and at_ms is None:
-        raise UsageError(f"--as-of {as_of}: write a time such as 2023-03-31T23:59:59+02:00")
-    wanted = None if cut is None else parse_cut(cut)
-    opened = open_log(log_url(log))
-    if wanted is None:
-        wanted = opened.end() if at_ms is None else opened.cut_as_of(at_ms)
-    replayed = _replay(opened, wanted, chosen)
-    made = build_report(replayed, log_name=opened.name, policy=chosen, year=year)
-    if json:
-        terminal.write(report_bytes(made))
-    else:
-        terminal.pages(report_page(made))
-
-
-@app.command()
-def verify(
-    file: Annotated[
-        str, typer.Argument(metavar="REPORT.json", help="Of `outcomes report --json`.")
-    ],
-    log: LogOption = None,
-    policy: PolicyOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Replay at a report's cut and compare every cell; exit 1 where one differs."""
-    from ledger.log import open_log
-    from ledger.policies import find_policy
-    from ledger.report import build_report
-    from ledger.report.verify import differences, read_report
-
-    stated = read_report(file)
-    named = stated["policy"]
-    chosen = find_policy(policy or str(named["id"]))
-    if chosen.sha256 != named["sha256"]:
-        raise ConfigurationError(
-            f"{file} was made under policy {named['id']} {str(named['sha256'])[:12]}…, not"
-            f" {chosen.id} {chosen.sha256[:12]}…; name that policy's file with --policy"
-        )
-    opened = open_log(log_url(log))
-    cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
-    replayed = _replay(opened, cut, chosen)
-    year = stated["reference_year"]
-    fresh = build_report(replayed, log_name=opened.name, policy=chosen, year=year)
-    found = list(differences(stated, fresh))
-    if json:
-        cells = [difference._asdict() for difference in found]
-        terminal.print_json(
-            {"report": one_line(file), "digest": fresh["digest"], "differences": cells}
-        )
-    else:
-        for cell, theirs, ours in found:
-            terminal.line(f"{cell}: the report says {theirs}, the log says {ours}")
-        cells_compared = len(fresh["counts"]) * 2 + len(fresh["rates"]) * 2
-        verdict = counted(len(found), "difference") if found else "no difference"
-        terminal.line(f"{file}: {verdict}; {cells_compared} cells replayed")
-    if found:
-        raise typer.Exit(1)
-
-
-def _replay(log: Log, cut: Cut, policy: Policy) -> Replayed:
-    from ledger.replay import replay
-
-    with terminal.progress("replaying", sum(cut.values())) as told:
-        return replay(log, cut, [policy], progress=told)
 
 
 def _tell_faults(faults: Sequence[LineFault], warnings: Sequence[LineFault]) -> None:

@@ -146,9 +146,11 @@ def _set_zone(database: Database, zone: ZoneInfo) -> None:
 
     Python's zone data and not DuckDB's own, so that one machine knows one version of it.
     """
-    bounds = "select epoch(min(time))::bigint, epoch(max(time))::bigint from outcome"
+    bounds = "select epoch_us(min(time)), epoch_us(max(time)) from outcome"
     first, last = database.rows(bounds)[0]
-    changes = [] if first is None else list(zone_offsets(zone, first, last + 1))
+    changes = (
+        [] if first is None else list(zone_offsets(zone, first // 1_000_000, last // 1_000_000 + 1))
+    )
     database.run(
         "create or replace temp table zone_offset as"
         " select make_timestamp(unnest($since::bigint[]) * 1000000) as since,"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ledger.errors import BadInputError, ConfigurationError
 from ledger.report.document import RULES_VERSION, Report
 
-__all__ = ["Difference", "differences", "read_report"]
+__all__ = ["Difference", "difference_line", "differences", "read_report"]
 
 
 class _Shape(BaseModel):
@@ -112,6 +112,19 @@ def differences(stated: Report, replayed: Report) -> Iterator[Difference]:
         one, other = theirs.get(cell, _ABSENT), ours.get(cell, _ABSENT)
         if type(one) is not type(other) or one != other:
             yield Difference(cell, one, other)
+
+
+def difference_line(difference: Difference, one: str, other: str) -> str:
+    """A difference as a person reads it, with its size where both sides are numbers.
+
+    >>> difference_line(Difference("applicants|all count", 310, 312), "the report says", "the log")
+    'applicants|all count: the report says 310, the log 312 (+2)'
+    """
+    cell, stated, replayed = difference
+    size = ""
+    if type(stated) is int and type(replayed) is int:
+        size = f" ({replayed - stated:+,})"
+    return f"{cell}: {one} {stated}, {other} {replayed}{size}"
 
 
 _ABSENT = "nothing"

@@ -1,0 +1,54 @@
+"""Two engines, one meaning: by student in Python, by column in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from ledger.log import Cut, Log
+from ledger.replay import fold
+from ledger.replay.replayed import Replayed
+from projections.policy import Policy
+
+__all__ = ["ENGINES", "Engine", "default_engine", "replay_with"]
+
+Engine = Literal["fold", "columnar"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+
+
+def default_engine(url: str) -> Engine:
+    """The engine that suits a log: columns where an archive keeps them ready, else the fold.
+
+    >>> default_engine("archive:2022"), default_engine("sqlite:ledger.db")
+    ('columnar', 'fold')
+    """
+    return "columnar" if url.startswith("archive:") else "fold"
+
+
+def replay_with(
+    engine: Engine,
+    log: Log,
+    cut: Cut,
+    policies: Sequence[Policy],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Replayed:
+    """Replay a log with one of the engines; both find the same.
+
+    Args:
+        engine: Which one.
+        log: Any log.
+        cut: How far to read; brought to the normal form first.
+        policies: Any number, one given twice counts once; figures of all years come out for each.
+        progress: Told the number of records read, now and then.
+
+    Raises:
+        CutNotHeldError: If the log does not hold the cut.
+        StoreError: If the log cannot be read, or a temporary folder is full.
+    """
+    once = list({policy.sha256: policy for policy in policies}.values())
+    if engine == "fold":
+        return fold.replay(log, cut, once, progress=progress)
+    from ledger.replay import columnar  # noqa: PLC0415 - DuckDB is not for every command
+
+    return columnar.replay(log, cut, once, progress=progress)

@@ -1,0 +1,45 @@
+"""The two engines say the same of every history under every policy; neither knows the other."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.policy import parse_policy
+from tests.support.engines import differing, kept_in_a_log
+from tests.support.histories import kept
+from tests.support.strategies import histories, policies, records
+
+# Reading a log costs more than a policy, so that each history is judged by several.
+several = st.lists(policies, min_size=2, max_size=2)
+FEWER = settings(max_examples=settings.default.max_examples // 2)
+
+
+def parsed(drawn):
+    return [parse_policy(json.dumps(policy).encode(), "of a test") for policy in drawn]
+
+
+class TestBothEngines:
+    """Every cell of every year, every counter and the cut are the same."""
+
+    @given(records(), several, st.sampled_from((1, 2, 3)))
+    def test_the_engines_agree_on_any_records(self, taken, drawn, partitions):
+        with kept_in_a_log(taken, partitions) as log:
+            assert {} == differing(log, parsed(drawn))
+
+    @FEWER
+    @given(records(), several, st.data())
+    def test_the_engines_agree_at_any_cut(self, taken, drawn, data):
+        with kept_in_a_log(taken, 2) as log:
+            cut = {
+                partition: data.draw(st.integers(0, upto)) for partition, upto in log.end().items()
+            }
+
+            assert {} == differing(log, parsed(drawn), cut)
+
+    @given(histories(subjects=("s-1",), max_size=60), several)
+    def test_the_engines_agree_on_one_crowded_life(self, told, drawn):
+        with kept_in_a_log([kept(one) for one in told]) as log:
+            assert {} == differing(log, parsed(drawn))

@@ -1,0 +1,59 @@
+"""Both engines on one log, in a form in which a difference can be read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.replay import ENGINES, replay_with
+from tests.support.histories import log_of
+
+# Where there is a file system in memory: no test here is about the disk.
+_MEMORY = Path("/dev/shm")
+_FOLDER = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+
+
+@contextmanager
+def kept_in_a_log(records, partitions=1):
+    """An embedded log in a temporary folder."""
+    with (
+        tempfile.TemporaryDirectory(dir=_FOLDER) as folder,
+        log_of(Path(folder), records, partitions=partitions) as log,
+    ):
+        yield log
+
+
+def said_by(engine, log, policies, cut=None):
+    """All that an engine finds: cut, counters, latest record, and every cell that is not 0."""
+    replayed = replay_with(engine, log, log.end() if cut is None else cut, policies)
+    return {
+        "cut": replayed.cut,
+        "records": replayed.records.as_dict(),
+        "latest_recorded_at": replayed.latest_recorded_at,
+        "cells": {
+            (number, *cell): count
+            for number, policy in enumerate(policies)
+            for cell, count in replayed.figures[policy.sha256].cells.items()
+            if count
+        },
+    }
+
+
+def differing(log, policies, cut=None):
+    """What the engines do not agree on: by cell, or by name of a counter, what each says."""
+    fold, columnar = (_flat(said_by(engine, log, policies, cut)) for engine in ENGINES)
+    return {
+        name: (fold.get(name, 0), columnar.get(name, 0))
+        for name in sorted(fold.keys() | columnar.keys(), key=str)
+        if fold.get(name, 0) != columnar.get(name, 0)
+    }
+
+
+def _flat(said):
+    return (
+        said["cells"]
+        | said["records"]
+        | {name: said[name] for name in ("cut", "latest_recorded_at")}
+    )
