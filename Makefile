@@ -3,7 +3,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo live kafka test check soak bench bench-stream schemas lock clean
+.PHONY: help demo live kafka test check soak bench bench-stream mutants schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ bench: .venv/.dev ## Measure admission, append and replay beside a plain json.lo
 
 bench-stream: .venv/.dev ## Measure a worker on a real Kafka beside what a user would write
 	@.venv/bin/python benchmarks/stream.py
+
+mutants: .venv/.dev ## Change the meaning of one line at a time and see a test turn red
+	@.venv/bin/python -m tests.mutations.mutants
 
 schemas: .venv/.core ## Write schemas/*.json anew from the classes
 	@for type in $$(.venv/bin/outcomes schema | cut -d' ' -f1); do \

@@ -98,6 +98,21 @@ class TestCases:
             assert read("report")["report"] == columnar_report(log, policy_of(), 2022)
 
 
+class TestBothEngines:
+    """Every shared case under the policy of every other one."""
+
+    def test_the_engines_agree_on_all_cases_at_once_under_all_their_policies(self):
+        told, policies = [], list(BUILT_IN)
+        for number, case in enumerate(
+            case for family in FAMILIES for case in read(family)["cases"]
+        ):
+            told += [one | {"subject": f"{number}-{one['subject']}"} for one in case["events"]]
+            policies.append(policy_of(case["policy"], **case.get("policy_overrides", {})))
+
+        with kept_in_a_log([kept(one) for one in told]) as log:
+            assert {} == differing(log, list({one.sha256: one for one in policies}.values()))
+
+
 class TestLimit:
     """A subject has 1,000 events; what comes after them is quarantined with its copies."""
 

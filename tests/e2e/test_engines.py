@@ -1,0 +1,97 @@
+"""`report --engine`, several years and policies in one reading, and `verify` with both engines."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.command import fails
+
+ENGINES = ("fold", "columnar")
+POLICIES = ("openclassrooms-2022", "openclassrooms-2023")
+MISUSED = {
+    "unknown engine": (["--year", "2022", "--engine", "pandas"], "--engine pandas"),
+    "years turned round": (["--year", "2023..2021"], "--year 2023..2021"),
+    "years without an end": (["--year", "2021.."], "--year 2021.."),
+    "years out of range": (["--year", "2021..2200"], "--year 2021..2200"),
+    "three years in a row": (["--year", "2021..2022..2023"], "--year 2021..2022..2023"),
+    "years of other digits": (["--year", "٢٠٢٢"], "--year"),
+}
+
+
+class TestReport:
+    def test_both_engines_print_the_same_bytes(self, warm, world):
+        words = ["report", "--year", "2022", "--json", "--log", world.url]
+        done = warm.run_all(
+            {name: [*words, "--engine", name] for name in ENGINES}, folder=world.folder
+        )
+
+        assert world.report.read_bytes() == done["fold"].out == done["columnar"].out
+
+    def test_years_and_policies_come_from_one_reading_as_an_array(self, warm, world):
+        words = ["report", "--json", "--log", world.url]
+        chosen = [word for policy in POLICIES for word in ("--policy", policy)]
+        cases = {
+            name: [*words, "--year", "2021..2023", *chosen, "--engine", name] for name in ENGINES
+        }
+        for policy in POLICIES:
+            for year in ("2021", "2022", "2023"):
+                cases[policy + year] = [*words, "--year", year, "--policy", policy]
+
+        done = warm.run_all(cases, folder=world.folder)
+
+        alone = [
+            done[policy + year].json for policy in POLICIES for year in ("2021", "2022", "2023")
+        ]
+        assert alone == done["fold"].json == done["columnar"].json
+
+    def test_a_policy_given_twice_is_reported_twice_and_counted_once(self, warm, world):
+        words = ["report", "--year", "2022", "--json", "--log", world.url]
+        twice = ["--policy", POLICIES[0], "--policy", POLICIES[0]]
+
+        done = warm.run_all({"it": [*words, *twice]}, folder=world.folder)["it"]
+
+        assert [json.loads(world.report.read_bytes())] * 2 == done.json
+
+    def test_pages_follow_one_another(self, warm, world):
+        words = ["report", "--log", world.url, "--year"]
+
+        done = warm.run_all(
+            {years: [*words, years] for years in ("2021", "2022", "2021..2022")},
+            folder=world.folder,
+        )
+
+        assert done["2021"].out + done["2022"].out == done["2021..2022"].out
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def misused(cls, warm, world):
+        cases = {
+            name: ["report", *words, "--log", world.url] for name, (words, _) in MISUSED.items()
+        }
+        return warm.run_all(cases, folder=world.folder)
+
+    @pytest.mark.parametrize("name", MISUSED)
+    def test_misuse_is_one_line_and_2(self, name, misused):
+        fails(misused[name], 2, MISUSED[name][1])
+
+
+class TestVerify:
+    def test_both_engines_vouch_for_a_report(self, asked, world):
+        digest = json.loads(world.report.read_bytes())["digest"]
+
+        done = asked("verify", world.report, "--json")
+
+        assert {"fold": digest, "columnar": digest} == done.json["engines"]
+        assert ([], []) == (done.json["differences"], done.json["disagreements"])
+
+    def test_a_difference_says_by_how_much(self, asked, world, tmp_path):
+        report = json.loads(world.report.read_bytes())
+        report["counts"][0]["count"] += 1_002
+        (tmp_path / "doctored.json").write_text(json.dumps(report))
+
+        done = asked("verify", tmp_path / "doctored.json")
+
+        assert (1, True) == (done.code, "(-1,002)" in done.text)
+        assert "1 difference; 478 cells replayed by each of two engines" in done.text

@@ -1,0 +1,159 @@
+"""One-line changes of meaning, a dozen and more in each engine; every one must turn a test red.
+
+    make mutants                                  all of them, about a quarter of an hour
+    .venv/bin/python -m tests.mutations.mutants NAME ...
+
+Each is made in a copy of the tree, in which the tests that hold the engines side by side are run. A
+mutant that they do not notice says that they would not notice a mistake of that kind either.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+_COPIED = ("ledger", "processors", "projections", "schemas", "tests", "verifier", "pyproject.toml")
+_COLUMNAR = "tests/ledger/replay/test_columnar.py"
+EQUALITY = (
+    f"{_COLUMNAR}::TestBothEngines",
+    f"{_COLUMNAR}::TestLimit",
+    "tests/properties/test_columnar_equals_fold.py",
+)
+_SECONDS_MAX = 900
+
+
+class Mutant(NamedTuple):
+    """One change.
+
+    Attributes:
+        name: What the changed engine would say.
+        file: Below the root.
+        before: Stands once in the file.
+        after: Stands there instead.
+    """
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+def _sql(name, family, before, after):
+    return Mutant(f"columnar: {name}", f"ledger/replay/sql/{family}.sql", before, after)
+
+
+def _fold(name, module, before, after):
+    return Mutant(f"fold: {name}", f"projections/{module}.py", before, after)
+
+
+MUTANTS = (
+    _sql("every copy is a duplicate", "records", "first_value(digest)", "last_value(digest)"),
+    _sql("a thousand and one events", "records", "nth_of_subject > 1000", "nth_of_subject > 1001"),
+    _sql("a retraction can be retracted", "records", "then 'void'", "then 'in_force'"),
+    _sql(
+        "a retraction names its own source", "records",
+        "named.source = retracting.retracts_source", "named.source = retracting.source",
+    ),
+    _sql("the last enrolment is the fact", "facts",
+         "enrollment_id order by place)", "enrollment_id order by place desc)"),
+    _sql("the latest graduation counts", "facts", "min(graduated_on)", "max(graduated_on)"),
+    _sql("the last word moves the date", "facts", "(decided_on, place))", "(place, decided_on))"),
+    _sql("the first of a day's declarations", "memberships",
+         "arg_max(mask, place)", "arg_min(mask, place)"),
+    _sql("an anniversary is too early", "career_outcomes",
+         "on_date >= anchor.on_date +", "on_date > anchor.on_date +"),
+    _sql("nanoseconds do not count", "career_outcomes", "time, time_nanos, source", "time, source"),
+    _sql("a student from the second day", "career_outcomes",
+         "began.on_date <= walked.on_date", "began.on_date < walked.on_date"),
+    _sql("the year's last application", "orientation", "min(applied_on)", "max(applied_on)"),
+    _sql("funding of the last that day", "enrolment",
+         "(enrolled_on, place)", "(enrolled_on, -place)"),
+    _sql("leaving on the deadline is too late", "graduation",
+         "withdrawal.withdrew_on <= dated.deadline", "withdrawal.withdrew_on < dated.deadline"),
+    _sql("graduating on the day of leaving is too late", "graduation",
+         "dated.graduated_on > withdrawal", "dated.graduated_on >= withdrawal"),
+    _sql("an answer on the day is too early", "placement",
+         "answer.answered_on >= graduate.on_date", "answer.answered_on > graduate.on_date"),
+    _sql("the first of a day's answers", "placement", "place desc", "place"),
+    _sql("a declaration from the next day on", "figures",
+         "contribution.on_date >= membership.since", "contribution.on_date > membership.since"),
+    _fold("every copy is a duplicate", "history",
+          "if first.content == event.content", "if first.content"),
+    _fold("a thousand and one events", "history", "EVENTS_MAX = 1_000", "EVENTS_MAX = 1_001"),
+    _fold("void is pending", "history", "void.append(event)", "pending.append(event)"),
+    _fold("repeats are facts", "history", "repeats if name in stated", "facts if name in stated"),
+    _fold("a declaration from the next day on", "facts",
+          "if declared_on > on:", "if declared_on >= on:"),
+    _fold("the latest graduation counts", "facts",
+          "fact.graduated_on < known", "fact.graduated_on > known"),
+    _fold("a student from the second day", "facts",
+          "enrolment.enrolled_on <= on", "enrolment.enrolled_on < on"),
+    _fold("an anniversary is too early", "career_outcomes",
+          "return on >= months_after", "return on > months_after"),
+    _fold("two in a calendar year", "career_outcomes",
+          "on.year > anchor.year", "on.year >= anchor.year"),
+    _fold("the last that day", "enrolment",
+          "one.enrolled_on < known", "one.enrolled_on <= known"),
+    _fold("the last day is too late", "orientation",
+          "enrolment.enrolled_on <= until", "enrolment.enrolled_on < until"),
+    _fold("the first of a day's decisions", "graduation",
+          "decided_on >= latest_decided_on", "decided_on > latest_decided_on"),
+    _fold("leaving on the deadline is too late", "graduation",
+          "withdrew_on <= deadline(", "withdrew_on < deadline("),
+    _fold("an answer on the day is too early", "placement",
+          "answer.answered_on >= reference", "answer.answered_on > reference"),
+    _fold("found on the last day is too late", "placement",
+          "found_on <= until", "found_on < until"),
+    _fold("the first of a day's answers", "placement",
+          "answer.answered_on >= latest", "answer.answered_on > latest"),
+)  # fmt: skip
+
+
+def is_noticed(mutant: Mutant, folder: Path) -> bool:
+    """Whether the equality tests fail in a copy of the tree that has the change."""
+    for name in _COPIED:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    file = folder / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.before) == 1, mutant
+    file.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *EQUALITY],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "OUTCOMES_HYPOTHESIS_PROFILE": "mutants"},
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS_MAX,
+        check=False,
+    )
+    # 1 is a failed test; anything else would be a tree that does not run at all.
+    assert done.returncode in (0, 1), done.stdout
+    return done.returncode == 1
+
+
+def main(names: list[str]) -> int:
+    """Make the named mutants, or all; 1 where one goes unnoticed."""
+    unnoticed = 0
+    for mutant in MUTANTS:
+        if names and mutant.name not in names:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            noticed = is_noticed(mutant, Path(folder))
+        unnoticed += not noticed
+        sys.stdout.write(f"{'noticed' if noticed else 'NOT NOTICED'}  {mutant.name}\n")
+        sys.stdout.flush()
+    return min(unnoticed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
