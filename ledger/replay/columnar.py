@@ -85,16 +85,18 @@ def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) ->
 
 
 def _view(database: Database, files: Sequence[Path], cut: Cut) -> None:
-    database.run("create temp table below (partition integer, upto bigint)")
     database.run(
-        "insert into below select unnest($partitions), unnest($ends)",
+        "create temp table below as"
+        " select unnest($partitions::integer[]) as partition, unnest($ends::bigint[]) as upto",
         {"partitions": list(cut), "ends": list(cut.values())},
     )
     names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    database.run(
-        f"create temp view typed as select file.* from read_parquet([{names}]) as file"  # noqa: S608
-        ' join below on below.partition = file.partition and file."offset" < below.upto'
-    )
+    database.run(f"create temp view stored as from read_parquet([{names}])")
+    beyond = 'from stored anti join below on below.partition = stored.partition and "offset" < upto'
+    kept = 'stored semi join below on below.partition = stored.partition and "offset" < upto'
+    # A cut is mostly the end: then every row is below it, and none needs to be looked up.
+    whole = not database.rows(f"select 1 {beyond} limit 1")
+    database.run(f"create temp view typed as from {'stored' if whole else kept}")
 
 
 def _figures(database: Database, policy: Policy) -> Figures:

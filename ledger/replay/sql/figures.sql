@@ -13,9 +13,10 @@ with contribution as (
 ),
 counted as (
     select year, measure, mask, kind, population, month, funding, count(*) as count
-    from contribution asof left join membership
+    from contribution left join membership
         on contribution.subject = membership.subject
         and contribution.on_date >= membership.since
+        and contribution.on_date < membership.until
     group by all
 ),
 grouped as (

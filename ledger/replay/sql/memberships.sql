@@ -1,7 +1,7 @@
 -- What a student belongs to at a date. SPEC section 2.
 --
 -- Reads  application, stated_enrolment, standing
--- Makes  membership  (subject, since, mask): from that date on, until the subject's next row
+-- Makes  membership  (subject, since, until, mask): the subject's next one begins at `until`
 --        group_of    (mask, name): the groups that a membership is counted under
 --        began       (subject, on_date): from when the subject is a student
 --
@@ -15,10 +15,18 @@ with declaration as (
     union all
     select subject, declared_on, place, mask_of(categories)
     from standing where type = 'ledger.categories.declared.v1'
+),
+latest_of_day as (
+    select subject, since, arg_max(mask, place) as mask
+    from declaration where mask is not null
+    group by subject, since
 )
-select subject, since, arg_max(mask, place) as mask
-from declaration where mask is not null
-group by subject, since;
+select
+    subject,
+    since,
+    lead(since, 1, date '9999-12-31') over (partition by subject order by since) as until,
+    mask
+from latest_of_day;
 
 create or replace temp table group_of as
 with masks as (select unnest(range(32))::utinyint as mask),

@@ -14,21 +14,20 @@ select *, "offset" as place from typed where rule is null;
 create or replace temp table crowded as
 select subject from admitted group by subject having count(*) > 1000;
 
--- Equal identities have equal hashes: only a record whose hash occurs twice, or is that of an event
--- named by a retraction, can be anything but an event. Those are compared in full below.
+-- `identity` is 64 bits of the identity. Only an event whose number occurs twice, that retracts or may
+-- be retracted, or whose subject is crowded can be set aside; those few are compared in full below.
 create or replace temp table doubtful as
-select hash(subject, source, id) as identity from admitted group by identity having count(*) > 1
+select identity from admitted group by identity having count(*) > 1
 union
-select hash(subject, retracts_source, retracts_id) from admitted
-where type = 'ledger.event.retracted.v1';
+select unnest([identity, retracts_identity])
+from admitted where type = 'ledger.event.retracted.v1'
+union
+select identity from admitted semi join crowded using (subject);
 
 create or replace temp table examined as
 with looked_at as (
     select partition, place, subject, source, id, type, digest, retracts_source, retracts_id
-    from admitted
-    where hash(subject, source, id) in (from doubtful)
-       or subject in (from crowded)
-       or type = 'ledger.event.retracted.v1'
+    from admitted semi join doubtful using (identity)
 ),
 compared as (
     select
