@@ -109,6 +109,15 @@ class TestImportContracts:
         refused = re.findall(rf"{package} is not allowed to import (\S+):", output)
         assert sorted(refused) == sorted(forbidden)
 
+    @pytest.mark.parametrize("module", CONTRACTS["second_opinion"]["source_modules"])
+    def test_the_columnar_replay_is_kept_from_the_fold(self, module: str, copy: Path) -> None:
+        forbidden = CONTRACTS["second_opinion"]["forbidden_modules"]
+        self.plant(copy, module, *forbidden)
+        status, output = self.lint(copy, "second_opinion")
+        assert status == 1, output
+        refused = re.findall(rf"{module} is not allowed to import (\S+):", output)
+        assert sorted(refused) == sorted(forbidden)
+
     @pytest.mark.parametrize("module", ["schemas", "projections", "ledger.settings"])
     def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:
         self.plant(copy, "ledger.errors", module)
