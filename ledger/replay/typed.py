@@ -35,7 +35,7 @@ _LINE = {
     "source": "varchar",
     "id": "varchar",
     "type": "varchar",
-    "identity": "ubigint",
+    "identity": "uuid",
     "micros": "bigint",
     "time_nanos": "smallint",
     "digest": "varchar",
@@ -66,7 +66,7 @@ _LINE = {
     "declared_on": "date",
     "categories": "varchar[]",
     "retracts": "struct(source varchar, id varchar)",
-    "retracts_identity": "ubigint",
+    "retracts_identity": "uuid",
 }
 _COPY = """
     copy (
@@ -144,21 +144,21 @@ def _line(record: Record, partitions: int) -> bytes:
             "source": admitted.source,
             "id": admitted.id,
             "type": admitted.fact.TYPE,
-            "identity": _number(admitted.subject, admitted.source, admitted.id),
+            "identity": _identity(admitted.subject, admitted.source, admitted.id),
             "micros": at.seconds * 1_000_000 + micros,
             "time_nanos": nanos,
             "digest": admitted.content.digest.hex(),
         }
         if isinstance(admitted.fact, Retracted):
             named = admitted.fact.retracts
-            row["retracts_identity"] = _number(admitted.subject, named.source, named.id)
+            row["retracts_identity"] = _identity(admitted.subject, named.source, named.id)
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _number(subject: str, source: str, event_id: str) -> int:
-    """64 bits of an identity: equal identities have equal numbers, and others hardly ever."""
-    joined = f"{subject}\0{source}\0{event_id}".encode()
-    return int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest())
+def _identity(subject: str, source: str, event_id: str) -> str:
+    """128 bits that stand for an identity, as the content's digest stands for the content."""
+    joined = "\n".join((subject, str(len(source)), source, event_id)).encode()
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()
 
 
 def _plain(value: object) -> object:

@@ -54,18 +54,19 @@ def _fold(name, module, before, after):
 
 MUTANTS = (
     _sql("every copy is a duplicate", "records", "first_value(digest)", "last_value(digest)"),
-    _sql("a thousand and one events", "records", "nth_of_subject > 1000", "nth_of_subject > 1001"),
+    _sql("a thousand and one events", "records",
+         "order by first_place) > 1000", "order by first_place) > 1001"),
     _sql("a retraction can be retracted", "records", "then 'void'", "then 'in_force'"),
     _sql(
-        "a retraction names its own source", "records",
-        "named.source = retracting.retracts_source", "named.source = retracting.source",
+        "a retraction names itself", "records",
+        "named.identity = retracting.retracts_identity", "named.identity = retracting.identity",
     ),
     _sql("the last enrolment is the fact", "facts",
          "enrollment_id order by place)", "enrollment_id order by place desc)"),
     _sql("the latest graduation counts", "facts", "min(graduated_on)", "max(graduated_on)"),
     _sql("the last word moves the date", "facts", "(decided_on, place))", "(place, decided_on))"),
     _sql("the first of a day's declarations", "memberships",
-         "arg_max(mask, place)", "arg_min(mask, place)"),
+         "order by since, place)", "order by since, -place)"),
     _sql("an anniversary is too early", "career_outcomes",
          "on_date >= anchor.on_date +", "on_date > anchor.on_date +"),
     _sql("nanoseconds do not count", "career_outcomes", "time, time_nanos, source", "time, source"),

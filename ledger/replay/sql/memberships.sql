@@ -15,18 +15,14 @@ with declaration as (
     union all
     select subject, declared_on, place, mask_of(categories)
     from standing where type = 'ledger.categories.declared.v1'
-),
-latest_of_day as (
-    select subject, since, arg_max(mask, place) as mask
-    from declaration where mask is not null
-    group by subject, since
 )
 select
     subject,
     since,
-    lead(since, 1, date '9999-12-31') over (partition by subject order by since) as until,
+    -- Of several on one date all but the last in the log last no day at all.
+    lead(since, 1, date '9999-12-31') over (partition by subject order by since, place) as until,
     mask
-from latest_of_day;
+from declaration where mask is not null;
 
 create or replace temp table group_of as
 with masks as (select unnest(range(32))::utinyint as mask),

@@ -1,55 +1,68 @@
 -- What becomes of each admitted record: event, duplicate, conflict, one too many, retracted.
 -- SPEC section 1, "Which records count".
 --
--- Reads  typed      every record below the cut, see ledger/replay/typed.py
--- Makes  examined   the records that need a closer look, each with its verdict
---        retraction the retractions, each with the event that it names
---        set_aside  the places of records that no figure is made of
---        standing   the others: first of their identity, not retracted
+-- Reads  typed       every record below the cut, see ledger/replay/typed.py
+-- Makes  examined    the records that need a closer look, each with its verdict
+--        retraction  the retractions, each with the event that it names
+--        set_aside   the places of records that no figure is made of
+--        standing    the others: first of their identity, not retracted
+--
+-- `identity` and `digest` are 128 bits of a hash that stand for subject, source and id, and for the
+-- content.
 
 -- A subject lies in one partition, so within a subject log order is the order of offsets.
 create or replace temp view admitted as
 select *, "offset" as place from typed where rule is null;
 
-create or replace temp table crowded as
-select subject from admitted group by subject having count(*) > 1000;
+-- An identity takes its place among its subject's events with its first record.
+create or replace temp table one_too_many as
+with crowded as (
+    select subject from admitted group by subject having count(*) > 1000
+),
+stated as (
+    select subject, identity, min(place) as first_place
+    from admitted semi join crowded using (subject)
+    group by subject, identity
+)
+select identity from stated
+qualify row_number() over (partition by subject order by first_place) > 1000;
 
--- `identity` is 64 bits of the identity. Only an event whose number occurs twice, that retracts or may
--- be retracted, or whose subject is crowded can be set aside; those few are compared in full below.
+-- Only what was stated twice, retracts or may be retracted, or is one too many can be set aside.
 create or replace temp table doubtful as
 select identity from admitted group by identity having count(*) > 1
 union
 select unnest([identity, retracts_identity])
 from admitted where type = 'ledger.event.retracted.v1'
 union
-select identity from admitted semi join crowded using (subject);
+from one_too_many;
 
 create or replace temp table examined as
-with looked_at as (
-    select partition, place, subject, source, id, type, digest, retracts_source, retracts_id
-    from admitted semi join doubtful using (identity)
-),
-compared as (
+with copied as (
     select
-        *,
+        partition,
+        place,
+        identity,
+        retracts_identity,
+        type,
+        digest,
         first_value(place) over copies as first_place,
         first_value(digest) over copies as first_digest
-    from looked_at
-    window copies as (partition by subject, source, id order by place)
-),
-numbered as (
-    select *, dense_rank() over (partition by subject order by first_place) as nth_of_subject
-    from compared
+    from admitted semi join doubtful using (identity)
+    window copies as (partition by identity order by place)
 )
 select
-    * exclude (digest, first_place, first_digest, nth_of_subject),
+    partition,
+    place,
+    identity,
+    retracts_identity,
+    type,
     case
-        when nth_of_subject > 1000 then 'one_too_many'
+        when identity in (from one_too_many) then 'one_too_many'
         when place = first_place then 'event'
         when digest = first_digest then 'duplicate'
         else 'conflict'
     end as verdict
-from numbered;
+from copied;
 
 create or replace temp table retraction as
 select
@@ -62,9 +75,7 @@ select
     end as state
 from examined as retracting
 left join examined as named
-    on named.subject = retracting.subject
-    and named.source = retracting.retracts_source
-    and named.id = retracting.retracts_id
+    on named.identity = retracting.retracts_identity
     and named.verdict = 'event'
 where retracting.verdict = 'event' and retracting.type = 'ledger.event.retracted.v1';
 
