@@ -1,8 +1,10 @@
 -- The facts in force, one table a fact. SPEC section 1 (repeats, orphans) and section 4, Graduation.
 --
 -- Reads  standing
--- Makes  application, enrolment, withdrawal, answer, outcome, declaration: what figures are made of
---        repeated, orphaned: the places of what has no effect
+-- Makes  application, stated_enrolment  the first statement of each, and the repeats after it
+--        enrolment                      those in force, with all that hangs on them
+--        withdrawal, answer, outcome
+--        orphan                         the places of what hangs on no enrolment
 
 create or replace temp macro mask_of(categories) as (
       1 * list_contains(categories, 'job_seeker')::utinyint
