@@ -1,0 +1,27 @@
+"""Both engines on a real Apache Kafka: the same figures, at the end and at a cut."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from ledger.log import NewRecord, open_log
+from ledger.world import generate
+from projections.policy import built_in_policies
+from tests.support.engines import differing, said_by
+
+pytest_plugins = ("tests.support.broker",)
+pytestmark = pytest.mark.kafka
+
+
+def test_the_engines_agree_on_a_topic(kafka):
+    policies = list(built_in_policies().values())
+    records = [NewRecord(one.key, one.value) for one in generate(300, 7)]
+    with closing(open_log(kafka.url(kafka.topic(3)), create=True)) as log:
+        log.append(records)
+        half = {partition: upto // 2 for partition, upto in log.end().items()}
+
+        for cut in (log.end(), half):
+            assert {} == differing(log, policies, cut)
+        assert said_by("columnar", log, policies)["cells"]
