@@ -15,8 +15,6 @@ import pytest
 
 from deploy.broker import NoKafkaError, free_ports, kafka_jars
 
-pytest_plugins = ("tests.support.broker",)
-
 ROOT = Path(__file__).resolve().parents[2]
 OUTCOMES = str(Path(sys.executable).with_name("outcomes"))
 COMMAND = [sys.executable, "-m", "deploy.broker"]

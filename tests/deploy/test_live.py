@@ -13,8 +13,6 @@ import pytest
 
 from deploy.live import StoryError, tell
 
-pytest_plugins = ("tests.support.broker",)
-
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_MAX = 120
 

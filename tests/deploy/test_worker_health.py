@@ -13,8 +13,6 @@ import pytest
 
 from deploy.worker_health import fault
 
-pytest_plugins = ("tests.support.broker",)
-
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 PATIENCE_SECONDS = 60

@@ -11,7 +11,6 @@ import pytest
 from tests.emit.page import PATIENCE_SECONDS, command, environment, put_files
 from tests.emit.topics import PARTITIONS, assert_kept, records_of
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 BATCH = 500

@@ -18,8 +18,6 @@ from tests.emit.page import PAGE, PATIENCE_SECONDS, ROOT, command, environment, 
 from tests.emit.topics import POLICY, counters_of
 from tests.repository.test_readme import blocks, matches, steps
 
-pytest_plugins = ("tests.support.broker",)
-
 STATED = {
     "specversion": "1.0",
     "id": "en-1.graduated.1",

@@ -14,7 +14,6 @@ from ledger.world import generate
 from tests.emit.page import PIPE_BYTES, Fed, Running, command, environment, put_files, wait_until
 from tests.emit.topics import PARTITIONS, assert_kept
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 PRODUCERS = {

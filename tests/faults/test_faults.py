@@ -10,7 +10,6 @@ import pytest
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import Stage, seed_of_run
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 SAMPLE = 4

@@ -18,7 +18,6 @@ from ledger.world import generate
 from processors.dead_letter import decode_dead_letter
 from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 QUICK_SECONDS = 10

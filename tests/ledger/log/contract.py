@@ -36,9 +36,6 @@ def everything(log):
 class LogContract:
     """The promises of `ledger.log.port.Log`."""
 
-    keeps_recorded_at = True
-    """Whether a given `recorded_at` is kept; otherwise the log stamps its own."""
-
     dense = True
     """Whether offsets have no holes."""
 
@@ -54,10 +51,6 @@ class LogContract:
     def reopen(self, open_again):
         with ExitStack() as stack:
             yield lambda: stack.enter_context(closing(open_again()))
-
-    def given_times(self):
-        if not self.keeps_recorded_at:
-            pytest.skip("this log stamps its own recorded_at")
 
     class Stop(Exception):  # noqa: N818
         """What a producer's iterable may raise midway."""
@@ -128,14 +121,6 @@ class LogContract:
         assert (key, value) == (record.key, record.value)
         assert [record] == list(log.read_by_key(log.end()))
 
-    def test_a_given_recorded_at_is_kept(self, make):
-        self.given_times()
-        log = make(1)
-
-        log.append([NewRecord(b"a", b"", 5), NewRecord(b"b", b"", 5), NewRecord(b"a", b"", 9)])
-
-        assert [5, 5, 9] == [record.recorded_at for record in everything(log)]
-
     def test_recorded_at_never_goes_back_within_a_partition(self, make):
         log = make(3)
         times = random.Random(7).choices(range(NOON, NOON + 50), k=60)
@@ -147,15 +132,6 @@ class LogContract:
         for partition in range(3):
             own = [one.recorded_at for one in everything(log) if one.partition == partition]
             assert own == sorted(own)
-
-    def test_a_recorded_at_that_goes_back_becomes_the_latest(self, make):
-        self.given_times()
-        log = make(1)
-        log.append([NewRecord(b"a", b"", 9), NewRecord(b"a", b"", 5)])
-
-        log.append([NewRecord(b"a", b"", 7), NewRecord(b"a", b"", 11)])
-
-        assert [9, 9, 9, 11] == [record.recorded_at for record in everything(log)]
 
     def test_without_a_given_one_recorded_at_is_now(self, make):
         log = make(1)
@@ -250,37 +226,6 @@ class LogContract:
         for cut in cuts:
             below = [one for one in everything(log) if one.offset < cut[one.partition]]
             assert sorted(below) == sorted(log.read_by_key(cut))
-
-    def test_the_cut_as_of_a_moment_ends_before_the_first_later_record(self, make):
-        self.given_times()
-        log = make(1)
-        log.append(NewRecord(b"a", b"", at) for at in (10, 20, 20, 20, 30))
-
-        cuts = {at: log.normalise(log.cut_as_of(at)) for at in (0, 9, 10, 19, 20, 29, 30, 31)}
-
-        counts = {at: len(list(log.read({0: 0}, cut))) for at, cut in cuts.items()}
-        assert {0: 0, 9: 0, 10: 1, 19: 1, 20: 4, 29: 4, 30: 5, 31: 5} == counts
-
-    def test_the_cut_as_of_a_moment_is_taken_in_each_partition(self, make):
-        self.given_times()
-        log = make(3)
-        times = sorted(random.Random(7).choices(range(20), k=60))
-        log.append(NewRecord(b"s-%d" % n, b"", at) for n, at in enumerate(times))
-
-        for at in range(-1, 21):
-            cut = log.cut_as_of(at)
-            assert {0, 1, 2} == set(cut)
-            below = [one for one in everything(log) if one.offset < cut[one.partition]]
-            assert [one for one in everything(log) if one.recorded_at <= at] == below
-
-    def test_the_latest_recorded_at_is_that_of_all_records_below_the_cut(self, make):
-        self.given_times()
-        log = make(2)
-        log.append(NewRecord(b"s-%d" % n, b"", 100 - n % 3 + n) for n in range(20))
-
-        for cut in ({0: 0, 1: 0}, {0: 1, 1: 0}, {0: 0, 1: 2}, {0: 3, 1: 3}, log.end()):
-            times = [one.recorded_at for one in everything(log) if one.offset < cut[one.partition]]
-            assert max(times, default=None) == log.latest_recorded_at(cut)
 
     def test_a_normal_cut_is_one_more_than_the_last_offset_below_it(self, make):
         log = make(2)
@@ -384,3 +329,50 @@ class LogContract:
         assert {0} == {count % 7 for _, count in seen}
         assert not self.dense or all(upto == count for upto, count in seen)
         assert [upto for upto, _ in seen] == sorted(upto for upto, _ in seen)
+
+
+class KeepingLogContract(LogContract):
+    """Those of a log that keeps a given `recorded_at`; a broker stamps its own."""
+
+    def test_a_given_recorded_at_is_kept(self, make):
+        log = make(1)
+
+        log.append([NewRecord(b"a", b"", 5), NewRecord(b"b", b"", 5), NewRecord(b"a", b"", 9)])
+
+        assert [5, 5, 9] == [record.recorded_at for record in everything(log)]
+
+    def test_a_recorded_at_that_goes_back_becomes_the_latest(self, make):
+        log = make(1)
+        log.append([NewRecord(b"a", b"", 9), NewRecord(b"a", b"", 5)])
+
+        log.append([NewRecord(b"a", b"", 7), NewRecord(b"a", b"", 11)])
+
+        assert [9, 9, 9, 11] == [record.recorded_at for record in everything(log)]
+
+    def test_the_cut_as_of_a_moment_ends_before_the_first_later_record(self, make):
+        log = make(1)
+        log.append(NewRecord(b"a", b"", at) for at in (10, 20, 20, 20, 30))
+
+        cuts = {at: log.normalise(log.cut_as_of(at)) for at in (0, 9, 10, 19, 20, 29, 30, 31)}
+
+        counts = {at: len(list(log.read({0: 0}, cut))) for at, cut in cuts.items()}
+        assert {0: 0, 9: 0, 10: 1, 19: 1, 20: 4, 29: 4, 30: 5, 31: 5} == counts
+
+    def test_the_cut_as_of_a_moment_is_taken_in_each_partition(self, make):
+        log = make(3)
+        times = sorted(random.Random(7).choices(range(20), k=60))
+        log.append(NewRecord(b"s-%d" % n, b"", at) for n, at in enumerate(times))
+
+        for at in range(-1, 21):
+            cut = log.cut_as_of(at)
+            assert {0, 1, 2} == set(cut)
+            below = [one for one in everything(log) if one.offset < cut[one.partition]]
+            assert [one for one in everything(log) if one.recorded_at <= at] == below
+
+    def test_the_latest_recorded_at_is_that_of_all_records_below_the_cut(self, make):
+        log = make(2)
+        log.append(NewRecord(b"s-%d" % n, b"", 100 - n % 3 + n) for n in range(20))
+
+        for cut in ({0: 0, 1: 0}, {0: 1, 1: 0}, {0: 0, 1: 2}, {0: 3, 1: 3}, log.end()):
+            times = [one.recorded_at for one in everything(log) if one.offset < cut[one.partition]]
+            assert max(times, default=None) == log.latest_recorded_at(cut)

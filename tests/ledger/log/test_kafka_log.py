@@ -31,7 +31,6 @@ from projections.policy import built_in_policies
 from tests.ledger.log.contract import BOUND, NOON, LogContract, everything, numbered
 from tests.support.histories import ROOT
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 POLICY = built_in_policies()["openclassrooms-2022"]
@@ -48,8 +47,6 @@ def opened(kafka):
 
 class TestContract(LogContract):
     """The log on Kafka keeps the promises of every log."""
-
-    keeps_recorded_at = False
 
     @pytest.fixture
     def make(self, kafka, opened):

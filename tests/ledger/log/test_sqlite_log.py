@@ -17,7 +17,7 @@ from ledger.errors import ConfigurationError, StoreError
 from ledger.log import NewRecord, open_log
 from ledger.log import sqlite as sqlite_log
 from ledger.log.sqlite import APPLICATION_ID, SqliteLog
-from tests.ledger.log.contract import BOUND, NOON, LogContract, everything, numbered
+from tests.ledger.log.contract import BOUND, NOON, KeepingLogContract, everything, numbered
 from tests.support.histories import ROOT
 
 NOBODY = 65_534
@@ -63,7 +63,7 @@ def finish(process):
     return output
 
 
-class TestContract(LogContract):
+class TestContract(KeepingLogContract):
     """The embedded log keeps the promises of every log."""
 
     @pytest.fixture

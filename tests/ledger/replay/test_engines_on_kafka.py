@@ -11,7 +11,6 @@ from ledger.world import generate
 from projections.policy import built_in_policies
 from tests.support.engines import differing, said_by
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 

@@ -19,7 +19,7 @@ from ledger.world import generate
 from projections.policy import built_in_policies
 from schemas.record import Record
 from tests.ledger.log.archive.folders import MemoryLog, records, reseal, sealed, segments
-from tests.ledger.log.contract import NOON, LogContract, everything, numbered
+from tests.ledger.log.contract import NOON, KeepingLogContract, everything, numbered
 
 POLICY = built_in_policies()["openclassrooms-2022"]
 
@@ -41,7 +41,7 @@ class Archived:
         return getattr(self.archive, name)
 
 
-class TestContract(LogContract):
+class TestContract(KeepingLogContract):
     """An archive keeps the promises of every log; its log takes what is appended."""
 
     @pytest.fixture

@@ -19,7 +19,6 @@ from ledger.world import generate
 from projections.policy import built_in_policies
 from tests.ledger.log.contract import everything
 
-pytest_plugins = ("tests.support.broker",)
 pytestmark = pytest.mark.kafka
 
 POLICY = built_in_policies()["openclassrooms-2022"]
