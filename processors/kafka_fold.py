@@ -160,8 +160,8 @@ class KafkaFold:
             end, identity = self._log.end(), identity_of(self._log)
         except UnreachableError:
             return
-        for partition in self.owned:
-            state = self._fold.states[partition]
+        # Those that were moved away too: a topic that is deleted takes all partitions with it.
+        for partition, state in self._fold.states.items():
             self._fold.store.check_identity(partition, state, identity.get(partition))
             if state.next_offset > end[partition]:
                 raise StoreError(

@@ -8,6 +8,7 @@ and of which schema (`user_version`), so that a foreign file is refused and neve
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ APPLICATION_ID = 0x4F4C4F47
 SCHEMA_VERSION = 1
 _MAGIC = b"SQLite format 3\0"
 BUSY_SECONDS = 30
+_PAUSE_SECONDS = 0.01
 
 _INSERT = "insert into records values (?, ?, ?, ?, ?)"
 _READ = (
@@ -266,7 +268,7 @@ def _connect(file: Path, mode: str) -> sqlite3.Connection:
 def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> None:
     """Make the tables in an empty file; a file that holds anything is left as it is."""
     if _pragma(connection, "application_id") == 0 and not _tables(connection):
-        connection.execute("pragma journal_mode = wal")
+        _write_ahead(connection)
         connection.execute("begin immediate")
         try:
             if not _tables(connection):
@@ -277,6 +279,20 @@ def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> Non
             raise
     _check(file, connection)
     connection.execute("pragma synchronous = full")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Choose write-ahead logging; SQLite does not wait by itself for another who does so now."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _create(connection: sqlite3.Connection, partitions: int) -> None:

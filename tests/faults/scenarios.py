@@ -24,6 +24,9 @@ from tests.support.workers import wait_until
 REMADE = ("another log", "partition count never changes", "breaks a promise", "has no topic")
 """What is said of a topic that was made anew, by its first record or its settings."""
 
+AFTER_A_BURST = 4_500
+"""What is sent at a rate after a burst, however large that was."""
+
 FLOOD_RECORDS = 20_000
 """Under one subject; a soak sends ten times as many."""
 
@@ -242,8 +245,8 @@ def move_the_group_offset(stage):
 def burst_while_another_joins(stage):
     """A burst falls onto a live worker while another joins."""
     stage.ready("first")
-    half = len(stage.records) // 2
-    burst = threading.Thread(target=stage.preload, args=(half,))
+    size = max(len(stage.records) // 2, len(stage.records) - AFTER_A_BURST)
+    burst = threading.Thread(target=stage.preload, args=(size,))
     burst.start()
     stage.worker("second")
     stage.faults += 1

@@ -16,6 +16,12 @@ from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import Stage, seed_of_run
 from tests.support.broker import Broker, Kafka, kafka_jars
 
+SIZES = {
+    "storm": {"students": 10_000, "rate": 1_000},
+    "burst_while_another_joins": {"students": 41_000},
+}
+"""Larger than in a short run: about 50 and 205 thousand records."""
+
 
 def rounds(only_storms):
     if not only_storms:
@@ -52,8 +58,9 @@ def run(name, seed, folder):
     begun = time.monotonic()
     broker = Broker(folder, kafka_jars())
     broker.start()
-    size = {"students": 10_000, "rate": 1_000} if name == "storm" else {}
-    stage = Stage(Kafka(broker.bootstrap, broker), folder, seed, is_soak=True, **size)
+    stage = Stage(
+        Kafka(broker.bootstrap, broker), folder, seed, is_soak=True, **SIZES.get(name, {})
+    )
     try:
         SCENARIOS[name](stage)
     except BaseException:
