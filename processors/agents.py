@@ -45,6 +45,9 @@ _SETTINGS: dict[str, Any] = {
     "broker_max_poll_interval": 3_600,
     "broker_commit_interval": 1,
     "consumer_auto_offset_reset": "earliest",
+    # A leader who does not know the topic yet, when a broker is back, gives nobody a partition; by
+    # default it would look again after five minutes.
+    "consumer_metadata_max_age_ms": 5_000,
 }
 
 _Result = TypeVar("_Result")
