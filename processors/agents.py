@@ -60,15 +60,21 @@ class Beside:
         self._build = build
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fold")
         self._made: KafkaFold | None = None
+        self._closed = False
 
     async def run(self, work: Callable[[KafkaFold], _Result]) -> _Result:
         """Do work in the thread; a failure ends the process with its reason.
 
         Raising inside an agent would make Faust skip the records, so nothing is raised here.
         """
-        loop = asyncio.get_running_loop()
+        if self._closed:
+            # The worker is ending: whatever is still delivered waits here until it is cancelled.
+            await asyncio.get_running_loop().create_future()
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[KafkaFold], _Result]) -> _Result:
         try:
-            return await loop.run_in_executor(self._thread, self._do, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
         except Exception as error:  # noqa: BLE001 - whatever it is, no record may be skipped
             die(error)
 
@@ -79,8 +85,9 @@ class Beside:
 
     async def close(self) -> None:
         """Close the fold when there is one."""
-        if self._made is not None:
-            await self.run(KafkaFold.close)
+        already, self._closed = self._closed, True
+        if self._made is not None and not already:
+            await self._in_thread(KafkaFold.close)
         self._thread.shutdown(wait=False)
 
 
