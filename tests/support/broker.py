@@ -12,7 +12,9 @@ import itertools
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -23,6 +25,7 @@ from aiokafka.errors import for_code
 
 import deploy.broker
 from deploy.broker import NoKafkaError, free_ports, is_ready, kafka_jars
+from ledger.log.kafka import KafkaLog, parse_place
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).with_name("broker.properties")
@@ -33,6 +36,9 @@ LEDGER_TOPIC = {
     "retention.bytes": "-1",
     "unclean.leader.election.enable": "false",
 }
+
+
+SETTLE_SECONDS = 30
 
 
 class Broker(deploy.broker.Broker):
@@ -101,6 +107,14 @@ class Kafka:
         wanted = NewTopic(name, partitions, 1, topic_configs={**LEDGER_TOPIC, **(configs or {})})
         asyncio.run(_create(self.bootstrap, wanted))
         return name
+
+    def settle(self, topic: str) -> None:
+        """Wait until no transaction is open: a broker answers before it has marked an end."""
+        until = time.monotonic() + SETTLE_SECONDS
+        with closing(KafkaLog.open(parse_place(self.url(topic)))) as log:
+            while any("open transaction" in detail for _, detail in log.examine()):
+                assert time.monotonic() < until, f"a transaction in {topic} does not end"
+                time.sleep(0.02)
 
     def url(self, topic: str) -> str:
         return f"kafka://{self.bootstrap}/{topic}"

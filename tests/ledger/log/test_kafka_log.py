@@ -171,6 +171,7 @@ class TestTransactions:
         """A topic, a transactional producer, and a way to run its coroutines."""
         topic = kafka.topic(1)
         with producing(kafka, transactional_id=topic) as (producer, run):
+            producer.settle = lambda: kafka.settle(topic)
             yield topic, producer, run
 
     def transact(self, begun, values, *, end):
@@ -178,6 +179,7 @@ class TestTransactions:
         run(producer.begin_transaction())
         send(producer, run, topic, values)
         run(getattr(producer, f"{end}_transaction")())
+        producer.settle()
 
     def test_a_cut_passes_over_markers_and_what_was_aborted(self, begun, opened):
         log = opened(begun[0])

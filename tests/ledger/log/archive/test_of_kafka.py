@@ -51,8 +51,10 @@ def topic(kafka):
     with closing(open_log(kafka.url(name))) as log:
         log.append(events[:40])
         asyncio.run(transactions(kafka.bootstrap, name, ["commit", "abort", "commit"]))
+        kafka.settle(name)
         log.append(events[40:])
         asyncio.run(transactions(kafka.bootstrap, name, ["abort"]))
+        kafka.settle(name)
     return name
 
 
@@ -80,6 +82,7 @@ class TestOfATopic:
             archive_log(log, tmp_path / "a")
             log.append([NewRecord(b"s-%d" % number, b"{}") for number in range(30)])
             asyncio.run(transactions(kafka.bootstrap, topic, ["abort", "commit"]))
+            kafka.settle(topic)
 
             added = archive_log(log, tmp_path / "a")
 
