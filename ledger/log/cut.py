@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from ledger.errors import UsageError
+from ledger.errors import CutNotHeldError, UsageError
 
-__all__ = ["Cut", "format_cut", "parse_cut"]
+__all__ = ["Cut", "format_cut", "parse_cut", "refuse_not_held"]
 
 Cut = Mapping[int, int]
 """Partition → the offset before which records count; every partition of the log is a key."""
@@ -46,3 +46,35 @@ def parse_cut(text: str, flag: str = "--cut") -> Cut:
             )
         cut[int(match[1])] = int(match[2])
     return dict(sorted(cut.items()))
+
+
+def refuse_not_held(
+    cut: Cut,
+    held: Cut,
+    *,
+    place: object,
+    end: Callable[[], Cut],
+    advice: str = "is it the log that the cut was taken from?",
+) -> None:
+    """Refuse a cut that a log does not hold.
+
+    Args:
+        cut: The cut.
+        held: How far each partition of the log can be read.
+        place: The log, for a person.
+        end: Gives the log's end, for a person too.
+        advice: What to do.
+
+    Raises:
+        CutNotHeldError: If the cut has other partitions, or reaches further.
+    """
+    if set(cut) != set(held):
+        raise CutNotHeldError(
+            f"cut {format_cut(cut)} does not list the partitions of {place},"
+            f" 0 to {len(held) - 1}; its end is {format_cut(end())}"
+        )
+    if any(cut[partition] > held[partition] for partition in held):
+        raise CutNotHeldError(
+            f"{place} does not hold the cut {format_cut(cut)}, its end is"
+            f" {format_cut(end())}; {advice}"
+        )

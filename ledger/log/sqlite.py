@@ -17,8 +17,8 @@ from typing import cast
 from sqlite_utils import Database
 
 from ledger.clock import now_ms
-from ledger.errors import ConfigurationError, CutNotHeldError, StoreError
-from ledger.log.cut import Cut, format_cut
+from ledger.errors import ConfigurationError, StoreError
+from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, NewRecord
 from schemas.partition import partition_of
 from schemas.record import Record
@@ -140,16 +140,7 @@ class SqliteLog:
     def normalise(self, cut: Cut) -> Cut:
         """The cut as it stands, since offsets have no gaps, see `port.Log`."""
         end = self.end()
-        if set(cut) != set(end):
-            raise CutNotHeldError(
-                f"cut {format_cut(cut)} does not list the partitions of {self.path},"
-                f" 0 to {self.partitions - 1}; its end is {format_cut(end)}"
-            )
-        if any(cut[partition] > end[partition] for partition in end):
-            raise CutNotHeldError(
-                f"{self.path} does not hold the cut {format_cut(cut)}, its end is"
-                f" {format_cut(end)}; is it the log that the cut was taken from?"
-            )
+        refuse_not_held(cut, end, place=self.path, end=lambda: end)
         return dict(sorted(cut.items()))
 
     def latest_recorded_at(self, cut: Cut) -> int | None:

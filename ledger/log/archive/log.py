@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
+from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.checking import leftovers, verified
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
 from ledger.log.archive.segment import records_of, sealed_bytes
-from ledger.log.cut import Cut, format_cut
+from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, NewRecord
 from ledger.log.sorting import by_key
 from schemas.record import Record
@@ -107,16 +107,13 @@ class ArchiveLog:
     def normalise(self, cut: Cut) -> Cut:
         """The cut in the form of SPEC section 5, see `port.Log`."""
         end = self.end()
-        if set(cut) != set(end):
-            raise CutNotHeldError(
-                f"cut {format_cut(cut)} does not list the partitions of {self.folder},"
-                f" 0 to {self.partitions - 1}; its end is {format_cut(end)}"
-            )
-        if any(cut[partition] > end[partition] for partition in end):
-            raise CutNotHeldError(
-                f"{self.folder} does not hold the cut {format_cut(cut)}, its end is"
-                f" {format_cut(end)}; `outcomes archive` continues it, if it is of that log"
-            )
+        refuse_not_held(
+            cut,
+            end,
+            place=self.folder,
+            end=lambda: end,
+            advice="`outcomes archive` continues it, if it is of that log",
+        )
         return {one: self._normal(one, cut[one]) for one in sorted(cut)}
 
     def latest_recorded_at(self, cut: Cut) -> int | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
-from ledger.log.cut import Cut, format_cut
+from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, no_topic
 from ledger.log.kafka.place import Place
@@ -164,16 +164,7 @@ class KafkaLog:
         """The cut in the form of SPEC section 5, see `port.Log`."""
         with self._asking() as reader:
             ends, begins = reader.stable_ends(), reader.begins()
-            if set(cut) != set(ends):
-                raise CutNotHeldError(
-                    f"cut {format_cut(cut)} does not list the partitions of {self._link.place},"
-                    f" 0 to {self.partitions - 1}; its end is {format_cut(self.end())}"
-                )
-            if any(cut[partition] > ends[partition] for partition in ends):
-                raise CutNotHeldError(
-                    f"{self._link.place} does not hold the cut {format_cut(cut)}, its end is"
-                    f" {format_cut(self.end())}; is it the log that the cut was taken from?"
-                )
+            refuse_not_held(cut, ends, place=self._link.place, end=self.end)
             return self._normal(reader, cut, begins)
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
