@@ -26,6 +26,7 @@ __all__ = ["replay", "replay_typed"]
 
 _HISTORY = ("records", "facts", "memberships")
 _FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
+PASS_RECORDS = 4_000_000
 _PROGRESS_EVERY = 5_000
 _DAY = 86_400
 # No admitted date is later than 2199, so a longer span changes nothing.
@@ -63,6 +64,9 @@ def replay(
 def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> Replayed:
     """Replay typed columns up to a cut under several policies.
 
+    Figures add up over partitions, so a large log is replayed some partitions at a time, in memory
+    that follows from the largest of them.
+
     Args:
         files: Those of `write_typed` that hold every record below the cut, once each; at least one.
         cut: In its normal form; records at or above it are left out.
@@ -71,32 +75,59 @@ def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) ->
     Raises:
         StoreError: If a file is missing or no Parquet, or the temporary folder is full.
     """
-    with (
-        TemporaryDirectory(prefix="outcomes-spill-") as folder,
-        closing(Database(Path(folder))) as database,
-    ):
-        _view(database, files, cut)
-        for script in _HISTORY:
-            database.run_script(script)
-        figures = {policy.sha256: _figures(database, policy) for policy in policies}
-        database.run_script("counters")
-        latest = database.rows("select max(recorded_at) from typed")[0][0]
-        return Replayed(cut, _counters(database), figures, latest)
+    assert list(cut) == list(range(len(cut))), "the cut is not in its normal form"
+    counts = RecordCounts()
+    figures = {policy.sha256: Figures() for policy in policies}
+    latest: list[int] = []
+    for partitions in passes(cut):
+        with (
+            TemporaryDirectory(prefix="outcomes-spill-") as folder,
+            closing(Database(Path(folder))) as database,
+        ):
+            _view(database, files, {one: cut[one] for one in partitions}, whole=cut)
+            for script in _HISTORY:
+                database.run_script(script)
+            for policy in policies:
+                figures[policy.sha256].merge(_figures(database, policy))
+            database.run_script("counters")
+            counts.add(_counters(database))
+            ((recorded_at,),) = database.rows("select max(recorded_at) from typed")
+            latest += [] if recorded_at is None else [recorded_at]
+    return Replayed(cut, counts, figures, max(latest, default=None))
 
 
-def _view(database: Database, files: Sequence[Path], cut: Cut) -> None:
-    database.run(
-        "create temp table below as"
-        " select unnest($partitions::integer[]) as partition, unnest($ends::bigint[]) as upto",
-        {"partitions": list(cut), "ends": list(cut.values())},
-    )
+def passes(cut: Cut) -> Iterator[list[int]]:
+    """The partitions that are replayed together, several where they are small.
+
+    >>> list(passes({0: 3_000_000, 1: 900_000, 2: 200_000, 3: 9_000_000}))
+    [[0, 1], [2], [3]]
+    """
+    together, records = list[int](), 0
+    for partition, upto in cut.items():
+        if together and records + upto > PASS_RECORDS:
+            yield together
+            together, records = [], 0
+        together.append(partition)
+        records += upto
+    yield together
+
+
+def _view(database: Database, files: Sequence[Path], cut: Cut, *, whole: Cut) -> None:
+    """Make the view `typed` of the records of some partitions below the cut."""
     names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     database.run(f"create temp view stored as from read_parquet([{names}])")
-    beyond = 'from stored anti join below on below.partition = stored.partition and "offset" < upto'
-    kept = 'stored semi join below on below.partition = stored.partition and "offset" < upto'
-    # A cut is mostly the end: then every row is below it, and none needs to be looked up.
-    whole = not database.rows(f"select 1 {beyond} limit 1")
-    database.run(f"create temp view typed as from {'stored' if whole else kept}")
+    # A cut is mostly the end, which the files' own statistics tell without reading a row.
+    beyond = " or ".join(
+        f'partition = {partition} and "offset" >= {upto}' for partition, upto in cut.items()
+    )
+    conditions = []
+    if cut != whole:
+        conditions.append(f"partition in ({', '.join(map(str, cut))})")
+    database.run(f"create temp view beyond as from stored where {beyond}")
+    if database.rows("select 1 from beyond limit 1"):
+        conditions.append(f"not ({beyond})")
+    kept = f" where {' and '.join(conditions)}" if conditions else ""
+    database.run(f"create temp view typed as from stored{kept}")
 
 
 def _figures(database: Database, policy: Policy) -> Figures:

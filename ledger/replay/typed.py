@@ -6,7 +6,6 @@ made again at will: they are no evidence.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import closing
 from itertools import chain, islice
@@ -18,7 +17,7 @@ import orjson
 
 from ledger.replay.database import Database
 from schemas import Quarantined, Record, admit
-from schemas.events import CATEGORIES, Evidence, Identity, Retracted
+from schemas.events import CATEGORIES, Evidence, Identity
 from schemas.moments import instant
 
 __all__ = ["typed_files", "write_typed"]
@@ -35,7 +34,6 @@ _LINE = {
     "source": "varchar",
     "id": "varchar",
     "type": "varchar",
-    "identity": "uuid",
     "micros": "bigint",
     "time_nanos": "smallint",
     "digest": "varchar",
@@ -66,22 +64,50 @@ _LINE = {
     "declared_on": "date",
     "categories": "varchar[]",
     "retracts": "struct(source varchar, id varchar)",
-    "retracts_identity": "uuid",
 }
 _COPY = """
     copy (
         select
             * exclude (micros, digest, evidence, retracts),
             make_timestamp(micros) as time,
-            unhex(digest) as digest,
+            digest::uuid as digest,
             evidence.sha256 as evidence_sha256,
             evidence.uri as evidence_uri,
             retracts.source as retracts_source,
-            retracts.id as retracts_id
+            retracts.id as retracts_id,
+            {student} as student,
+            {application} as application,
+            {enrolment} as enrolment,
+            {identity} as identity,
+            {retracts_identity} as retracts_identity,
+            ({category_bits})::utinyint as category_bits
         from read_json($lines, format = 'newline_delimited', columns = {columns})
         order by subject, partition, "offset"
     ) to '{target}' (format parquet, compression zstd)
 """
+
+
+def _stand_in(what: str, *columns: str) -> str:
+    """SQL for 128 bits of SHA-256 that stand for some texts, null where one of them is.
+
+    They are compared and sorted in a fraction of the time; the lengths keep the texts apart.
+    """
+    texts = "".join(f" || length({one}) || ':' || {one}" for one in columns)
+    return f"left(sha256('{what}'{texts}), 32)::uuid"
+
+
+_COLUMNS = {
+    "columns": str(_LINE),
+    "student": _stand_in("student", "subject"),
+    "application": _stand_in("application", "subject", "application_id"),
+    "enrolment": _stand_in("enrolment", "subject", "enrollment_id"),
+    "identity": _stand_in("event", "subject", "source", "id"),
+    "retracts_identity": _stand_in("event", "subject", "retracts.source", "retracts.id"),
+    "category_bits": " + ".join(
+        f"{1 << bit} * list_contains(categories, '{name}')::utinyint"
+        for bit, name in enumerate(CATEGORIES)
+    ),
+}
 
 
 def write_typed(records: Iterable[Record], partitions: int, target: Path) -> None:
@@ -101,8 +127,7 @@ def write_typed(records: Iterable[Record], partitions: int, target: Path) -> Non
             file.writelines(_line(record, partitions) for record in records)
         with closing(Database(Path(folder))) as database:
             quoted = str(target).replace("'", "''")
-            columns = str(_LINE)
-            database.run(_COPY.format(columns=columns, target=quoted), {"lines": str(lines)})
+            database.run(_COPY.format(target=quoted, **_COLUMNS), {"lines": str(lines)})
 
 
 def typed_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:
@@ -144,21 +169,11 @@ def _line(record: Record, partitions: int) -> bytes:
             "source": admitted.source,
             "id": admitted.id,
             "type": admitted.fact.TYPE,
-            "identity": _identity(admitted.subject, admitted.source, admitted.id),
             "micros": at.seconds * 1_000_000 + micros,
             "time_nanos": nanos,
             "digest": admitted.content.digest.hex(),
         }
-        if isinstance(admitted.fact, Retracted):
-            named = admitted.fact.retracts
-            row["retracts_identity"] = _identity(admitted.subject, named.source, named.id)
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _identity(subject: str, source: str, event_id: str) -> str:
-    """128 bits that stand for an identity, as the content's digest stands for the content."""
-    joined = "\n".join((subject, str(len(source)), source, event_id)).encode()
-    return hashlib.blake2b(joined, digest_size=16).hexdigest()
 
 
 def _plain(value: object) -> object:

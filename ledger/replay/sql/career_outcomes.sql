@@ -1,7 +1,7 @@
 -- Which declarations are career outcomes: the 12-month rule. SPEC section 4, Career outcomes.
 --
--- Reads  outcome, began, zone_offset; variables outcome_*
--- Makes  career_outcome (subject, on_date, year, measure, kind, population, month)
+-- Reads  outcome, tied, began, zone_offset; variables outcome_*
+-- Makes  career_outcome (student, on_date, year, measure, kind, population, month)
 
 create or replace temp table candidate as
 with dated as (
@@ -23,48 +23,48 @@ where list_contains(getvariable('outcome_kinds'), kind)
 -- A window is a month at least, so of several candidates on one day at most the first counts, and
 -- the walk may go from day to day.
 create or replace temp table day_walked as
-select distinct subject, walk, on_date from candidate;
+select distinct student, walk, on_date from candidate;
 
 create or replace temp table day_counted as
 with recursive last_counted as (
-    select subject, walk, min(on_date) as on_date
+    select student, walk, min(on_date) as on_date
     from day_walked where getvariable('outcome_window_anchor') = 'last_counted'
-    group by subject, walk
+    group by student, walk
     union all
-    select day_walked.subject, day_walked.walk, min(day_walked.on_date)
+    select day_walked.student, day_walked.walk, min(day_walked.on_date)
     from last_counted as anchor
     join day_walked
-        on day_walked.subject = anchor.subject
+        on day_walked.student = anchor.student
         and day_walked.walk = anchor.walk
         and day_walked.on_date >= anchor.on_date + to_months(getvariable('outcome_window_months'))
-    group by day_walked.subject, day_walked.walk
+    group by day_walked.student, day_walked.walk
 ),
 last_declared as (
-    select subject, walk, on_date, lag(on_date) over days as anchor_on
+    select student, walk, on_date, lag(on_date) over days as anchor_on
     from day_walked where getvariable('outcome_window_anchor') = 'last_declared'
-    window days as (partition by subject, walk order by on_date)
+    window days as (partition by student, walk order by on_date)
 )
 from last_counted
 union all
-select subject, walk, on_date from last_declared
+select student, walk, on_date from last_declared
 where anchor_on is null
    or on_date >= anchor_on + to_months(getvariable('outcome_window_months'))
 union all
-select subject, walk, min(on_date)
+select student, walk, min(on_date)
 from day_walked where getvariable('outcome_window_anchor') = 'calendar_year'
-group by subject, walk, year(on_date);
+group by student, walk, year(on_date);
 
-create or replace temp table career_outcome as
+create or replace temp view career_outcome as
 with walked as (
     select
         *,
         row_number() over (
-            partition by subject, walk, on_date order by time, time_nanos, source, id
+            partition by student, walk, on_date order by time, time_nanos, nth_of_moment
         ) as nth_of_day
-    from candidate
+    from candidate left join tied using (partition, place)
 )
 select
-    walked.subject,
+    walked.student,
     walked.on_date,
     year(walked.on_date) as year,
     if(
@@ -76,5 +76,5 @@ select
     if(began.on_date <= walked.on_date, 'student', 'learner') as population,
     month(walked.on_date) as month
 from walked
-left join day_counted using (subject, walk, on_date)
-left join began on began.subject = walked.subject;
+left join day_counted using (student, walk, on_date)
+left join began on began.student = walked.student;

@@ -1,6 +1,6 @@
 -- Where every record went. SPEC section 5, records.
 --
--- Reads  typed, admitted, examined, retraction, set_aside, application, stated_enrolment, orphan
+-- Reads  typed, admitted, examined, retraction, again, orphan
 -- Makes  counter (name, count), one row for each that is not 0
 
 create or replace temp table counter as
@@ -22,11 +22,7 @@ select
     count
 from verdicts
 union all
-select 'repeats', count(*) from (
-    select nth_statement from application
-    union all
-    select nth_statement from stated_enrolment
-) where nth_statement > 1
+select 'repeats', count(*) from again
 union all
 select 'retracted', count(*)
 from (select distinct partition, place from retraction where state = 'in_force')

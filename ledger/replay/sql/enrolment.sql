@@ -1,16 +1,16 @@
 -- Who began in a year, and how the year's first enrolment was funded. SPEC section 4, Enrolment.
 --
 -- Reads  enrolment, funding_group
--- Makes  enrolled (subject, on_date, year, measure, funding)
+-- Makes  enrolled (student, on_date, year, measure, funding)
 
-create or replace temp table enrolled as
+create or replace temp view enrolled as
 with first_of_year as (
     select
-        subject,
+        student,
         year(enrolled_on) as year,
         min(enrolled_on) as on_date,
         arg_min(funding, (enrolled_on, place)) as funding
-    from enrolment group by subject, year(enrolled_on)
+    from enrolment group by student, year(enrolled_on)
 )
-select subject, on_date, year, 'students_enrolled' as measure, funding_group.name as funding
+select student, on_date, year, 'students_enrolled' as measure, funding_group.name as funding
 from first_of_year join funding_group using (funding);

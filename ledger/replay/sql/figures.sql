@@ -3,6 +3,18 @@
 -- Reads  career_outcome, orientation, enrolled, graduation, placement, membership, group_of
 -- Makes  cell (year, measure, name, count)
 
+-- A contribution names the furthest measure that it reaches, and counts under these as well.
+create or replace temp table reached_before as
+from (values
+    ('career_outcomes', ['outcomes_declared']),
+    ('outcomes_repeated', ['outcomes_declared']),
+    ('became_students', ['applicants']),
+    ('graduated_as_expected', ['expected_to_graduate']),
+    ('respondents', ['graduates']),
+    ('placed', ['respondents', 'graduates']),
+    ('placed_in_field', ['placed', 'respondents', 'graduates'])
+) as reached_before (measure, others);
+
 create or replace temp table cell as
 with contribution as (
     from career_outcome
@@ -12,16 +24,16 @@ with contribution as (
     union all by name from placement
 ),
 counted as (
-    select year, measure, mask, kind, population, month, funding, count(*) as count
+    select year, measure, category_bits, kind, population, month, funding, count(*) as count
     from contribution left join membership
-        on contribution.subject = membership.subject
+        on contribution.student = membership.student
         and contribution.on_date >= membership.since
         and contribution.on_date < membership.until
     group by all
 ),
 grouped as (
     select year, measure, name, count
-    from counted join group_of on counted.mask is not distinct from group_of.mask
+    from counted join group_of on counted.category_bits is not distinct from group_of.category_bits
     union all
     select year, measure, 'kind:' || kind, count from counted where kind is not null
     union all
@@ -36,7 +48,6 @@ grouped as (
 measured as (
     from grouped
     union all
-    select year, 'outcomes_declared', name, count
-    from grouped where measure in ('career_outcomes', 'outcomes_repeated')
+    select year, unnest(others), name, count from grouped join reached_before using (measure)
 )
 select year, measure, name, sum(count)::bigint as count from measured group by all;

@@ -7,32 +7,36 @@
 --        set_aside   the places of records that no figure is made of
 --        standing    the others: first of their identity, not retracted
 --
--- `identity` and `digest` are 128 bits of a hash that stand for subject, source and id, and for the
--- content.
+-- `student`, `identity` and `digest` are 128 bits of a hash that stand for the subject, for subject,
+-- source and id together, and for the content.
 
 -- A subject lies in one partition, so within a subject log order is the order of offsets.
 create or replace temp view admitted as
 select *, "offset" as place from typed where rule is null;
 
+create or replace temp table crowded as
+select student from admitted group by student having count(*) > 1000;
+
 -- An identity takes its place among its subject's events with its first record.
 create or replace temp table one_too_many as
-with crowded as (
-    select subject from admitted group by subject having count(*) > 1000
-),
-stated as (
-    select subject, identity, min(place) as first_place
-    from admitted semi join crowded using (subject)
-    group by subject, identity
+with stated as (
+    select student, identity, min(place) as first_place
+    from admitted semi join crowded using (student)
+    group by student, identity
 )
 select identity from stated
-qualify row_number() over (partition by subject order by first_place) > 1000;
+qualify row_number() over (partition by student order by first_place) > 1000;
+
+create or replace temp table retracting as
+select identity, retracts_identity from admitted where type = 'ledger.event.retracted.v1';
 
 -- Only what was stated twice, retracts or may be retracted, or is one too many can be set aside.
 create or replace temp table doubtful as
 select identity from admitted group by identity having count(*) > 1
 union
-select unnest([identity, retracts_identity])
-from admitted where type = 'ledger.event.retracted.v1'
+select identity from retracting
+union
+select retracts_identity from retracting
 union
 from one_too_many;
 

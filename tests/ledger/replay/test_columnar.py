@@ -15,7 +15,7 @@ import pytest
 from ledger.errors import StoreError
 from ledger.log import NewRecord
 from ledger.replay import replay_with
-from ledger.replay.columnar import replay_typed, zone_offsets
+from ledger.replay.columnar import passes, replay_typed, zone_offsets
 from ledger.report import build_report
 from ledger.world import generate
 from projections.history import EVENTS_MAX
@@ -269,6 +269,21 @@ class TestWorld:
             end = log.end()
             for share in (1, 0.6, 0.1, 0):
                 cut = {partition: int(upto * share) for partition, upto in end.items()}
+                assert {} == differing(log, BUILT_IN, cut)
+
+
+class TestPasses:
+    """A large log is replayed some partitions at a time; nobody can tell."""
+
+    @pytest.mark.parametrize("records_a_pass", [1, 900])
+    def test_the_parts_add_up_at_any_cut(self, monkeypatch, records_a_pass):
+        monkeypatch.setattr("ledger.replay.columnar.PASS_RECORDS", records_a_pass)
+        records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(300, 7)]
+        with kept_in_a_log(records, partitions=5) as log:
+            end = log.end()
+            half = {partition: upto // 2 for partition, upto in end.items()}
+            assert 1 < len(list(passes(end)))
+            for cut in (end, half, {**end, 1: 0}, dict.fromkeys(end, 0)):
                 assert {} == differing(log, BUILT_IN, cut)
 
 

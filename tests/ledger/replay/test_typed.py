@@ -87,7 +87,42 @@ class TestColumns:
         found = duckdb.sql(f"from '{tmp_path}/copies.parquet' order by \"offset\"")
         first, second, third = (row[0] for row in found.select("digest").fetchall())
 
-        assert (16, True, True) == (len(first), first == second, first != third)
+        assert (16, True, True) == (len(first.bytes), first == second, first != third)
+
+    def test_what_stands_in_for_texts_tells_apart_whatever_they_tell_apart(self, tmp_path):
+        names = (
+            ("a", "bc"),
+            ("ab", "c"),
+            ("a1:b", "c"),
+            ("a", "b1:c"),
+            ("é", "b"),
+            ("e\u0301", "b"),
+        )
+        told = [
+            one | {"source": source, "id": name, "data": one["data"] | {"application_id": name}}
+            for source, name in names
+            for one in story("applied a1 2022-03-10")
+        ]
+        records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(told * 2)]
+        write_typed(records, 1, tmp_path / "names.parquet")
+        found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
+
+        for counted, expected in (("student", 1), ("application", 4), ("identity", len(names))):
+            assert [(expected,)] == found.aggregate(f"count(distinct {counted})").fetchall()
+
+    def test_a_retraction_names_the_stand_in_of_the_event(self, typed):
+        found = dict(typed("id, identity"))
+        named = {
+            name: stand_in for name, stand_in in typed("retracts_id, retracts_identity") if name
+        }
+
+        assert named == {"3": found["3"]}
+
+    def test_category_bits_are_the_list_once_more(self, typed):
+        assert {(None, None), ((), 0), (("job_seeker", "refugee"), 9)} == {
+            (None if names is None else tuple(names), bits)
+            for names, bits in typed("categories, category_bits")
+        }
 
     def test_every_member_of_every_fact_has_a_column(self, tmp_path):
         write_typed([], 1, tmp_path / "none.parquet")
