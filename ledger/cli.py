@@ -56,7 +56,10 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        terminal.write(f"outcomes {version('outcome-ledger')} (rules 1)\n".encode())
+        from schemas.version import RULES_VERSION
+
+        of = f"outcomes {version('outcome-ledger')} (rules {RULES_VERSION})"
+        terminal.write(f"{of}\n".encode())
         raise typer.Exit
 
 

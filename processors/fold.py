@@ -24,11 +24,12 @@ from projections.policy import Policy
 from projections.state import FOLD_REVISION, decode_history
 from projections.store import DeadLetter, PartitionState, Store, cell_hash, student_hash
 from schemas import Event, Quarantined, Record, admit
+from schemas.version import RULES_VERSION
 
 __all__ = ["FOLD_VERSION", "FoldAbandonedError", "LiveFold", "group_of"]
 
-FOLD_VERSION = f"1.{FOLD_REVISION}"
-"""The SPEC's rules version, and the hand-kept revision of the fold."""
+FOLD_VERSION = f"{RULES_VERSION}.{FOLD_REVISION}"
+"""The rules version, and the hand-kept revision of the fold."""
 
 
 _HEED_EVERY = 500

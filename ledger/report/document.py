@@ -17,10 +17,10 @@ from projections.placement import window
 from projections.policy import Policy
 from schemas.canonical import canonical, sha256_hex
 from schemas.moments import midnight, months_after
+from schemas.version import RULES_VERSION
 
-__all__ = ["RULES_VERSION", "Report", "build_report", "digest_of", "provisional", "report_bytes"]
+__all__ = ["Report", "build_report", "digest_of", "provisional", "report_bytes"]
 
-RULES_VERSION = 1
 DIGESTED = ("rules", "reference_year", "policy", "records", "counts", "rates")
 
 Report = dict[str, Any]

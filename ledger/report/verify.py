@@ -10,7 +10,8 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import BadInputError, ConfigurationError
-from ledger.report.document import RULES_VERSION, Report
+from ledger.report.document import Report
+from schemas.version import RULES_VERSION
 
 __all__ = ["Difference", "difference_line", "differences", "read_report"]
 
