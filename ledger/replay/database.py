@@ -87,11 +87,15 @@ class Database:
 def _one_line() -> Iterator[None]:
     """Turn DuckDB's errors about disks and files into one line that says what to do.
 
-    Any other one is a fault of a statement, which is ours.
+    Any other one is a fault of a statement, which is ours. To DuckDB Ctrl-C is one of its errors.
     """
     try:
         yield
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as error:
         text = str(error)
         advice = next((advice for sign, advice in _ADVICE if sign in text), "see the disk")
-        raise StoreError(f"columnar replay stopped ({text.splitlines()[0]}): {advice}") from error
+        raise StoreError(f"DuckDB stopped ({text.splitlines()[0]}): {advice}") from error
+    except RuntimeError as error:
+        if "Query interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error

@@ -1,0 +1,21 @@
+"""`ledger.replay.database`: trouble becomes one line, and Ctrl-C stays Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import closing
+from threading import Timer
+
+import pytest
+
+from ledger.replay.database import Database
+
+
+class TestInterrupted:
+    def test_a_statement_that_is_interrupted_is_no_fault_of_the_ledger(self, tmp_path):
+        number = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000_000) b"
+        timer = Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        with closing(Database(tmp_path)) as database, pytest.raises(KeyboardInterrupt):
+            timer.start()
+            database.run(number)
