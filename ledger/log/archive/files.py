@@ -21,6 +21,7 @@ __all__ = [
     "PARTIAL",
     "GzipWriter",
     "Packed",
+    "into_place",
     "one_line",
     "one_writer",
     "sync_folder",
@@ -87,7 +88,7 @@ class GzipWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        _rename(self._partial, path)
+        into_place(self._partial, path)
         return Packed(self._hash.hexdigest(), self._compressed_bytes, self.plain_bytes)
 
     def discard(self) -> None:
@@ -123,7 +124,7 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _rename(partial, path)
+        into_place(partial, path)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -178,6 +179,7 @@ def one_line(folder: Path) -> Iterator[None]:
         raise StoreError(f"{place}: {error.strerror or error}; {advice}") from error
 
 
-def _rename(partial: Path, path: Path) -> None:
+def into_place(partial: Path, path: Path) -> None:
+    """Give a file that is on disk its name, in the place of one before it."""
     partial.replace(path)
     sync_folder(path.parent)

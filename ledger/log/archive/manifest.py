@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.files import write_whole
-from schemas.canonical import sha256_hex
+from ledger.log.archive.signed import digest, signed
 from schemas.moments import milliseconds
 
 __all__ = [
@@ -176,29 +176,12 @@ def place_of(name: str) -> Place | None:
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
     """Put a manifest in the place of the one before it, whole."""
-    write_whole(folder / MANIFEST, _signed(manifest.model_dump(mode="json", by_alias=True)))
+    write_whole(folder / MANIFEST, signed(manifest.model_dump(mode="json", by_alias=True)))
 
 
 def digest_of(manifest: Manifest) -> str:
     """`sha256:` and the SHA-256 of all of a manifest but its digest, in canonical form."""
-    return _digest(manifest.model_dump(mode="json", by_alias=True))
-
-
-def _digest(members: Any) -> str:  # noqa: ANN401 - any JSON value
-    return f"sha256:{sha256_hex(_canonical(members))}"
-
-
-def _signed(members: dict[str, Any]) -> bytes:
-    return _canonical({**members, "digest": _digest(members)}) + b"\n"
-
-
-def _canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """The RFC 8785 form of a manifest.
-
-    Its names are ASCII and its numbers whole: there, sorted orjson output is that form, and takes a
-    fiftieth of the time (a test holds the two side by side).
-    """
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return digest(manifest.model_dump(mode="json", by_alias=True))
 
 
 class Held(NamedTuple):
@@ -254,7 +237,7 @@ def parse_manifest(path: Path, data: bytes) -> Manifest:
     if not isinstance(members, dict):
         raise _damaged(path, "is no manifest")
     members.pop("digest", None)
-    if data != _signed(members):
+    if data != signed(members):
         raise _damaged(path, "is not what was written, its digest differs")
     if members.get("schema") != SCHEMA:
         found = members.get("schema")
