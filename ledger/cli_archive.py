@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ledger import terminal
 from ledger.cli_options import JsonOption, LogOption, log_url
-from ledger.errors import InterruptError
+from ledger.errors import InterruptError, UsageError
 from ledger.numbers import counted
+
+if TYPE_CHECKING:
+    from ledger.replay.keeping import Kept
 
 __all__ = ["archive"]
 
@@ -23,14 +26,21 @@ def archive(
     merge: Annotated[
         bool, typer.Option("--merge", help="Merge small segments; adds no records.")
     ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Make all typed columns anew; adds no records.")
+    ] = False,
     segment_mib: Annotated[
         int, typer.Option(min=1, max=65_536, help="Lines of a segment at most, in MiB.")
     ] = 64,
     json: JsonOption = False,
 ) -> None:
     """Copy a log into sealed segments, on from where the last run stopped."""
+    if merge and refresh:
+        raise UsageError("--merge already makes the typed columns of what it merges; give one")
     if merge:
         _merge(folder, segment_mib * _MIB, json=json)
+    elif refresh:
+        _refresh(folder, json=json)
     else:
         _add(folder, log_url(log), segment_mib * _MIB, json=json)
 
@@ -58,14 +68,17 @@ def _add(folder: Path, url: str, segment_bytes: int, *, json: bool) -> None:
                 "archive": str(folder),
                 "records": added.records,
                 "segments": added.segments,
+                "typed": _typed(folder).made,
                 "end": {str(partition): upto for partition, upto in added.end.items()},
                 "digest": added.digest,
             }
         )
         return
     new = f"{counted(added.records, 'record')} sealed in {counted(added.segments, 'segment')}"
+    # What is sealed is told of first, whatever becomes of its typed columns.
     terminal.line(f"{folder}: {new}; end {format_cut(added.end)}")
     terminal.line(f"manifest {added.digest}")
+    _tell_typed(_typed(folder))
 
 
 def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
@@ -79,6 +92,7 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
                 "archive": str(folder),
                 "segments_before": merged.before,
                 "segments": merged.after,
+                "typed": _typed(folder).made,
                 "digest": merged.digest,
             }
         )
@@ -86,3 +100,25 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
     before, after = counted(merged.before, "segment"), counted(merged.after, "segment")
     terminal.line(f"{folder}: {before} before, {after} now")
     terminal.line(f"manifest {merged.digest}")
+    _tell_typed(_typed(folder))
+
+
+def _refresh(folder: Path, *, json: bool) -> None:
+    kept = _typed(folder, anew=True)
+    if json:
+        terminal.print_json({"archive": str(folder), "typed": kept.made})
+    else:
+        _tell_typed(kept)
+
+
+def _typed(folder: Path, *, anew: bool = False) -> Kept:
+    from ledger.log.archive import held_by
+    from ledger.replay.keeping import keep_typed
+
+    with terminal.progress("making typed columns", held_by(folder).records) as told:
+        return keep_typed(folder, anew=anew, progress=told)
+
+
+def _tell_typed(kept: Kept) -> None:
+    made = counted(kept.made, "segment")
+    terminal.line(f"typed columns of {made} made, {kept.segments - kept.made} as they were")

@@ -11,6 +11,7 @@ import typer
 from ledger import terminal
 from ledger.cli_options import JsonOption, LogOption, PolicyOption, log_url
 from ledger.errors import ConfigurationError, UsageError, one_line
+from ledger.narration import tell
 from ledger.numbers import counted
 from ledger.settings import load_settings
 
@@ -170,4 +171,7 @@ def _replay(engine: Engine, log: Log, cut: Cut, policies: Sequence[Policy]) -> R
     from ledger.replay import replay_with
 
     with terminal.progress("replaying", sum(cut.values())) as told:
-        return replay_with(engine, log, cut, policies, progress=told)
+        replayed = replay_with(engine, log, cut, policies, progress=told)
+    if replayed.remark is not None:
+        tell(replayed.remark)
+    return replayed

@@ -105,3 +105,7 @@ def _examined(log: Log) -> Iterator[Check]:
         name = "archive" if isinstance(log, ArchiveLog) else "topic"
         for verdict, detail in log.examine():
             yield Check(name, verdict, detail)
+    if isinstance(log, ArchiveLog):
+        from ledger.replay.kept import examine_typed  # noqa: PLC0415 - DuckDB is not for every log
+
+        yield Check("typed", *examine_typed(log))

@@ -15,7 +15,9 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from ledger.log import Cut, Log
+from ledger.log.archive import ArchiveLog
 from ledger.replay.database import Database
+from ledger.replay.kept import replay_kept
 from ledger.replay.replayed import Replayed
 from ledger.replay.typed import typed_files
 from projections.figures import Figures, RecordCounts
@@ -40,7 +42,7 @@ def replay(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Replayed:
-    """Replay a log that keeps no typed columns: they are made in a temporary folder first.
+    """Replay a log; typed columns that it does not keep are made in a temporary folder first.
 
     Args:
         log: Any log.
@@ -53,6 +55,11 @@ def replay(
         StoreError: If the log cannot be read, or the temporary folder is full.
     """
     cut = log.normalise(cut)
+    if isinstance(log, ArchiveLog):
+        told = progress or (lambda _: None)
+        return replay_kept(
+            log, cut, lambda files: replay_typed(files, cut, policies), progress=told
+        )
     records: Iterable[Record] = log.read(dict.fromkeys(cut, 0), cut)
     if progress is not None:
         records = _told(records, progress)

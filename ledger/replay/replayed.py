@@ -19,9 +19,11 @@ class Replayed:
         records: Where every record went.
         figures: By the policy's SHA-256.
         latest_recorded_at: Of all records below the cut, in milliseconds; None without records.
+        remark: What a person may want to know of how it was done.
     """
 
     cut: Cut
     records: RecordCounts
     figures: dict[str, Figures]
     latest_recorded_at: int | None
+    remark: str | None = None

@@ -20,7 +20,10 @@ from schemas import Quarantined, Record, admit
 from schemas.events import CATEGORIES, Evidence, Identity
 from schemas.moments import instant
 
-__all__ = ["typed_files", "write_typed"]
+__all__ = ["LAYOUT", "typed_files", "write_typed"]
+
+LAYOUT = 1
+"""The number of these columns, their names, types and meanings; other ones have another number."""
 
 FILE_RECORDS = 500_000
 

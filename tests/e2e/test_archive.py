@@ -194,8 +194,8 @@ class TestCommand:
         assert "a: 0 records sealed in 0 segments; end 0:" in second.text
         assert first.text.splitlines()[1] == second.text.splitlines()[1]
         assert f"manifest {as_json['digest']}" == first.text.splitlines()[1]
-        assert {"archive", "records", "segments", "end", "digest"} == as_json.keys()
-        assert {"archive", "segments_before", "segments", "digest"} == merged.keys()
+        assert {"archive", "records", "segments", "typed", "end", "digest"} == as_json.keys()
+        assert {"archive", "segments_before", "segments", "typed", "digest"} == merged.keys()
         assert as_json["digest"] == merged["digest"]
 
     def test_every_reading_command_takes_it(self, world, folder):

@@ -16,6 +16,10 @@ class TestInterrupted:
     def test_a_statement_that_is_interrupted_is_no_fault_of_the_ledger(self, tmp_path):
         number = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000_000) b"
         timer = Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-        with closing(Database(tmp_path)) as database, pytest.raises(KeyboardInterrupt):
+
+        def interrupted():
             timer.start()
             database.run(number)
+
+        with closing(Database(tmp_path)) as database, pytest.raises(KeyboardInterrupt):
+            interrupted()

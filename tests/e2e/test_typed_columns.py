@@ -1,0 +1,236 @@
+"""The typed columns of an archive as a user meets them, and what stops `outcomes archive` there."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import event, fails, finish, run, run_all, started, until
+from tests.ledger.replay.archives import faults, flip, leftovers, state, typed
+
+KILLS = int(os.environ.get("OUTCOMES_KILLS", "3"))
+"""How often a run is killed; more for a long run."""
+
+MANY = 9_000
+YEAR = ("report", "--year", "2022", "--json", "--log", "archive:a")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """An archive of about nine segments of a megabyte, sealed and nothing more.
+
+    It takes more than one process, and each of them a moment.
+    """
+    folder = tmp_path_factory.mktemp("many")
+    lines = (
+        event(number, subject=f"s-{number % 997}", padding="x" * 600) for number in range(MANY)
+    )
+    (folder / "lines").write_bytes(b"\n".join(lines))
+    url = f"sqlite:{folder / 'ledger.db'}"
+    done = run("append", "lines", "--log", f"{url}?partitions=3", folder=folder)
+    assert 0 == done.code, done
+    done = run("archive", "a", "--segment-mib", "1", "--log", url, folder=folder)
+    assert 0 == done.code, done
+    shutil.rmtree(folder / "a" / "typed")
+    return folder
+
+
+@pytest.fixture
+def archive(many, tmp_path):
+    return shutil.copytree(many / "a", tmp_path / "a")
+
+
+@pytest.fixture
+def words(many):
+    """Brings the archive up to date; of its log there is nothing new."""
+    return "archive", "a", "--log", f"sqlite:{many / 'ledger.db'}"
+
+
+def evidence(folder):
+    return {
+        path: path.read_bytes() for path in (folder / "manifest.json", *folder.glob("records/*"))
+    }
+
+
+def written(folder):
+    """How many bytes lie in the columns that are made, finished or not."""
+    total = 0
+    for path in folder.glob("typed/**/*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def processes_in(folder):
+    """Those whose working folder it is."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where = (process / "cwd").readlink()
+        except OSError:
+            continue
+        if where == folder:
+            found.append(int(process.name))
+    return found
+
+
+class TestKilled:
+    def test_columns_killed_at_random_moments_are_made_by_the_next_run(
+        self, archive, words, tmp_path
+    ):
+        before, chance, kills = evidence(archive), random.Random(7), 0
+        while kills < KILLS:
+            more = written(archive) + chance.random() * 700_000
+            with started(*words, folder=tmp_path) as child:
+                until(lambda: written(archive) >= more or child.poll() is not None, "the kill")  # noqa: B023
+                child.send_signal(signal.SIGKILL)
+                done = finish(child)
+            assert done.code in (0, -signal.SIGKILL)
+            assert b"" == done.err
+            kills += done.code == -signal.SIGKILL
+            until(lambda: not processes_in(tmp_path), "the end of what the killed run started")
+            assert before == evidence(archive)
+            if done.code == 0:
+                shutil.rmtree(archive / "typed")
+
+        assert 0 == run(*words, folder=tmp_path).code
+
+        assert {None} == set(faults(archive))
+        assert [] == leftovers(archive)
+        assert before == evidence(archive)
+
+
+class TestInterrupted:
+    def test_what_was_finished_is_kept_and_the_next_run_goes_on(self, archive, words, tmp_path):
+        before = evidence(archive)
+        # As at a terminal, where Ctrl-C reaches every process.
+        with started(*words, folder=tmp_path, start_new_session=True) as child:
+            until(
+                lambda: list(archive.glob("typed/*.json")) or child.poll() is not None, "one file"
+            )
+            os.killpg(child.pid, signal.SIGINT)
+            done = finish(child)
+
+        fails(done, 130, "interrupted", "the records are sealed", "goes on from there")
+        assert [] == processes_in(tmp_path)
+        assert [] == leftovers(archive)
+        made = faults(archive).count(None)
+        assert 0 < made < len(faults(archive))
+        again = run(*words, "--json", folder=tmp_path)
+        assert (0, len(faults(archive)) - made) == (again.code, again.json["typed"])
+        assert before == evidence(archive)
+
+
+class TestFullDisk:
+    def test_the_records_stand_and_the_next_run_makes_the_columns(self, archive, words, tmp_path):
+        before = evidence(archive)
+        limited = ["sh", "-c", 'ulimit -f 200; exec "$@"', "sh"]
+
+        done = run(*words, folder=tmp_path, prefix=limited)
+
+        fails(done, 69, "the records are sealed", "File too large", "run it again")
+        assert [] == leftovers(archive)
+        assert [] == processes_in(tmp_path)
+        assert before == evidence(archive)
+        assert 0 == run(*words, folder=tmp_path).code
+        assert {None} == set(faults(archive))
+
+
+class TestCommand:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def made(cls, world, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("made")
+        done = run("archive", "a", "--log", world.url, folder=folder)
+        assert 0 == done.code, done
+        return folder / "a", done
+
+    @pytest.fixture
+    def small(self, made, tmp_path):
+        return shutil.copytree(made[0], tmp_path / "a")
+
+    def test_archiving_makes_them_and_says_so(self, made):
+        folder, done = made
+
+        assert "typed columns of 3 segments made, 0 as they were" == done.text.splitlines()[-1]
+        assert {None} == set(faults(folder))
+
+    def test_refreshing_makes_all_anew_without_the_log(self, small, tmp_path):
+        path, _ = typed(small)
+        path.write_bytes(b"junk")
+        before = evidence(small)
+
+        as_text = run("archive", "a", "--refresh", folder=tmp_path)
+        as_json = run("archive", "a", "--refresh", "--json", folder=tmp_path)
+
+        assert "typed columns of 3 segments made, 0 as they were\n" == as_text.text
+        assert {"archive": "a", "typed": 3} == as_json.json
+        assert {None} == set(faults(small))
+        assert before == evidence(small)
+
+    def test_merging_leaves_columns_of_the_merged_segments_alone(self, archive, words, tmp_path):
+        assert 0 == run(*words, folder=tmp_path).code
+
+        done = run("archive", "a", "--merge", folder=tmp_path)
+
+        assert "typed columns of 3 segments made, 0 as they were" == done.text.splitlines()[-1]
+        assert [None] * 3 == faults(archive)
+        assert 6 == len(list((archive / "typed").iterdir()))
+
+    def test_refreshing_is_not_merging(self, small, tmp_path):
+        done = run("archive", "a", "--refresh", "--merge", folder=tmp_path)
+
+        fails(done, 2, "--merge", "give one")
+
+    def test_there_is_nothing_to_refresh_where_there_is_no_archive(self, tmp_path):
+        fails(run("archive", "a", "--refresh", folder=tmp_path), 69, "no archive at a")
+        assert [] == list(tmp_path.iterdir())
+
+    def test_a_report_that_lacks_some_says_so_once_and_is_the_same(self, world, small, tmp_path):
+        path, _ = typed(small)
+        path.unlink()
+        before = state(small)
+
+        done = run(*YEAR, folder=tmp_path)
+
+        assert world.report.read_bytes() == done.out
+        assert (
+            "typed columns of 1 of 3 segments were made for this replay only;"
+            " `outcomes archive a` keeps them\n"
+        ) == done.err.decode()
+        assert before == state(small)
+
+    def test_two_reports_at_once_on_an_archive_that_has_none(self, world, small, tmp_path):
+        shutil.rmtree(small / "typed")
+        before = state(small)
+
+        done = run_all({"one": (YEAR, {}), "other": (YEAR, {})}, folder=tmp_path)
+
+        assert {world.report.read_bytes()} == {one.out for one in done.values()}
+        assert before == state(small)
+
+    def test_verifying_does_not_rest_on_them(self, world, small, tmp_path):
+        shutil.rmtree(small / "typed")
+        verified = run("verify", world.report, "--log", "archive:a", folder=tmp_path)
+
+        assert 0 == verified.code
+        assert 1 == verified.err.count(b"for this replay only")
+
+    def test_the_doctor_counts_them_and_names_what_is_damaged(self, small, tmp_path):
+        words = ("doctor", "--json", "--log", "archive:a")
+        (fine,) = (one for one in run(*words, folder=tmp_path).json if one["name"] == "typed")
+        path, _ = typed(small)
+        flip(path, 80)
+        done = run(*words, folder=tmp_path)
+        (warned,) = (one for one in done.json if one["name"] == "typed")
+
+        assert ("fine", 0, "warning") == (fine["verdict"], done.code, warned["verdict"])
+        assert f"a/typed/{path.name} is not what was stamped" in warned["detail"]
+        assert "`outcomes archive a --refresh`" in warned["detail"]
