@@ -14,6 +14,7 @@ from replay import MEBIBYTE, OUTCOMES, PEAK_OF_CHILD, PEAK_UNIT, SEED, Watch, ba
 
 from ledger.log import NewRecord, open_log
 from ledger.log.archive import archive_log
+from ledger.replay.keeping import keep_typed
 from ledger.world import generate
 
 RATE_WANTED = 40_000
@@ -53,6 +54,11 @@ class Bench:
         with watch:
             assert sum(1 for _ in log.read_by_key(log.end())) == self.events
 
+    def typed(self, watch: Watch) -> None:
+        """Read, admit, write as columns, hash, put on disk; one process a core."""
+        with watch:
+            assert keep_typed(self.folder).made
+
     def peak(self) -> int:
         """The peak of resident bytes of the command that archives."""
         words = ("archive", str(self.folder.with_name("again")), "--log", self.log)
@@ -70,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         of = machine()
         print(f"{of['cpu']}, {of['cores']} cores; {bench.events:,} events")
         print(f"\n{'':14}events/s  per CPU s")
-        for step in (bench.archive, bench.open, bench.read, bench.read_by_key):
+        for step in (bench.archive, bench.open, bench.read, bench.read_by_key, bench.typed):
             watch = Watch()
             step(watch)
             rates = f"{bench.events / watch.wall:>10,.0f} {bench.events / watch.cpu:>10,.0f}"
