@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,10 @@ def evidence(folder):
 def written(folder):
     """How many bytes lie in the columns that are made, finished or not."""
     total = 0
-    for path in folder.glob("typed/**/*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for where, _, names in os.walk(folder / "typed"):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(where, name).stat().st_size
     return total
 
 
