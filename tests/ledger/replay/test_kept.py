@@ -348,16 +348,16 @@ class TestDoctor:
 
 PINNED = {
     1: """
-        partition INTEGER, offset BIGINT, recorded_at BIGINT, rule VARCHAR, subject VARCHAR,
-        source VARCHAR, id VARCHAR, type VARCHAR, identity UUID, time_nanos SMALLINT,
-        application_id VARCHAR, enrollment_id VARCHAR, programme VARCHAR, applied_on DATE,
-        enrolled_on DATE, expected_graduation_on DATE, funding VARCHAR, decided_on DATE,
-        withdrew_on DATE, reason VARCHAR, graduated_on DATE, credential VARCHAR, survey VARCHAR,
-        answered_on DATE, status VARCHAR, job_found_on DATE, in_field BOOLEAN, employment
-        VARCHAR, by_school BOOLEAN, outcome_on DATE, kind VARCHAR, credited BOOLEAN, stated_by
-        VARCHAR, declared_on DATE, categories VARCHAR[], retracts_identity UUID, time TIMESTAMP,
-        digest BLOB, evidence_sha256 VARCHAR, evidence_uri VARCHAR, retracts_source VARCHAR,
-        retracts_id VARCHAR
+        partition INTEGER, offset BIGINT, recorded_at BIGINT, rule VARCHAR, subject VARCHAR, source
+        VARCHAR, id VARCHAR, type VARCHAR, time_nanos SMALLINT, application_id VARCHAR,
+        enrollment_id VARCHAR, programme VARCHAR, applied_on DATE, enrolled_on DATE,
+        expected_graduation_on DATE, funding VARCHAR, decided_on DATE, withdrew_on DATE, reason
+        VARCHAR, graduated_on DATE, credential VARCHAR, survey VARCHAR, answered_on DATE, status
+        VARCHAR, job_found_on DATE, in_field BOOLEAN, employment VARCHAR, by_school BOOLEAN,
+        outcome_on DATE, kind VARCHAR, credited BOOLEAN, stated_by VARCHAR, declared_on DATE,
+        categories VARCHAR[], time TIMESTAMP, digest UUID, evidence_sha256 VARCHAR, evidence_uri
+        VARCHAR, retracts_source VARCHAR, retracts_id VARCHAR, student UUID, application UUID,
+        enrolment UUID, identity UUID, retracts_identity UUID, category_bits UTINYINT
     """,
 }
 
