@@ -17,6 +17,8 @@ import faust
 from ledger.clock import now_ms
 from ledger.errors import ConfigurationError, StoreError, one_line
 from ledger.log.kafka import KafkaLog, Place, parse_place
+from ledger.log.kafka.client import TROUBLE, link_to
+from ledger.log.kafka.client import one_line as one_line_of
 from ledger.log.kafka.place import connection_options
 from ledger.narration import narrator
 from ledger.settings import load_settings
@@ -104,10 +106,7 @@ def run_worker(url: str, state: Path | None, policies: Sequence[Policy]) -> int:
         worker.execute_from_commandline()
     except SystemExit as ended:
         if ended.code:
-            raise StoreError(
-                f"{url}: the worker gave up ({told.last or 'no reason told'}); start it again, it"
-                " goes on where it stopped"
-            ) from None
+            raise _gave_up(parse_place(url), worker.crash_reason, told) from None
     narrator().info("worker.stopped")
     return worker.exit_code
 
@@ -119,6 +118,16 @@ def _look_at_topics(place: Place) -> None:
         if one == place:
             log.refuse_broken_promises()
         log.close()
+
+
+def _gave_up(place: Place, reason: BaseException | None, told: _Told) -> StoreError:
+    """Why Faust has ended a worker: mostly a broker that went away while partitions moved."""
+    if isinstance(reason, TROUBLE):
+        return one_line_of(link_to(place), reason, "is out of reach")
+    return StoreError(
+        f"{place}: the worker gave up ({told.last or 'no reason told'}); start it again, it goes on"
+        " where it stopped"
+    )
 
 
 class _Worker(faust.Worker):

@@ -3,6 +3,8 @@
 `before_ack`: between a commit in SQLite and its acknowledgement to Kafka. `before_publish`: between
 a commit and the publication of its figures. `before_mark`: between sending dead letters and noting
 that they were sent.
+
+`no_answer`: it ends as Faust does when the broker is silent while partitions move.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+
+from faust.transport.consumer import Consumer
 
 from ledger.__main__ import main
 from processors.kafka_fold import KafkaFold
@@ -34,6 +38,11 @@ def ending(work, *, after):
     return wrapped
 
 
+async def no_answer(_):
+    """What asking the broker comes to when it is silent."""
+    raise TimeoutError
+
+
 MODES = {
     "before_ack": lambda: setattr(KafkaFold, "follow", ending(KafkaFold.follow, after=True)),
     "before_publish": lambda: setattr(
@@ -42,6 +51,7 @@ MODES = {
     "before_mark": lambda: setattr(
         Store, "dead_letters_sent", ending(Store.dead_letters_sent, after=False)
     ),
+    "no_answer": lambda: setattr(Consumer, "perform_seek", no_answer),
 }
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 pytestmark = pytest.mark.kafka
 
 QUICK_SECONDS = 10
+CRASHING = Path(__file__).parents[1] / "faults" / "crashing_worker.py"
 
 
 def outcomes(*arguments, **options):
@@ -146,11 +147,10 @@ class TestDeadLetters:
         assert all(b"payload" not in one.value for one in letters)
 
     def test_a_crash_between_sending_and_noting_it_sends_once_more(self, url, start):
-        crashing = Path(__file__).parents[1] / "faults" / "crashing_worker.py"
         junk = [(b"s-%d" % n, b"junk") for n in range(40)]
         for one in junk:
             append(url, [one])
-        first = start(command=(sys.executable, str(crashing), "before_mark"))
+        first = start(command=(sys.executable, str(CRASHING), "before_mark"))
         for number in range(20):
             append(url, [(b"t-%d" % number, b"junk")])
             if first.process.poll() is not None:
@@ -192,6 +192,12 @@ class TestEnding:
 
         assert 0 == code
         assert seconds < 3
+
+    def test_a_broker_that_is_silent_while_partitions_move_is_named(self, url, start):
+        code, last = start(command=(sys.executable, str(CRASHING), "no_answer")).ended()
+
+        assert 69 == code
+        assert f"{url} is out of reach" in last["message"]
 
     def test_a_second_worker_on_one_read_model_is_refused(self, start):
         start().wait_for("partitions.taken_up")
