@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from ledger.log import Cut, Log
@@ -19,6 +18,7 @@ from ledger.log.archive import ArchiveLog
 from ledger.replay.database import Database
 from ledger.replay.kept import replay_kept
 from ledger.replay.replayed import Replayed
+from ledger.replay.scratch import scratch
 from ledger.replay.typed import typed_files
 from projections.figures import Figures, RecordCounts
 from projections.policy import Policy
@@ -63,8 +63,8 @@ def replay(
     records: Iterable[Record] = log.read(dict.fromkeys(cut, 0), cut)
     if progress is not None:
         records = _told(records, progress)
-    with TemporaryDirectory(prefix="outcomes-replay-") as folder:
-        files = typed_files(records, log.partitions, Path(folder))
+    with scratch("outcomes-replay-") as folder:
+        files = typed_files(records, log.partitions, folder)
         return replay_typed(files, cut, policies)
 
 
@@ -87,10 +87,7 @@ def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) ->
     figures = {policy.sha256: Figures() for policy in policies}
     latest: list[int] = []
     for partitions in passes(cut):
-        with (
-            TemporaryDirectory(prefix="outcomes-spill-") as folder,
-            closing(Database(Path(folder))) as database,
-        ):
+        with scratch("outcomes-spill-") as folder, closing(Database(folder)) as database:
             _view(database, files, {one: cut[one] for one in partitions}, whole=cut)
             for script in _HISTORY:
                 database.run_script(script)

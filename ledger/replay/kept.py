@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -26,6 +25,7 @@ from ledger.log.archive import ArchiveLog, Segment
 from ledger.log.archive.signed import signed
 from ledger.numbers import counted
 from ledger.replay.replayed import Replayed
+from ledger.replay.scratch import scratch
 from ledger.replay.typed import LAYOUT, typed_files
 from schemas import Record
 from schemas.version import RULES_VERSION
@@ -140,12 +140,12 @@ def replay_kept(
         found = find_typed(log.folder, wanted)
         fresh = [one for one in found if one.fault is None]
         others = [one.segment for one in found if one.fault is not None]
-        with TemporaryDirectory(prefix="outcomes-replay-") as folder:
+        with scratch("outcomes-replay-") as folder:
             files = [one.path for one in fresh]
             if others or not files:
                 records = _records(log, others, cut)
                 told = _told(records, sum(one.segment.records for one in fresh), progress)
-                files += typed_files(told, log.partitions, Path(folder))
+                files += typed_files(told, log.partitions, folder)
             try:
                 replayed = replay(files)
             except StoreError:

@@ -1,0 +1,85 @@
+"""A replay by column where there is no room: one line, no figure, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from ledger.log import NewRecord
+from ledger.world import generate
+from tests.support.histories import log_of
+
+SECONDS = 60
+SPILLING = """
+import resource, sys
+from contextlib import closing
+from ledger.errors import StoreError
+from ledger.log import open_log
+from ledger.replay import columnar, database, typed
+from projections.policy import built_in_policies
+
+database.MEMORY_LIMIT = "30MB"
+write, files = columnar.typed_files, []
+
+def full_from_now_on(*arguments):
+    files.extend(write(*arguments))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    return files
+
+columnar.typed_files = full_from_now_on
+with closing(open_log(sys.argv[1])) as log:
+    try:
+        columnar.replay(log, log.end(), list(built_in_policies().values()))
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.fixture
+def log(tmp_path):
+    """The URL of a log of some thousands of events."""
+    records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(3_000, 5)]
+    with log_of(tmp_path, []) as log:
+        log.append(records)
+        return f"sqlite:{log.path}"
+
+
+def run(*words, folder, bytes_max=None):
+    def small():
+        if bytes_max is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, bytes_max))
+
+    folder.mkdir()
+    return subprocess.run(
+        [sys.executable, *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        preexec_fn=small,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )
+
+
+class TestFullDisk:
+    @pytest.mark.parametrize("bytes_max", [1, 100_000, 2_000_000], ids="{:,} bytes".format)
+    def test_columns_that_find_no_room_are_one_line(self, log, tmp_path, bytes_max):
+        folder = tmp_path / "temporary"
+        words = ("report", "--year", "2022", "--engine", "columnar", "--log", log, "--json")
+        done = run("-m", "ledger", *words, folder=folder, bytes_max=bytes_max)
+
+        assert (69, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+        assert "make room in the temporary folder" in done.stderr
+        assert [] == list(folder.iterdir())
+
+    def test_a_replay_that_finds_no_room_to_spill_is_one_line(self, log, tmp_path):
+        folder = tmp_path / "temporary"
+        done = run("-c", SPILLING, log, folder=folder)
+
+        assert (0, "", 1) == (done.returncode, done.stderr, done.stdout.count("\n"))
+        assert done.stdout.startswith("DuckDB stopped")
+        assert [] == list(folder.iterdir())
