@@ -35,14 +35,20 @@ def report(
         list[str] | None,
         typer.Option("--policy", metavar="ID|FILE", help="Built in or a file; repeat for several."),
     ] = None,
-    as_of: Annotated[str | None, typer.Option(metavar="T", help="RFC 3339 with an offset.")] = None,
-    cut: Annotated[str | None, typer.Option(metavar="CUT", help="Such as 0:1041,1:998.")] = None,
+    as_of: Annotated[
+        list[str] | None,
+        typer.Option("--as-of", metavar="T", help="RFC 3339 with an offset; repeat for several."),
+    ] = None,
+    cut: Annotated[
+        list[str] | None,
+        typer.Option("--cut", metavar="CUT", help="Such as 0:1041,1:998; repeat for several."),
+    ] = None,
     engine: Annotated[
         str | None, typer.Option(metavar="fold|columnar", help="By student, or by column in SQL.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Replay the log and print the report of a year; several years or policies in one reading."""
+    """Replay the log and print a year's report; several years, policies, cuts in one reading."""
     from ledger.log import open_log
     from ledger.policies import find_policy
     from ledger.report import build_report, report_bytes
@@ -52,11 +58,11 @@ def report(
     chosen = [find_policy(name) for name in policy or [load_settings().policy]]
     url = log_url(log)
     by = _engine(engine, url)
-    upto = _upto(as_of, cut)
+    upto = _upto(as_of or [], cut or [])
     opened = open_log(url)
-    replayed = _replay(by, opened, upto(opened), chosen)
     made = [
         build_report(replayed, log_name=opened.name, policy=one, year=of)
+        for replayed in _replay(by, opened, upto(opened), chosen)
         for one in chosen
         for of in years
     ]
@@ -92,13 +98,9 @@ def verify(
     opened = open_log(log_url(log))
     cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
     fresh, second = (
-        build_report(
-            _replay(engine, opened, cut, [chosen]),
-            log_name=opened.name,
-            policy=chosen,
-            year=stated["reference_year"],
-        )
+        build_report(replayed, log_name=opened.name, policy=chosen, year=stated["reference_year"])
         for engine in ENGINES
+        for replayed in _replay(engine, opened, [cut], [chosen])
     )
     found, between = list(differences(stated, fresh)), list(differences(fresh, second))
     if json:
@@ -149,29 +151,37 @@ def _engine(name: str | None, url: str) -> Engine:
     raise UsageError(f"--engine {name}: write {' or '.join(ENGINES)}")
 
 
-def _upto(as_of: str | None, cut: str | None) -> Callable[[Log], Cut]:
+def _upto(as_of: Sequence[str], cut: Sequence[str]) -> Callable[[Log], list[Cut]]:
     """How far to read a log, judged before it is opened."""
     from ledger.log import parse_cut
+
+    if as_of and cut:
+        raise UsageError("--as-of and --cut both say how far to read; give one of them")
+    if cut:
+        wanted = [parse_cut(one) for one in cut]
+        return lambda _: wanted
+    moments = [_moment(one) for one in as_of]
+    if moments:
+        return lambda log: [log.cut_as_of(one) for one in moments]
+    return lambda log: [log.end()]
+
+
+def _moment(text: str) -> int:
     from schemas.moments import milliseconds
 
-    if as_of is not None and cut is not None:
-        raise UsageError("--as-of and --cut both say how far to read; give one of them")
-    if cut is not None:
-        wanted = parse_cut(cut)
-        return lambda _: wanted
-    if as_of is None:
-        return lambda log: log.end()
-    at_ms = milliseconds(as_of)
+    at_ms = milliseconds(text)
     if at_ms is None:
-        raise UsageError(f"--as-of {as_of}: write a time such as 2023-03-31T23:59:59+02:00")
-    return lambda log: log.cut_as_of(at_ms)
+        raise UsageError(f"--as-of {text}: write a time such as 2023-03-31T23:59:59+02:00")
+    return at_ms
 
 
-def _replay(engine: Engine, log: Log, cut: Cut, policies: Sequence[Policy]) -> Replayed:
-    from ledger.replay import replay_with
+def _replay(
+    engine: Engine, log: Log, cuts: Sequence[Cut], policies: Sequence[Policy]
+) -> list[Replayed]:
+    from ledger.replay import replay_each
 
-    with terminal.progress("replaying", sum(cut.values())) as told:
-        replayed = replay_with(engine, log, cut, policies, progress=told)
-    if replayed.remark is not None:
-        tell(replayed.remark)
+    with terminal.progress("replaying", max(sum(cut.values()) for cut in cuts)) as told:
+        replayed = replay_each(engine, log, cuts, policies, progress=told)
+    if replayed[0].remark is not None:
+        tell(replayed[0].remark)
     return replayed

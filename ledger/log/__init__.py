@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.log.cut import Cut, format_cut, parse_cut
+from ledger.log.cut import Cut, format_cut, furthest, parse_cut
 from ledger.log.port import Acknowledged, Log, NewRecord
 from ledger.log.url import for_appending, open_log
 
@@ -13,6 +13,7 @@ __all__ = [
     "NewRecord",
     "for_appending",
     "format_cut",
+    "furthest",
     "open_log",
     "parse_cut",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ledger.errors import CutNotHeldError, UsageError
 
-__all__ = ["Cut", "format_cut", "parse_cut", "refuse_not_held"]
+__all__ = ["Cut", "format_cut", "furthest", "parse_cut", "refuse_not_held"]
 
 Cut = Mapping[int, int]
 """Partition → the offset before which records count; every partition of the log is a key."""
@@ -46,6 +46,15 @@ def parse_cut(text: str, flag: str = "--cut") -> Cut:
             )
         cut[int(match[1])] = int(match[2])
     return dict(sorted(cut.items()))
+
+
+def furthest(cuts: Sequence[Cut]) -> Cut:
+    """The cut below which lies all that is below one of some cuts; at least one is asked for.
+
+    >>> furthest([{0: 10, 1: 7}, {0: 9, 1: 8}])
+    {0: 10, 1: 8}
+    """
+    return {partition: max(cut[partition] for cut in cuts) for partition in cuts[0]}
 
 
 def refuse_not_held(

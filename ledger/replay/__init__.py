@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from ledger.replay.engines import ENGINES, Engine, default_engine, replay_with
+from ledger.replay.engines import ENGINES, Engine, default_engine, replay_each, replay_with
 from ledger.replay.fold import replay
 from ledger.replay.replayed import Replayed
 
-__all__ = ["ENGINES", "Engine", "Replayed", "default_engine", "replay", "replay_with"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Replayed",
+    "default_engine",
+    "replay",
+    "replay_each",
+    "replay_with",
+]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ledger.log import Cut, Log
+from ledger.log import Cut, Log, furthest
 from ledger.log.archive import ArchiveLog
 from ledger.replay.database import Database
 from ledger.replay.kept import replay_kept
@@ -24,7 +24,7 @@ from projections.figures import Figures, RecordCounts
 from projections.policy import Policy
 from schemas import Record
 
-__all__ = ["replay", "replay_typed"]
+__all__ = ["replay_each", "replay_typed"]
 
 _HISTORY = ("records", "facts", "memberships")
 _FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
@@ -35,37 +35,40 @@ _DAY = 86_400
 _MONTHS_MAX = 12 * 300
 
 
-def replay(
+def replay_each(
     log: Log,
-    cut: Cut,
+    cuts: Sequence[Cut],
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] | None = None,
-) -> Replayed:
-    """Replay a log; typed columns that it does not keep are made in a temporary folder first.
+) -> list[Replayed]:
+    """Replay a log up to each of several cuts, reading it once.
+
+    Typed columns that the log does not keep are made in a temporary folder first.
 
     Args:
         log: Any log.
-        cut: How far to read; brought to the normal form first.
+        cuts: How far to read, at least one; brought to the normal form first.
         policies: Any number; figures of all years come out for each.
         progress: Told the number of records read, now and then.
 
     Raises:
-        CutNotHeldError: If the log does not hold the cut.
+        CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read, or the temporary folder is full.
     """
-    cut = log.normalise(cut)
+    cuts = [log.normalise(cut) for cut in cuts]
+    upto = furthest(cuts)
+
+    def replayed(files: Sequence[Path]) -> list[Replayed]:
+        return [replay_typed(files, cut, policies) for cut in cuts]
+
     if isinstance(log, ArchiveLog):
-        told = progress or (lambda _: None)
-        return replay_kept(
-            log, cut, lambda files: replay_typed(files, cut, policies), progress=told
-        )
-    records: Iterable[Record] = log.read(dict.fromkeys(cut, 0), cut)
+        return replay_kept(log, upto, replayed, progress=progress or (lambda _: None))
+    records: Iterable[Record] = log.read(dict.fromkeys(upto, 0), upto)
     if progress is not None:
         records = _told(records, progress)
     with scratch("outcomes-replay-") as folder:
-        files = typed_files(records, log.partitions, folder)
-        return replay_typed(files, cut, policies)
+        return replayed(typed_files(records, log.partitions, folder))
 
 
 def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> Replayed:

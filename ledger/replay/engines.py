@@ -10,7 +10,7 @@ from ledger.replay import fold
 from ledger.replay.replayed import Replayed
 from projections.policy import Policy
 
-__all__ = ["ENGINES", "Engine", "default_engine", "replay_with"]
+__all__ = ["ENGINES", "Engine", "default_engine", "replay_each", "replay_with"]
 
 Engine = Literal["fold", "columnar"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -33,22 +33,35 @@ def replay_with(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Replayed:
-    """Replay a log with one of the engines; both find the same.
+    """Replay a log up to a cut with one of the engines; see `replay_each`."""
+    (found,) = replay_each(engine, log, [cut], policies, progress=progress)
+    return found
+
+
+def replay_each(
+    engine: Engine,
+    log: Log,
+    cuts: Sequence[Cut],
+    policies: Sequence[Policy],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> list[Replayed]:
+    """Replay a log up to each of several cuts with one of the engines; both find the same.
 
     Args:
         engine: Which one.
-        log: Any log.
-        cut: How far to read; brought to the normal form first.
+        log: Any log; it is read once.
+        cuts: How far to read, at least one; brought to the normal form first.
         policies: Any number, one given twice counts once; figures of all years come out for each.
         progress: Told the number of records read, now and then.
 
     Raises:
-        CutNotHeldError: If the log does not hold the cut.
+        CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read, or a temporary folder is full.
     """
     once = list({policy.sha256: policy for policy in policies}.values())
     if engine == "fold":
-        return fold.replay(log, cut, once, progress=progress)
+        return fold.replay_each(log, cuts, once, progress=progress)
     from ledger.replay import columnar  # noqa: PLC0415 - DuckDB is not for every command
 
-    return columnar.replay(log, cut, once, progress=progress)
+    return columnar.replay_each(log, cuts, once, progress=progress)

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from ledger.log import Cut, Log
+from ledger.log import Cut, Log, furthest
 from ledger.replay.replayed import Replayed
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
 from projections.history import History, settle
 from projections.policy import Policy
-from schemas import Quarantined, Record, admit
+from schemas import Event, Quarantined, Record, admit
 
-__all__ = ["replay"]
+__all__ = ["replay", "replay_each"]
 
 _PROGRESS_EVERY = 5_000
 
@@ -31,45 +31,75 @@ def replay(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Replayed:
-    """Fold a log up to a cut under several policies in one pass.
+    """Fold a log up to a cut under several policies in one pass; see `replay_each`."""
+    (found,) = replay_each(log, [cut], policies, progress=progress)
+    return found
+
+
+def replay_each(
+    log: Log,
+    cuts: Sequence[Cut],
+    policies: Sequence[Policy],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> list[Replayed]:
+    """Fold a log up to each of several cuts under several policies, reading it once.
 
     Args:
         log: Any log.
-        cut: How far to read; brought to the normal form first.
+        cuts: How far to read, at least one; brought to the normal form first.
         policies: Any number; figures of all years come out for each.
         progress: Told the number of records read, now and then.
 
     Raises:
-        CutNotHeldError: If the log does not hold the cut.
+        CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read.
     """
-    cut = log.normalise(cut)
-    counts = RecordCounts()
-    figures = {policy.sha256: Figures() for policy in policies}
-    records: Iterable[Record] = log.read_by_key(cut)
+    parts = [_Part(log.normalise(cut), policies) for cut in cuts]
+    records: Iterable[Record] = log.read_by_key(furthest([part.cut for part in parts]))
     if progress is not None:
         records = _told(records, progress)
     for _, of_one_key in groupby(records, key=attrgetter("key")):
-        history = _history(of_one_key, log.partitions, counts)
-        if not history.events:
-            continue
-        settled = settle(list(history.events.values()))
-        counts.settle(settled)
-        facts = facts_of(settled.in_force)
-        for policy in policies:
-            figures[policy.sha256].add(contributions(facts, policy))
-    return Replayed(cut, counts, figures, log.latest_recorded_at(cut))
+        histories = [(part, History()) for part in parts]
+        for record in of_one_key:
+            admitted = admit(record, log.partitions)
+            for part, history in histories:
+                if record.offset < part.cut[record.partition]:
+                    part.take(admitted, history)
+        for part, history in histories:
+            part.add(history)
+    return [part.replayed(log) for part in parts]
 
 
-def _history(records: Iterable[Record], partitions: int, counts: RecordCounts) -> History:
-    history = History()
-    for record in records:
-        admitted = admit(record, partitions)
+class _Part:
+    """What is found below one of the cuts."""
+
+    def __init__(self, cut: Cut, policies: Sequence[Policy]) -> None:
+        self.cut = cut
+        self._policies = policies
+        self._counts = RecordCounts()
+        self._figures = {policy.sha256: Figures() for policy in policies}
+
+    def take(self, admitted: Event | Quarantined, history: History) -> None:
+        """Count a record, and note what it tells of a student."""
         if isinstance(admitted, Quarantined):
-            counts.quarantined[admitted.rule] += 1
+            self._counts.quarantined[admitted.rule] += 1
         else:
-            counts.take(history.take(admitted))
-    return history
+            self._counts.take(history.take(admitted))
+
+    def add(self, history: History) -> None:
+        """Add a student's contributions."""
+        if not history.events:
+            return
+        settled = settle(list(history.events.values()))
+        self._counts.settle(settled)
+        facts = facts_of(settled.in_force)
+        for policy in self._policies:
+            self._figures[policy.sha256].add(contributions(facts, policy))
+
+    def replayed(self, log: Log) -> Replayed:
+        """All of it."""
+        return Replayed(self.cut, self._counts, self._figures, log.latest_recorded_at(self.cut))
 
 
 def _told(records: Iterable[Record], progress: Callable[[int], None]) -> Iterator[Record]:

@@ -116,10 +116,10 @@ def find_typed(folder: Path, segments: Iterable[Segment]) -> list[Found]:
 def replay_kept(
     log: ArchiveLog,
     cut: Cut,
-    replay: Callable[[Sequence[Path]], Replayed],
+    replay: Callable[[Sequence[Path]], list[Replayed]],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> Replayed:
+) -> list[Replayed]:
     """Replay an archive from the typed columns that it keeps, and make those that it lacks.
 
     Nothing is written into the archive. A run that writes to it meanwhile may remove or replace a
@@ -153,7 +153,8 @@ def replay_kept(
                     raise
                 continue
         if _are_as_hashed(fresh):
-            return replace(replayed, remark=_remark(log, len(others), len(wanted)))
+            remark = _remark(log, len(others), len(wanted))
+            return [replace(one, remark=remark) for one in replayed]
     raise StoreError(f"{log.folder} is changed again and again while it is read; try again later")
 
 

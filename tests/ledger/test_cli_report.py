@@ -25,15 +25,15 @@ def report(tmp_path):
 
 @pytest.fixture
 def _wrong_engine(monkeypatch):
-    right = columnar.replay
+    right = columnar.replay_each
 
     def wrong(*arguments, **options):
-        found = right(*arguments, **options)
+        (found,) = right(*arguments, **options)
         for figures in found.figures.values():
             figures.cells[2022, "applicants", "all"] += 1
-        return replace(found, latest_recorded_at=found.latest_recorded_at)
+        return [replace(found, latest_recorded_at=found.latest_recorded_at)]
 
-    monkeypatch.setattr(columnar, "replay", wrong)
+    monkeypatch.setattr(columnar, "replay_each", wrong)
 
 
 @pytest.mark.usefixtures("_wrong_engine")

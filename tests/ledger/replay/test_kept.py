@@ -288,9 +288,9 @@ class TestChangedMeanwhile:
             if left[0]:
                 left[0] -= 1
                 change(files)
-            return replay_typed(files, cut, [POLICY])
+            return [replay_typed(files, cut, [POLICY])]
 
-        return replay_kept(log, cut, replay)
+        return replay_kept(log, cut, replay)[0]
 
     def test_what_was_replaced_is_read_again(self, folder, whole):
         def replaced(files):

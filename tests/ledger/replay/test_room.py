@@ -33,7 +33,7 @@ def full_from_now_on(*arguments):
 columnar.typed_files = full_from_now_on
 with closing(open_log(sys.argv[1])) as log:
     try:
-        columnar.replay(log, log.end(), list(built_in_policies().values()))
+        columnar.replay_each(log, [log.end()], list(built_in_policies().values()))
     except StoreError as error:
         print(error)
 """
