@@ -124,9 +124,20 @@ def verify(
         verdict = counted(len(found), "difference") if found else "no difference"
         terminal.line(f"{file}: {verdict}; {cells_compared} cells replayed by each of two engines")
         if between:
-            terminal.line("the engines disagree: that is a fault of the ledger, please report it")
+            terminal.line(_disagreement(opened))
     if found or between:
         raise typer.Exit(1)
+
+
+def _disagreement(log: Log) -> str:
+    from ledger.log.archive import ArchiveLog
+
+    if not isinstance(log, ArchiveLog):
+        return "the engines disagree: that is a fault of the ledger, please report it"
+    return (
+        "the engines disagree: the archive's typed columns are forged, and the fold is right, or it"
+        f" is a fault of the ledger; `outcomes archive {log.folder} --refresh`, then verify again"
+    )
 
 
 def _years(text: str) -> range:

@@ -37,6 +37,19 @@ def _wrong_engine(monkeypatch):
 
 
 @pytest.mark.usefixtures("_wrong_engine")
+@pytest.mark.usefixtures("_wrong_engine")
+def test_on_an_archive_forged_columns_are_named_as_a_cause(report, capfdbinary):
+    sealed = report.parent / "sealed"
+    run(["archive", str(sealed), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+    code = run(["verify", str(report), "--log", f"archive:{sealed}"])
+
+    last = capfdbinary.readouterr().out.decode().splitlines()[-1]
+    assert 1 == code
+    assert "typed columns are forged" in last
+    assert f"`outcomes archive {sealed} --refresh`" in last
+
+
+@pytest.mark.usefixtures("_wrong_engine")
 def test_engines_that_disagree_are_told_of_cell_by_cell(report, capfdbinary):
     code = run(["verify", str(report), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
 
