@@ -46,6 +46,8 @@ class Database:
                 "autoload_known_extensions": False,
             },
         )
+        # It would draw one on standard output, in processes that it takes for interactive.
+        self._connection.execute("set enable_progress_bar = false")
 
     def run(self, statements: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run statements; with parameters a single one.

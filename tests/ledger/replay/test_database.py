@@ -1,15 +1,37 @@
-"""`ledger.replay.database`: trouble becomes one line, and Ctrl-C stays Ctrl-C."""
+"""`ledger.replay.database`: output is left alone, and Ctrl-C stays Ctrl-C."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import closing
 from threading import Timer
 
 import pytest
 
 from ledger.replay.database import Database
+
+BAR = """
+import sys
+from contextlib import closing
+from pathlib import Path
+from ledger.replay.database import Database
+
+with closing(Database(Path(sys.argv[1]))) as database:
+    print(database.rows("select current_setting('enable_progress_bar')"))
+"""
+
+
+class TestOutput:
+    def test_no_bar_is_drawn_on_the_output_in_a_process_without_a_script(self, tmp_path):
+        # There DuckDB takes itself to be in an interactive session; after two seconds it would.
+        done = subprocess.run(
+            [sys.executable, "-c", BAR, str(tmp_path)], check=True, capture_output=True, timeout=60
+        )
+
+        assert b"[(False,)]" == done.stdout.strip()
 
 
 class TestInterrupted:
