@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,21 @@ COMMAND = [sys.executable, "-m", "deploy.broker"]
 
 def settings(folder: Path, port: object) -> dict[str, str]:
     return {**os.environ, "KAFKA_FOLDER": str(folder), "KAFKA_PORT": str(port)}
+
+
+def port_of_two() -> int:
+    """A port that is free and has a free one behind it.
+
+    Below those that systems hand out, so that no connection of another test takes one meanwhile.
+    """
+    for port in random.Random(os.getpid()).sample(range(20_000, 30_000, 2), 5_000):
+        try:
+            for one in (port, port + 1):
+                socket.create_server(("127.0.0.1", one)).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no two neighbouring ports are free")
 
 
 @contextmanager
@@ -70,7 +87,7 @@ def refusal(folder: Path, port: object, **more: str) -> str:
 class TestForeground:
     def test_it_keeps_a_topic_over_ctrl_c_and_a_new_start(self, kafka, tmp_path: Path) -> None:
         kafka.own()  # Java and Kafka are here.
-        (port,) = free_ports(1)
+        port = port_of_two()
         url = f"kafka://127.0.0.1:{port}/student-lifecycle"
 
         with foreground(tmp_path, port) as printed:
@@ -84,8 +101,6 @@ class TestRefusals:
     """One line that says what is wrong and what to do."""
 
     def test_a_port_that_is_taken(self, tmp_path: Path) -> None:
-        import socket
-
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             told = refusal(tmp_path, port)
