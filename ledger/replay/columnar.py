@@ -7,7 +7,7 @@ handed their parameters and run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from ledger.log import Cut, Log, furthest
 from ledger.log.archive import ArchiveLog
+from ledger.log.telling import told
 from ledger.replay.database import Database
 from ledger.replay.kept import replay_kept
 from ledger.replay.replayed import Replayed
@@ -22,14 +23,12 @@ from ledger.replay.scratch import scratch
 from ledger.replay.typed import typed_files
 from projections.figures import Figures, RecordCounts
 from projections.policy import Policy
-from schemas import Record
 
 __all__ = ["replay_each", "replay_typed"]
 
 _HISTORY = ("records", "facts", "memberships")
 _FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
 PASS_RECORDS = 4_000_000
-_PROGRESS_EVERY = 5_000
 _DAY = 86_400
 # No admitted date is later than 2199, so a longer span changes nothing.
 _MONTHS_MAX = 12 * 300
@@ -40,7 +39,7 @@ def replay_each(
     cuts: Sequence[Cut],
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Replayed]:
     """Replay a log up to each of several cuts, reading it once.
 
@@ -63,10 +62,8 @@ def replay_each(
         return [replay_typed(files, cut, policies) for cut in cuts]
 
     if isinstance(log, ArchiveLog):
-        return replay_kept(log, upto, replayed, progress=progress or (lambda _: None))
-    records: Iterable[Record] = log.read(dict.fromkeys(upto, 0), upto)
-    if progress is not None:
-        records = _told(records, progress)
+        return replay_kept(log, upto, replayed, progress=progress)
+    records = told(log.read(dict.fromkeys(upto, 0), upto), progress)
     with scratch("outcomes-replay-") as folder:
         return replayed(typed_files(records, log.partitions, folder))
 
@@ -224,10 +221,3 @@ def _offset(zone: ZoneInfo, second: int) -> int:
     delta = datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset()
     assert delta is not None
     return int(delta.total_seconds())
-
-
-def _told(records: Iterable[Record], progress: Callable[[int], None]) -> Iterator[Record]:
-    for count, record in enumerate(records, 1):
-        if count % _PROGRESS_EVERY == 0:
-            progress(count)
-        yield record

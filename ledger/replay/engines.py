@@ -31,7 +31,7 @@ def replay_with(
     cut: Cut,
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Replay a log up to a cut with one of the engines; see `replay_each`."""
     (found,) = replay_each(engine, log, [cut], policies, progress=progress)
@@ -44,7 +44,7 @@ def replay_each(
     cuts: Sequence[Cut],
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Replayed]:
     """Replay a log up to each of several cuts with one of the engines; both find the same.
 

@@ -6,22 +6,21 @@ log's size. The rules are those of `projections`, the same that the live fold ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from ledger.log import Cut, Log, furthest
+from ledger.log.telling import told
 from ledger.replay.replayed import Replayed
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
 from projections.history import History, settle
 from projections.policy import Policy
-from schemas import Event, Quarantined, Record, admit
+from schemas import Event, Quarantined, admit
 
 __all__ = ["replay", "replay_each"]
-
-_PROGRESS_EVERY = 5_000
 
 
 def replay(
@@ -29,7 +28,7 @@ def replay(
     cut: Cut,
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Replayed:
     """Fold a log up to a cut under several policies in one pass; see `replay_each`."""
     (found,) = replay_each(log, [cut], policies, progress=progress)
@@ -41,7 +40,7 @@ def replay_each(
     cuts: Sequence[Cut],
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Replayed]:
     """Fold a log up to each of several cuts under several policies, reading it once.
 
@@ -56,9 +55,7 @@ def replay_each(
         StoreError: If the log cannot be read.
     """
     parts = [_Part(log.normalise(cut), policies) for cut in cuts]
-    records: Iterable[Record] = log.read_by_key(furthest([part.cut for part in parts]))
-    if progress is not None:
-        records = _told(records, progress)
+    records = told(log.read_by_key(furthest([part.cut for part in parts])), progress)
     for _, of_one_key in groupby(records, key=attrgetter("key")):
         histories = [(part, History()) for part in parts]
         for record in of_one_key:
@@ -100,10 +97,3 @@ class _Part:
     def replayed(self, log: Log) -> Replayed:
         """All of it."""
         return Replayed(self.cut, self._counts, self._figures, log.latest_recorded_at(self.cut))
-
-
-def _told(records: Iterable[Record], progress: Callable[[int], None]) -> Iterator[Record]:
-    for count, record in enumerate(records, 1):
-        if count % _PROGRESS_EVERY == 0:
-            progress(count)
-        yield record

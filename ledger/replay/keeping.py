@@ -36,6 +36,7 @@ from ledger.log.archive.files import (
 )
 from ledger.log.archive.manifest import place_of, read_manifest
 from ledger.log.archive.segment import records_of, sealed_bytes
+from ledger.log.telling import TOLD_EVERY
 from ledger.narration import fault_of_the_ledger
 from ledger.numbers import counted
 from ledger.replay.kept import TYPED, find_typed, stamp, stamp_path, typed_path
@@ -46,8 +47,6 @@ __all__ = ["Kept", "keep_typed"]
 
 ALONE_BYTES = 4_194_304
 """Lines of records that are made into columns before another process has started."""
-
-_TOLD_EVERY = 5_000
 
 
 class Kept(NamedTuple):
@@ -219,10 +218,10 @@ def _make(run: _Run, segment: Segment, more: Callable[[int], None]) -> _Made:
 def _told(records: Iterable[Record], more: Callable[[int], None]) -> Iterator[Record]:
     count = 0
     for count, record in enumerate(records, 1):
-        if count % _TOLD_EVERY == 0:
-            more(_TOLD_EVERY)
+        if count % TOLD_EVERY == 0:
+            more(TOLD_EVERY)
         yield record
-    more(count % _TOLD_EVERY)
+    more(count % TOLD_EVERY)
 
 
 def _side_by_side(

@@ -23,6 +23,7 @@ from ledger.errors import StoreError
 from ledger.log import Cut
 from ledger.log.archive import ArchiveLog, Segment
 from ledger.log.archive.signed import signed
+from ledger.log.telling import told
 from ledger.numbers import counted
 from ledger.replay.replayed import Replayed
 from ledger.replay.scratch import scratch
@@ -47,7 +48,6 @@ TYPED = "typed"
 SCHEMA: Final = "ledger/typed/v1"
 _THREADS_MAX = 8
 TRIES = 10
-_TOLD_EVERY = 5_000
 
 
 class Found(NamedTuple):
@@ -144,8 +144,9 @@ def replay_kept(
             files = [one.path for one in fresh]
             if others or not files:
                 records = _records(log, others, cut)
-                told = _told(records, sum(one.segment.records for one in fresh), progress)
-                files += typed_files(told, log.partitions, folder)
+                there = sum(one.segment.records for one in fresh)
+                progress(there)
+                files += typed_files(told(records, progress, there=there), log.partitions, folder)
             try:
                 replayed = replay(files)
             except StoreError:
@@ -239,13 +240,3 @@ def _remark(log: ArchiveLog, made: int, wanted: int) -> str | None:
         f"typed columns of {made:,} of {counted(wanted, 'segment')} were made for this replay only;"
         f" `outcomes archive {log.folder}` keeps them"
     )
-
-
-def _told(
-    records: Iterable[Record], there: int, progress: Callable[[int], None]
-) -> Iterator[Record]:
-    progress(there)
-    for count, record in enumerate(records, there + 1):
-        if count % _TOLD_EVERY == 0:
-            progress(count)
-        yield record

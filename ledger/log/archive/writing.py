@@ -27,14 +27,13 @@ from ledger.log.archive.segment import SegmentWriter
 from ledger.log.cut import Cut
 from ledger.log.identity import record_hash
 from ledger.log.port import Log
+from ledger.log.telling import told
 from schemas.record import Record
 
 __all__ = ["SEGMENT_BYTES", "Archived", "archive_log", "opened_to_write"]
 
 SEGMENT_BYTES = 67_108_864
 """A segment is closed when its lines take so much, or at the end of a run."""
-
-_TOLD_EVERY = 5_000
 
 
 class Archived(NamedTuple):
@@ -77,7 +76,7 @@ def archive_log(
     _make(folder)
     with one_line(folder), opened_to_write(folder, log) as manifest, ThreadPoolExecutor(1) as pool:
         start = {int(partition): upto for partition, upto in manifest.cut.items()}
-        records = _told(log.read(start, log.end()), progress)
+        records = told(log.read(start, log.end()), progress)
         current = manifest
         with closing(_segments(records, folder, start, segment_bytes, pool)) as segments:
             for segment in segments:
@@ -196,10 +195,3 @@ def _segments(
     finally:
         if writer is not None:
             writer.discard()
-
-
-def _told(records: Iterator[Record], progress: Callable[[int], None]) -> Iterator[Record]:
-    for count, record in enumerate(records, 1):
-        if count % _TOLD_EVERY == 0:
-            progress(count)
-        yield record
