@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -22,6 +21,7 @@ import orjson
 from ledger.errors import StoreError
 from ledger.log import Cut
 from ledger.log.archive import ArchiveLog, Segment
+from ledger.log.archive.files import side_by_side
 from ledger.log.archive.signed import signed
 from ledger.log.telling import told
 from ledger.numbers import counted
@@ -46,7 +46,6 @@ TYPED = "typed"
 """The folder of the typed columns, beside that of the segments."""
 
 SCHEMA: Final = "ledger/typed/v1"
-_THREADS_MAX = 8
 TRIES = 10
 
 
@@ -109,8 +108,7 @@ def find_typed(folder: Path, segments: Iterable[Segment]) -> list[Found]:
         folder: The archive.
         segments: Any of its segments.
     """
-    with ThreadPoolExecutor(max_workers=min(_THREADS_MAX, os.cpu_count() or 1)) as pool:
-        return list(pool.map(partial(_found, folder), segments))
+    return side_by_side(partial(_found, folder), segments)
 
 
 def replay_kept(

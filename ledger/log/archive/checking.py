@@ -7,13 +7,11 @@ manifest has changed meanwhile.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ledger.errors import DamagedArchiveError
-from ledger.log.archive.files import PARTIAL
+from ledger.log.archive.files import PARTIAL, side_by_side
 from ledger.log.archive.manifest import (
     MANIFEST,
     RECORDS,
@@ -26,7 +24,6 @@ from ledger.log.archive.manifest import (
 __all__ = ["leftovers", "verified"]
 
 _TRIES = 10
-_THREADS_MAX = 8
 _SUFFIX = ".jsonl.gz"
 _RESTORE = "put it back from a copy, or archive the log anew into another folder"
 
@@ -95,9 +92,8 @@ def _unlisted(folder: Path, manifest: Manifest, names: list[str]) -> Iterator[st
 
 def _broken(folder: Path, manifest: Manifest, known: Collection[Segment]) -> list[str]:
     fresh = [one for one in manifest.segments if one not in known]
-    with ThreadPoolExecutor(max_workers=min(_THREADS_MAX, os.cpu_count() or 1)) as pool:
-        found = pool.map(lambda one: _fault(folder / one.file, one), fresh)
-        return [fault for fault in found if fault is not None]
+    found = side_by_side(lambda one: _fault(folder / one.file, one), fresh)
+    return [fault for fault in found if fault is not None]
 
 
 def _fault(path: Path, segment: Segment) -> str | None:
