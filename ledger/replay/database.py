@@ -29,12 +29,11 @@ _ADVICE = (
 class Database:
     """A database in memory that spills into a folder.
 
-    Attributes:
+    Args:
         spill: The folder; its owner removes it.
     """
 
     def __init__(self, spill: Path) -> None:
-        self.spill = spill
         self._connection = duckdb.connect(
             ":memory:",
             config={

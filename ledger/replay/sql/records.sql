@@ -41,19 +41,6 @@ union
 from one_too_many;
 
 create or replace temp table examined as
-with copied as (
-    select
-        partition,
-        place,
-        identity,
-        retracts_identity,
-        type,
-        digest,
-        first_value(place) over copies as first_place,
-        first_value(digest) over copies as first_digest
-    from admitted semi join doubtful using (identity)
-    window copies as (partition by identity order by place)
-)
 select
     partition,
     place,
@@ -62,11 +49,12 @@ select
     type,
     case
         when identity in (from one_too_many) then 'one_too_many'
-        when place = first_place then 'event'
-        when digest = first_digest then 'duplicate'
+        when place = first_value(place) over copies then 'event'
+        when digest = first_value(digest) over copies then 'duplicate'
         else 'conflict'
     end as verdict
-from copied;
+from admitted semi join doubtful using (identity)
+window copies as (partition by identity order by place);
 
 create or replace temp table retraction as
 select
