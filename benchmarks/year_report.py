@@ -15,14 +15,13 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import duckdb
-from replay import MEBIBYTE, OUTCOMES, PEAK_UNIT, Watch, machine
+from replay import MEBIBYTE, OUTCOMES, PEAK_UNIT, SEED, YEAR, Watch, batches, machine, tell
 
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import ArchiveLog, archive_log
@@ -34,8 +33,7 @@ from ledger.report import build_report
 from ledger.world import generate
 from projections.policy import Policy, built_in_policies
 
-SEED, YEAR, PARTITIONS = 2022, 2022, 4
-BATCH = 10_000
+PARTITIONS = 4
 WANTED_RATE, WANTED_TO_HAND, WANTED_TO_FOLD, WANTED_PEAK = 1_000_000, 3, 10, 3 * 1_024
 BY_HAND = Path(__file__).with_name("sql") / "by_hand.sql"
 Found = dict[str, Any]
@@ -64,9 +62,8 @@ class Place(NamedTuple):
 def world(place: Place, watch: Watch, students: int) -> Found:
     """Make up the log, and archive it; not measured for its own sake."""
     events = value_bytes = 0
-    made = iter(generate(students, SEED))
     with closing(open_log(f"{place.log}?partitions={PARTITIONS}", create=True)) as log, watch:
-        while batch := list(islice(made, BATCH)):
+        for batch in batches(generate(students, SEED)):
             log.append(NewRecord(one.key, one.value, one.recorded_at) for one in batch)
             events += len(batch)
             value_bytes += sum(len(one.value) for one in batch)
@@ -281,11 +278,6 @@ def verdict(what: str, value: float, wanted: float, *, at_least: bool) -> str:
     reached = value >= wanted if at_least else value <= wanted
     bound = f"{'at least' if at_least else 'at most'} {wanted:,}"
     return f"{what:30}{value:>14,.1f}   {bound}: {'reached' if reached else 'missed'}"
-
-
-def tell(step: str) -> None:
-    """A line of progress."""
-    print(f"... {step}", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
