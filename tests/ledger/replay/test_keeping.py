@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import shutil
@@ -32,6 +31,7 @@ from tests.ledger.replay.archives import (
     state,
     typed,
 )
+from tests.support.stopping import FULL, Stop, stop_after
 
 
 @pytest.fixture(scope="module")
@@ -257,13 +257,6 @@ class TestInterrupted:
         assert count - made == keep_typed(folder).made
 
 
-class Stop(Exception):  # noqa: N818
-    """The machine stops here."""
-
-
-FULL = OSError(errno.ENOSPC, "No space left on device", "a")
-
-
 class TestEveryStep:
     """Whatever a run does last before the machine stops, nothing half is used.
 
@@ -285,7 +278,7 @@ class TestEveryStep:
         for after in range(100):
             folder = shutil.copytree(small, tmp_path / str(after))
             with pytest.MonkeyPatch.context() as patch:
-                left = self.stopping(patch, after, trouble)
+                left = stop_after(patch, after, trouble)
                 with suppress(Stop, StoreError):
                     keep_typed(folder)
                 done = left[0] >= 0
@@ -297,27 +290,9 @@ class TestEveryStep:
                 break
         assert 12 < after < 99
 
-    def stopping(self, monkeypatch, after, trouble):
-        """Stop at the nth call of the system that changes the archive."""
-        left = [after]
-
-        def counted(original):
-            def call(*arguments, **options):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise trouble
-                return original(*arguments, **options)
-
-            return call
-
-        monkeypatch.setattr(archive_files.os, "fsync", counted(os.fsync))
-        for name in ("replace", "unlink", "mkdir"):
-            monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
-        return left
-
     def test_a_full_disk_is_told_with_what_to_do(self, small, tmp_path, monkeypatch):
         folder = shutil.copytree(small, tmp_path / "a")
-        self.stopping(monkeypatch, 1, FULL)
+        stop_after(monkeypatch, 1, FULL)
 
         with pytest.raises(StoreError) as raised:
             keep_typed(folder)

@@ -27,6 +27,7 @@ from tests.ledger.log.archive.folders import (
     segments,
 )
 from tests.ledger.log.contract import everything
+from tests.support.stopping import FULL, Stop, stop_after
 
 
 class TestSegments:
@@ -303,43 +304,18 @@ class TestMerging:
         assert [] == list(tmp_path.iterdir())
 
 
-class Stop(Exception):  # noqa: N818
-    """The machine stops here."""
-
-
-FULL = OSError(errno.ENOSPC, "No space left on device", "a")
-
-
 class TestEveryStep:
     """Whatever a run does last before the machine stops, what is there is a valid archive.
 
     So it is where the disk is full from some step on.
     """
 
-    def stopping(self, monkeypatch, after, trouble):
-        """Stop at the nth call of the system that changes the disk."""
-        left = [after]
-
-        def counted(original):
-            def call(*arguments, **options):
-                left[0] -= 1
-                if left[0] < 0:
-                    raise trouble
-                return original(*arguments, **options)
-
-            return call
-
-        monkeypatch.setattr(archive_files.os, "fsync", counted(os.fsync))
-        for name in ("replace", "unlink", "mkdir"):
-            monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
-        return left
-
     def runs(self, tmp_path, work, expected, trouble):
         """Do the work, stopped at each of its steps in turn, and again without being stopped."""
         for after in range(1_000):
             folder = tmp_path / str(after)
             with pytest.MonkeyPatch.context() as patch:
-                left = self.stopping(patch, after, trouble)
+                left = stop_after(patch, after, trouble)
                 with suppress(Stop, StoreError):
                     work(folder)
                 done = left[0] >= 0
