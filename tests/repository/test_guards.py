@@ -73,6 +73,15 @@ class TestImportContracts:
         command = (TOOLS / "lint-imports", "--no-cache", "--no-logo", "--contract", contract)
         return run(*command, folder=folder)
 
+    def keeps_apart(self, copy: Path, contract: str, module: str) -> None:
+        """Every module that the contract forbids is refused in this one."""
+        forbidden = CONTRACTS[contract]["forbidden_modules"]
+        self.plant(copy, module, *forbidden)
+        status, output = self.lint(copy, contract)
+        assert status == 1, output
+        refused = re.findall(rf"{module} is not allowed to import (\S+):", output)
+        assert sorted(refused) == sorted(forbidden)
+
     @pytest.mark.parametrize("contract", CONTRACTS)
     def test_every_contract_holds(self, contract: str, copy: Path) -> None:
         status, output = self.lint(copy, contract)
@@ -102,21 +111,11 @@ class TestImportContracts:
 
     @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
     def test_rules_and_words_are_kept_from_the_world(self, package: str, copy: Path) -> None:
-        forbidden = CONTRACTS["purity"]["forbidden_modules"]
-        self.plant(copy, package, *forbidden)
-        status, output = self.lint(copy, "purity")
-        assert status == 1, output
-        refused = re.findall(rf"{package} is not allowed to import (\S+):", output)
-        assert sorted(refused) == sorted(forbidden)
+        self.keeps_apart(copy, "purity", package)
 
     @pytest.mark.parametrize("module", CONTRACTS["second_opinion"]["source_modules"])
     def test_the_columnar_replay_is_kept_from_the_fold(self, module: str, copy: Path) -> None:
-        forbidden = CONTRACTS["second_opinion"]["forbidden_modules"]
-        self.plant(copy, module, *forbidden)
-        status, output = self.lint(copy, "second_opinion")
-        assert status == 1, output
-        refused = re.findall(rf"{module} is not allowed to import (\S+):", output)
-        assert sorted(refused) == sorted(forbidden)
+        self.keeps_apart(copy, "second_opinion", module)
 
     @pytest.mark.parametrize("module", ["schemas", "projections", "ledger.settings"])
     def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:
