@@ -11,7 +11,15 @@ from ledger.log import NewRecord
 from schemas import Quarantined, Record, admit
 from schemas.moments import milliseconds
 from schemas.partition import partition_of
-from tests.support.histories import CASES, kept, log_of, policy_of, reports_of
+from tests.support.histories import (
+    CASES,
+    counts_of,
+    kept,
+    log_of,
+    policy_of,
+    rates_of,
+    reports_of,
+)
 
 FAMILIES = ("outcomes", "membership", "funnel", "placement", "records")
 
@@ -48,16 +56,8 @@ class TestHistories:
             report = reports_of(log, policy, [year])[year]
 
         assert case["expect"]["records"] == report["records"]
-        assert case["expect"]["counts"] == {
-            f"{row['measure']}|{row['group']}": row["count"]
-            for row in report["counts"]
-            if row["count"]
-        }
-        assert case["expect"]["rates"] == {
-            f"{row['measure']}|{row['group']}": [row["numerator"], row["denominator"]]
-            for row in report["rates"]
-            if row["numerator"] or row["denominator"]
-        }
+        assert case["expect"]["counts"] == counts_of(report)
+        assert case["expect"]["rates"] == rates_of(report)
 
 
 class TestAdmission:

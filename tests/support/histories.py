@@ -121,6 +121,22 @@ def log_of(folder, records, *, partitions=1):
         yield log
 
 
+def counts_of(report):
+    """The counts of a report that are not 0, as the shared cases name them."""
+    return {
+        f"{row['measure']}|{row['group']}": row["count"] for row in report["counts"] if row["count"]
+    }
+
+
+def rates_of(report):
+    """The rates of a report that are of somebody, as the shared cases name them."""
+    return {
+        f"{row['measure']}|{row['group']}": [row["numerator"], row["denominator"]]
+        for row in report["rates"]
+        if row["numerator"] or row["denominator"]
+    }
+
+
 def policy_of(name="openclassrooms-2022", **overrides):
     """A built-in policy, some of its members replaced."""
     if not overrides:

@@ -22,7 +22,16 @@ from projections.history import EVENTS_MAX
 from projections.policy import built_in_policies
 from schemas.moments import milliseconds
 from tests.support.engines import differing, kept_in_a_log, said_by
-from tests.support.histories import CASES, encoded, kept, log_of, policy_of, story
+from tests.support.histories import (
+    CASES,
+    counts_of,
+    encoded,
+    kept,
+    log_of,
+    policy_of,
+    rates_of,
+    story,
+)
 
 A, B = "outcome 2022-01-01 raise id=a", "outcome 2022-01-02 raise id=b"
 FAMILIES = ("outcomes", "membership", "funnel", "placement", "records")
@@ -66,16 +75,8 @@ class TestCases:
             report = columnar_report(log, policy, case["year"])
 
         assert case["expect"]["records"] == report["records"]
-        assert case["expect"]["counts"] == {
-            f"{row['measure']}|{row['group']}": row["count"]
-            for row in report["counts"]
-            if row["count"]
-        }
-        assert case["expect"]["rates"] == {
-            f"{row['measure']}|{row['group']}": [row["numerator"], row["denominator"]]
-            for row in report["rates"]
-            if row["numerator"] or row["denominator"]
-        }
+        assert case["expect"]["counts"] == counts_of(report)
+        assert case["expect"]["rates"] == rates_of(report)
 
     def test_every_record_of_the_admission_cases_is_counted_under_its_rule(self):
         expected, records = Counter(), []
