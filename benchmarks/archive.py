@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 from replay import MEBIBYTE, OUTCOMES, PEAK_OF_CHILD, PEAK_UNIT, SEED, Watch, batches, machine
 
+from ledger.columns.build import keep_typed
 from ledger.log import NewRecord, open_log
 from ledger.log.archive import archive_log
-from ledger.replay.keeping import keep_typed
-from ledger.world import generate
+from outcomes.synthetic import generate
 
 RATE_WANTED = 40_000
 PARTITIONS = 12

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, TypeVar
 from ledger.log import NewRecord, open_log
 from ledger.replay import replay
 from ledger.report import build_report, report_bytes
-from ledger.world import generate
+from outcomes.synthetic import generate
 from projections.policy import DEFAULT_POLICY, built_in_policies
 from schemas import Quarantined, Record, admit
 
@@ -43,7 +43,7 @@ PEAK_OF_CHILD = (
     "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 )
-OUTCOMES = (sys.executable, "-m", "ledger")
+OUTCOMES = (sys.executable, "-m", "outcomes")
 _Item = TypeVar("_Item")
 
 

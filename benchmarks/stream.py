@@ -24,11 +24,11 @@ from aiokafka import AIOKafkaProducer
 from replay import MEBIBYTE, OUTCOMES, batches, machine, tell
 from stream_processes import PATIENCE_SECONDS, WATCH_SECONDS, Process, Published
 
-from ledger.live import workers_of
 from ledger.log import NewRecord, open_log
-from ledger.log.kafka import parse_place
+from ledger.log.kafka import parse_topic_address
 from ledger.replay import replay
-from ledger.world import generate
+from outcomes.synthetic import generate
+from processors.live_figures import workers_of
 from projections.policy import DEFAULT_POLICY, built_in_policies
 
 SEED = 2022
@@ -188,7 +188,7 @@ class Bench:
         seen: list[float] = []
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
         await producer.start()
-        topic = parse_place(self.whole).topic
+        topic = parse_topic_address(self.whole).topic
 
         async def send(record: NewRecord) -> None:
             at = perf_counter()

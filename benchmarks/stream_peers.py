@@ -25,14 +25,14 @@ from typing import Any
 import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-import processors.fold
-from ledger.__main__ import main as outcomes
-from ledger.log.kafka import KafkaLog, parse_place
-from ledger.log.kafka.place import Place
-from processors.fold import LiveFold
-from processors.kafka_fold import CATCH_UP_RECORDS, KafkaFold
+import processors.live_fold
+from ledger.log.kafka import KafkaLog, parse_topic_address
+from ledger.log.kafka.address import TopicAddress
+from outcomes.__main__ import main as outcomes
+from processors.kafka.partitions import CATCH_UP_RECORDS, KafkaFold
+from processors.live_fold import LiveFold
+from processors.read_model.store import Store
 from projections.policy import built_in_policies
-from projections.store import Store
 from schemas import Event, Record, admit
 from schemas.events import Applied, CategoriesDeclared, Enrolled, OutcomeDeclared, Retracted
 from schemas.moments import instant, months_after
@@ -73,7 +73,7 @@ def without_catch_up() -> None:
         setattr(KafkaFold, name, ours)
 
 
-async def plain(place: Place, state: Path, partitions: int) -> None:
+async def plain(place: TopicAddress, state: Path, partitions: int) -> None:
     """The same fold with nothing but aiokafka before it: one process, no group, no publication."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(place.servers),
@@ -111,7 +111,7 @@ def _record(message: Any) -> Record:  # noqa: ANN401 - aiokafka and Faust have o
     return Record(*place, message.key, message.value)
 
 
-def tables(place: Place, events: int, partitions: int) -> None:
+def tables(place: TopicAddress, events: int, partitions: int) -> None:
     """The 12-month rule, outcomes and applicants per year and category, in Faust's tables.
 
     They are in memory with changelogs in Kafka, which are not written together with the offset: a
@@ -241,10 +241,10 @@ def main() -> int:
     parser.add_argument("--collector", choices=["batch", "on", "off"], default="batch")
     chosen = parser.parse_args()
     if chosen.collector == "on":
-        vars(processors.fold)["_collector_off"] = nullcontext
+        vars(processors.live_fold)["_collector_off"] = nullcontext
     elif chosen.collector == "off":
         gc.disable()
-    place = parse_place(chosen.url)
+    place = parse_topic_address(chosen.url)
     if chosen.peer in ("worker", "faust-alone"):
         if chosen.peer == "faust-alone":
             without_catch_up()

@@ -12,8 +12,8 @@ from time import perf_counter, perf_counter_ns, sleep
 from typing import Any
 
 from ledger.log import open_log
-from ledger.log.kafka import parse_place
-from processors.partial import decode_partial
+from ledger.log.kafka import parse_topic_address
+from processors.partials import decode_partial
 
 WATCH_SECONDS = 0.2
 PATIENCE_SECONDS = 1_800.0
@@ -76,7 +76,7 @@ class Published:
     """The partials that workers publish from now on, read as `outcomes live --watch` does."""
 
     def __init__(self, url: str) -> None:
-        self._log = open_log(str(parse_place(url).partials))
+        self._log = open_log(str(parse_topic_address(url).partials))
         self._at = dict(self._log.end())
         self.next_offsets: dict[int, int] = {}
 

@@ -23,14 +23,14 @@ from typing import Any, NamedTuple
 import duckdb
 from replay import MEBIBYTE, OUTCOMES, PEAK_UNIT, SEED, YEAR, Watch, batches, machine, tell
 
+from ledger.columns.build import keep_typed
+from ledger.columns.cache import find_typed, typed_path
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import ArchiveLog, archive_log
 from ledger.replay import replay
-from ledger.replay.columnar import replay_typed
-from ledger.replay.keeping import keep_typed
-from ledger.replay.kept import find_typed, typed_path
+from ledger.replay.sql_engine import replay_typed
 from ledger.report import build_report
-from ledger.world import generate
+from outcomes.synthetic import generate
 from projections.policy import Policy, built_in_policies
 
 PARTITIONS = 4

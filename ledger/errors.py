@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from schemas.text import one_line
+
 __all__ = [
     "BadInputError",
     "ConfigurationError",
@@ -20,18 +22,7 @@ __all__ = [
     "StoreError",
     "UnreachableError",
     "UsageError",
-    "one_line",
 ]
-
-
-def one_line(text: str) -> str:
-    r"""A text as one printable line, whatever file names or data went into it.
-
-    >>> one_line("two\nlines and \x1b[31m")
-    'two lines and \\x1b[31m'
-    """
-    joined = " ".join(text.split())
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)
 
 
 class LedgerError(Exception):

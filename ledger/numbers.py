@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "growth", "percent", "points", "thousands"]
+__all__ = ["growth", "percent", "pluralise", "points", "thousands"]
 
 
 def thousands(count: int) -> str:
@@ -14,10 +14,10 @@ def thousands(count: int) -> str:
     return f"{count:,}"
 
 
-def counted(count: int, noun: str) -> str:
+def pluralise(count: int, noun: str) -> str:
     """A count and what is counted.
 
-    >>> counted(1, "record"), counted(2_000, "record")
+    >>> pluralise(1, "record"), pluralise(2_000, "record")
     ('1 record', '2,000 records')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

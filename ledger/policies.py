@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ledger.errors import ConfigurationError
 from ledger.settings import load_settings
-from projections.policy import Policy, built_in_policies, parse_policy
+from projections.policy import Policy, PolicyError, built_in_policies, parse_policy
 
 __all__ = ["find_policy", "live_policies"]
 
@@ -39,4 +39,7 @@ def find_policy(name: str) -> Policy:
         raise ConfigurationError(
             f"--policy {name}: neither built in ({listed}) nor a file that can be read"
         ) from error
-    return parse_policy(text, name)
+    try:
+        return parse_policy(text, name)
+    except PolicyError as error:
+        raise ConfigurationError(str(error)) from error

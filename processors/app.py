@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ledger.policies import live_policies
 from ledger.settings import load_settings
-from processors.kafka_worker import app_of
+from processors.kafka.worker import app_of
 
 __all__ = ["app"]
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from ledger.log import Log
 from ledger.log.identity import identity_of
-from processors.fold import LiveFold
+from processors.live_fold import LiveFold
 
 __all__ = ["Follower"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from projections.career_outcomes import career_outcomes
-from projections.enrolment import enrolment
 from projections.facts import Facts
-from projections.graduation import graduation
-from projections.measures import Contribution
-from projections.orientation import orientation
-from projections.placement import placement
+from projections.measures.career_outcomes import career_outcomes
+from projections.measures.catalogue import Contribution
+from projections.measures.enrolment import enrolment
+from projections.measures.graduation import graduation
+from projections.measures.orientation import orientation
+from projections.measures.placement import placement
 from projections.policy import Policy
 
 __all__ = ["MEASURE_FAMILIES", "contributions"]

@@ -102,7 +102,7 @@ def facts_of(in_force: Iterable[Event]) -> Facts:
     """Gather the facts of one student.
 
     Args:
-        in_force: The student's events that count, in log order (`history.settle`).
+        in_force: The student's events that count, in log order (`history.resolve`).
     """
     facts = Facts()
     enrolments: dict[str, Enrolment] = {}

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.history import Settled, Verdict
-from projections.measures import RATES, Contribution
+from projections.history import Disposition, Resolution
+from projections.measures.catalogue import RATES, Contribution
 from projections.policy import Policy
 
 __all__ = ["Figures", "RecordCounts", "Tally"]
@@ -108,16 +108,16 @@ class RecordCounts:
         """All records, read or not."""
         return self.events + self.duplicates + self.conflicts + self.quarantined.total()
 
-    def take(self, verdict: Verdict) -> None:
+    def take(self, verdict: Disposition) -> None:
         """Count an admitted record by what it is among those of its student."""
         match verdict:
-            case Verdict.EVENT:
+            case Disposition.EVENT:
                 self.events += 1
-            case Verdict.DUPLICATE:
+            case Disposition.DUPLICATE:
                 self.duplicates += 1
-            case Verdict.CONFLICT:
+            case Disposition.CONFLICT:
                 self.conflicts += 1
-            case Verdict.OVER_LIMIT:
+            case Disposition.OVER_LIMIT:
                 self.quarantined[verdict.value] += 1
 
     def add(self, other: RecordCounts) -> None:
@@ -131,10 +131,10 @@ class RecordCounts:
         hit = {rule: self.quarantined[rule] for rule in sorted(self.quarantined)}
         return {**{name: getattr(self, name) for name in _NUMBERS}, "quarantined": hit}
 
-    def settle(self, settled: Settled, sign: int = 1) -> None:
+    def resolve(self, resolution: Resolution, sign: int = 1) -> None:
         """Count what became of a student's events, or with sign -1 take it back."""
-        self.repeats += sign * len(settled.repeats)
-        self.retracted += sign * len(settled.retracted)
-        self.pending += sign * len(settled.pending)
-        self.void += sign * len(settled.void)
-        self.orphans += sign * len(settled.orphans)
+        self.repeats += sign * len(resolution.repeats)
+        self.retracted += sign * len(resolution.retracted)
+        self.pending += sign * len(resolution.pending)
+        self.void += sign * len(resolution.void)
+        self.orphans += sign * len(resolution.orphans)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from schemas.admission import Event
 from schemas.events import Applied, Enrolled, Graduated, Rescheduled, Retracted, Withdrew
 
-__all__ = ["EVENTS_MAX", "History", "Settled", "Verdict", "settle"]
+__all__ = ["EVENTS_MAX", "Disposition", "History", "Resolution", "resolve"]
 
 EVENTS_MAX = 1_000
 
@@ -18,7 +18,7 @@ Identity = tuple[str, str]
 _HANGING = (Graduated, Withdrew, Rescheduled)
 
 
-class Verdict(StrEnum):
+class Disposition(StrEnum):
     """What an admitted record is among those of its student."""
 
     EVENT = "event"
@@ -39,7 +39,7 @@ class History:
     def __init__(self) -> None:
         self.events: dict[Identity, Event] = {}
 
-    def take(self, event: Event) -> Verdict:
+    def take(self, event: Event) -> Disposition:
         """Take the next record of this student, and say what it is.
 
         A record is compared with the first of its identity only, before retractions; a quarantined
@@ -48,15 +48,15 @@ class History:
         identity = (event.source, event.id)
         first = self.events.get(identity)
         if first is not None:
-            return Verdict.DUPLICATE if first.content == event.content else Verdict.CONFLICT
+            return Disposition.DUPLICATE if first.content == event.content else Disposition.CONFLICT
         if len(self.events) >= EVENTS_MAX:
-            return Verdict.OVER_LIMIT
+            return Disposition.OVER_LIMIT
         self.events[identity] = event
-        return Verdict.EVENT
+        return Disposition.EVENT
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Resolution:
     """A student's events sorted by what became of them; each list is in log order.
 
     Attributes:
@@ -76,7 +76,7 @@ class Settled:
     orphans: list[Event]
 
 
-def settle(events: Sequence[Event]) -> Settled:
+def resolve(events: Sequence[Event]) -> Resolution:
     """Sort a student's events into those in force and the others, whatever order they came in.
 
     Args:
@@ -85,7 +85,7 @@ def settle(events: Sequence[Event]) -> Settled:
     standing, retracted, pending, void = _without_retracted(events)
     facts, repeats = _without_repeats(standing)
     in_force, orphans = _without_orphans(facts)
-    return Settled(in_force, repeats, retracted, pending, void, orphans)
+    return Resolution(in_force, repeats, retracted, pending, void, orphans)
 
 
 def _without_retracted(

@@ -18,17 +18,24 @@ from pydantic import (
     ValidationError,
 )
 
-from ledger.errors import ConfigurationError
 from schemas.canonical import canonical, sha256_hex
 from schemas.events import FUNDINGS, Funding, Kind, Status, WithdrawalReason
 from schemas.json_text import inspect_json
+from schemas.text import one_line
 
-__all__ = ["DEFAULT_POLICY", "Policy", "built_in_policies", "parse_policy"]
+__all__ = ["DEFAULT_POLICY", "Policy", "PolicyError", "built_in_policies", "parse_policy"]
 
 DEFAULT_POLICY = "openclassrooms-2022"
 _FAULTS_TOLD = 3
 # Beside the database a machine may keep its own zone, and forms with leap seconds.
 _ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
+
+
+class PolicyError(ValueError):
+    """A JSON text is no policy; the message is one printable line for whoever wrote it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def _without_repetition(members: tuple[str, ...]) -> tuple[str, ...]:
@@ -143,12 +150,12 @@ def parse_policy(text: bytes, where: str) -> Policy:
         where: What an error names, a file for example.
 
     Raises:
-        ConfigurationError: If it is not a policy; one line with the first three faults.
+        PolicyError: If it is not a policy; one line with the first three faults.
     """
     shape = inspect_json(text)
     if shape is None or not shape.unique:
         trouble = "not JSON" if shape is None else "a member stands twice in one object"
-        raise ConfigurationError(f"policy {where}: {trouble}; see `outcomes policy show`")
+        raise PolicyError(f"policy {where}: {trouble}; see `outcomes policy show`")
     try:
         return Policy.model_validate_json(text)
     except ValidationError as error:
@@ -159,7 +166,7 @@ def parse_policy(text: bytes, where: str) -> Policy:
         listed = "; ".join(faults[:_FAULTS_TOLD])
         more = f" and {len(faults) - _FAULTS_TOLD} more" if faults[_FAULTS_TOLD:] else ""
         hint = "compare `outcomes policy show`"
-        raise ConfigurationError(f"policy {where}: {listed}{more}; {hint}") from error
+        raise PolicyError(f"policy {where}: {listed}{more}; {hint}") from error
 
 
 @cache

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from aiokafka.partitioner import murmur2
+__all__ = ["murmur2", "partition_of"]
 
-__all__ = ["partition_of"]
+_SEED = 0x9747B28C
+_MIX = 0x5BD1E995
+_MASK = 0xFFFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 of some bytes, 32 bits without sign, with the seed that Kafka's clients use.
+
+    >>> murmur2(b"s-1")
+    2996772543
+    """
+    whole = len(data) & ~3
+    state = _SEED ^ len(data)
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * _MIX & _MASK
+        word = (word ^ word >> 24) * _MIX & _MASK
+        state = state * _MIX & _MASK ^ word
+    if whole < len(data):
+        state = (state ^ int.from_bytes(data[whole:], "little")) * _MIX & _MASK
+    state = (state ^ state >> 13) * _MIX & _MASK
+    return state ^ state >> 15
 
 
 @lru_cache(maxsize=65_536)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.log.address import for_appending, open_log
 from ledger.log.cut import Cut, format_cut, furthest, parse_cut
 from ledger.log.port import Acknowledged, Log, NewRecord
-from ledger.log.url import for_appending, open_log
 
 __all__ = [
     "Acknowledged",

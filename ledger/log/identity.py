@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from ledger.log.lines import format_record
 from ledger.log.port import Log
+from ledger.log.record_lines import format_record
 from schemas.record import Record
 
 __all__ = ["identity_of", "record_hash"]

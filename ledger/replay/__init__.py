@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ledger.replay.engines import ENGINES, Engine, default_engine, replay_each, replay_with
+from ledger.replay.figures_at_cut import FiguresAtCut
 from ledger.replay.fold import replay
-from ledger.replay.replayed import Replayed
 
 __all__ = [
     "ENGINES",
     "Engine",
-    "Replayed",
+    "FiguresAtCut",
     "default_engine",
     "replay",
     "replay_each",

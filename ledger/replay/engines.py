@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from ledger.log import Cut, Log
 from ledger.replay import fold
-from ledger.replay.replayed import Replayed
+from ledger.replay.figures_at_cut import FiguresAtCut
 from projections.policy import Policy
 
 __all__ = ["ENGINES", "Engine", "default_engine", "replay_each", "replay_with"]
@@ -32,7 +32,7 @@ def replay_with(
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> Replayed:
+) -> FiguresAtCut:
     """Replay a log up to a cut with one of the engines; see `replay_each`."""
     (found,) = replay_each(engine, log, [cut], policies, progress=progress)
     return found
@@ -45,7 +45,7 @@ def replay_each(
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> list[Replayed]:
+) -> list[FiguresAtCut]:
     """Replay a log up to each of several cuts with one of the engines; both find the same.
 
     Args:
@@ -62,6 +62,6 @@ def replay_each(
     once = list({policy.sha256: policy for policy in policies}.values())
     if engine == "fold":
         return fold.replay_each(log, cuts, once, progress=progress)
-    from ledger.replay import columnar  # noqa: PLC0415 - DuckDB is not for every command
+    from ledger.replay import sql_engine  # noqa: PLC0415 - DuckDB is not for every command
 
-    return columnar.replay_each(log, cuts, once, progress=progress)
+    return sql_engine.replay_each(log, cuts, once, progress=progress)

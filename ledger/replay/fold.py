@@ -11,12 +11,12 @@ from itertools import groupby
 from operator import attrgetter
 
 from ledger.log import Cut, Log, furthest
-from ledger.log.telling import told
-from ledger.replay.replayed import Replayed
+from ledger.log.progress import with_progress
+from ledger.replay.figures_at_cut import FiguresAtCut
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
-from projections.history import History, settle
+from projections.history import History, resolve
 from projections.policy import Policy
 from schemas import Event, Quarantined, admit
 
@@ -29,7 +29,7 @@ def replay(
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> Replayed:
+) -> FiguresAtCut:
     """Fold a log up to a cut under several policies in one pass; see `replay_each`."""
     (found,) = replay_each(log, [cut], policies, progress=progress)
     return found
@@ -41,7 +41,7 @@ def replay_each(
     policies: Sequence[Policy],
     *,
     progress: Callable[[int], None] = lambda _: None,
-) -> list[Replayed]:
+) -> list[FiguresAtCut]:
     """Fold a log up to each of several cuts under several policies, reading it once.
 
     Args:
@@ -55,7 +55,7 @@ def replay_each(
         StoreError: If the log cannot be read.
     """
     parts = [_Part(log.normalise(cut), policies) for cut in cuts]
-    records = told(log.read_by_key(furthest([part.cut for part in parts])), progress)
+    records = with_progress(log.read_by_key(furthest([part.cut for part in parts])), progress)
     for _, of_one_key in groupby(records, key=attrgetter("key")):
         histories = [(part, History()) for part in parts]
         for record in of_one_key:
@@ -88,12 +88,12 @@ class _Part:
         """Add a student's contributions."""
         if not history.events:
             return
-        settled = settle(list(history.events.values()))
-        self._counts.settle(settled)
-        facts = facts_of(settled.in_force)
+        resolution = resolve(list(history.events.values()))
+        self._counts.resolve(resolution)
+        facts = facts_of(resolution.in_force)
         for policy in self._policies:
             self._figures[policy.sha256].add(contributions(facts, policy))
 
-    def replayed(self, log: Log) -> Replayed:
+    def replayed(self, log: Log) -> FiguresAtCut:
         """All of it."""
-        return Replayed(self.cut, self._counts, self._figures, log.latest_recorded_at(self.cut))
+        return FiguresAtCut(self.cut, self._counts, self._figures, log.latest_recorded_at(self.cut))

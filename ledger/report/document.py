@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 from ledger.log import Cut
-from ledger.replay import Replayed
+from ledger.replay import FiguresAtCut
 from projections.facts import MEMBERSHIP_GROUPS
 from projections.figures import Figures
-from projections.measures import COUNTS, RATES, groups_shown
-from projections.placement import window
+from projections.measures.catalogue import COUNTS, RATES, groups_shown
+from projections.measures.placement import window
 from projections.policy import Policy
 from schemas.canonical import canonical, sha256_hex
 from schemas.moments import midnight, months_after
@@ -26,7 +26,7 @@ DIGESTED = ("rules", "reference_year", "policy", "records", "counts", "rates")
 Report = dict[str, Any]
 
 
-def build_report(replayed: Replayed, *, log_name: str, policy: Policy, year: int) -> Report:
+def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year: int) -> Report:
     """The report of one year under one policy.
 
     Args:

@@ -13,8 +13,8 @@ import pytest
 import typer
 import yaml
 
-from ledger.cli import app
 from ledger.settings import Settings
+from outcomes.cli.app import app
 from tests.support.image import IMAGE, ROOT, last_stage
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

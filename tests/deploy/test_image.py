@@ -91,7 +91,7 @@ class TestTheInstalledCommand:
         (record,) = packages.glob("outcome_ledger-*.dist-info/RECORD")
         names = {line.partition(",")[0] for line in record.read_text().splitlines()}
         tops = {name.partition("/")[0] for name in names if not name.startswith("..")}
-        assert {"ledger", "processors", "projections", "schemas"} == {
+        assert {"outcomes", "processors", "ledger", "projections", "schemas"} == {
             top for top in tops if not top.endswith(".dist-info")
         }
         assert names >= DATA

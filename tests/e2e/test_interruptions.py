@@ -152,7 +152,7 @@ class TestElsewhere:
             "import os, signal, sys\n"
             "class Interrupt:\n"
             "    def find_spec(self, name, *_):\n"
-            "        if name == 'ledger.cli':\n"
+            "        if name == 'outcomes.cli.app':\n"
             "            os.kill(os.getpid(), signal.SIGINT)\n"
             "sys.meta_path.insert(0, Interrupt())\n"
         )

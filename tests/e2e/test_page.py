@@ -10,7 +10,7 @@ import sys
 import pytest
 from typer.main import get_command
 
-from ledger.cli import app
+from outcomes.cli.app import app
 from tests.e2e.command import (
     OUTCOMES,
     ROOT,
@@ -85,7 +85,7 @@ class TestPage:
 # Asks for the help of each command in a fork of its own, and looks at what that has loaded.
 HELP_PROBE = """
 import json, os, sys
-from ledger.__main__ import main
+from outcomes.__main__ import main
 for words in json.loads(sys.argv[1]):
     if os.fork() == 0:
         sys.argv = ["outcomes", *words, "--help"]

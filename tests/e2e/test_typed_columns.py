@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import event, fails, finish, run, run_all, started, until
-from tests.ledger.replay.archives import faults, flip, leftovers, state, typed
+from tests.ledger.columns.archives import faults, flip, leftovers, state, typed
 
 KILLS = int(os.environ.get("OUTCOMES_KILLS", "3"))
 """How often a run is killed; more for a long run."""

@@ -11,11 +11,7 @@ import json
 import os
 import sys
 
-import ledger.doctor
-import ledger.intake
-import ledger.report.render
-import ledger.report.verify  # noqa: F401 - loaded for the commands to come
-from ledger.__main__ import main
+from outcomes.__main__ import main
 
 
 def serve(requests, replies):

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from ledger.log import open_log
-from ledger.world import generate
+from outcomes.synthetic import generate
 from tests.emit.page import PIPE_BYTES, Fed, Running, command, environment, put_files, wait_until
 from tests.emit.topics import PARTITIONS, assert_kept
 

@@ -15,9 +15,9 @@ import sys
 
 from faust.transport.consumer import Consumer
 
-from ledger.__main__ import main
-from processors.kafka_fold import KafkaFold
-from projections.store import Store
+from outcomes.__main__ import main
+from processors.kafka.partitions import KafkaFold
+from processors.read_model.store import Store
 
 COUNT = 5
 """How often it goes well before."""

@@ -15,11 +15,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from ledger.log import NewRecord, open_log
-from ledger.log.kafka import parse_place
+from ledger.log.kafka import parse_topic_address
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.topic import DERIVED_SETTINGS, SETTINGS, create_topic
-from ledger.world import generate
-from processors.fold import group_of
+from outcomes.synthetic import generate
+from processors.live_fold import group_of
 from projections.history import EVENTS_MAX
 from schemas.partition import partition_of
 from tests.support.workers import Check, Emitter, Published, Worker, wait_until
@@ -68,7 +68,7 @@ class Stage:
         ]
 
     def make_topics(self):
-        place = parse_place(self.url)
+        place = parse_topic_address(self.url)
         wanted = ((place, SETTINGS, PARTITIONS), (place.partials, DERIVED_SETTINGS, 1))
         for one, settings, count in (*wanted, (place.dead_letters, DERIVED_SETTINGS, 1)):
             made = create_topic(
@@ -213,7 +213,9 @@ class Stage:
 
         asyncio.run(delete())
         # Where brokers make topics by themselves, the worker's question may have made it already.
-        create_topic(link_to(parse_place(self.url)), partitions=PARTITIONS, replicas=1, min_isr=1)
+        create_topic(
+            link_to(parse_topic_address(self.url)), partitions=PARTITIONS, replicas=1, min_isr=1
+        )
 
 
 def seed_of_run():

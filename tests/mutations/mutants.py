@@ -18,8 +18,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-_COPIED = ("ledger", "processors", "projections", "schemas", "tests", "verifier", "pyproject.toml")
-_COLUMNAR = "tests/ledger/replay/test_columnar.py"
+_COPIED = (
+    "outcomes",
+    "processors",
+    "ledger",
+    "projections",
+    "schemas",
+    "tests",
+    "verifier",
+    "pyproject.toml",
+)
+_COLUMNAR = "tests/ledger/replay/test_sql_engine.py"
 EQUALITY = (
     f"{_COLUMNAR}::TestBothEngines",
     f"{_COLUMNAR}::TestLimit",
@@ -49,7 +58,9 @@ def _sql(name, family, before, after):
 
 
 def _fold(name, module, before, after):
-    return Mutant(f"fold: {name}", f"projections/{module}.py", before, after)
+    family = ROOT / "projections" / "measures" / f"{module}.py"
+    folder = "projections/measures" if family.exists() else "projections"
+    return Mutant(f"fold: {name}", f"{folder}/{module}.py", before, after)
 
 
 MUTANTS = (

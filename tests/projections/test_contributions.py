@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from projections.contributions import MEASURE_FAMILIES, contributions
-from projections.measures import COUNTS, groups_shown
+from projections.measures.catalogue import COUNTS, groups_shown
 from projections.policy import parse_policy
 from tests.support.histories import encoded, facts, policy_of, story
 from tests.support.strategies import histories, policies

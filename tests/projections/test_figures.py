@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from projections.figures import Figures, RecordCounts
-from projections.history import Verdict
-from tests.support.histories import figures_of, policy_of, settled, story
+from projections.history import Disposition
+from tests.support.histories import figures_of, policy_of, resolution_of, story
 
 ONE = [(2022, "placed", ("all", "refugee")), (2021, "graduates", ("all",))]
 
@@ -94,9 +94,14 @@ class TestRecordCounts:
 
     def test_records_are_events_and_copies_and_conflicts_and_quarantined(self):
         counts = RecordCounts()
-        for verdict in (Verdict.EVENT, Verdict.EVENT, Verdict.DUPLICATE, Verdict.CONFLICT):
+        for verdict in (
+            Disposition.EVENT,
+            Disposition.EVENT,
+            Disposition.DUPLICATE,
+            Disposition.CONFLICT,
+        ):
             counts.take(verdict)
-        counts.take(Verdict.OVER_LIMIT)
+        counts.take(Disposition.OVER_LIMIT)
         counts.quarantined["value_must_be_json"] += 2
 
         assert (2, 1, 1) == (counts.events, counts.duplicates, counts.conflicts)
@@ -107,7 +112,7 @@ class TestRecordCounts:
 
     def test_what_became_of_events_can_be_taken_back(self):
         counts = RecordCounts()
-        found = settled(
+        found = resolution_of(
             story(
                 """
                 graduated e9 2022-01-01
@@ -120,7 +125,7 @@ class TestRecordCounts:
                 """
             )
         )
-        counts.settle(found)
+        counts.resolve(found)
 
         assert (1, 1, 1, 1, 1) == (
             counts.repeats,
@@ -129,5 +134,5 @@ class TestRecordCounts:
             counts.void,
             counts.orphans,
         )
-        counts.settle(found, -1)
+        counts.resolve(found, -1)
         assert RecordCounts() == counts

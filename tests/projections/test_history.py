@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from projections.history import EVENTS_MAX, History, Verdict
-from tests.support.histories import admitted, settled, story
+from projections.history import EVENTS_MAX, Disposition, History
+from tests.support.histories import admitted, resolution_of, story
 
 OUTCOME = "outcome 2022-03-01 raise"
 
@@ -17,7 +17,7 @@ def verdicts(text):
 
 def fates(text):
     """For each event of a story that is not in force, its id and what became of it."""
-    found = settled(story(text))
+    found = resolution_of(story(text))
     return {
         event.id: fate
         for fate in ("repeats", "retracted", "pending", "void", "orphans")
@@ -29,7 +29,7 @@ class TestTake:
     """A record is an event, a duplicate or a conflict by the first record of its identity."""
 
     def test_the_same_content_again_is_a_duplicate_however_often(self):
-        assert [Verdict.EVENT, Verdict.DUPLICATE, Verdict.DUPLICATE] == verdicts(
+        assert [Disposition.EVENT, Disposition.DUPLICATE, Disposition.DUPLICATE] == verdicts(
             f"""
             {OUTCOME} id=1
             {OUTCOME} id=1
@@ -38,7 +38,12 @@ class TestTake:
         )
 
     def test_each_later_record_is_compared_with_the_first_only(self):
-        assert [Verdict.EVENT, Verdict.CONFLICT, Verdict.CONFLICT, Verdict.DUPLICATE] == verdicts(
+        assert [
+            Disposition.EVENT,
+            Disposition.CONFLICT,
+            Disposition.CONFLICT,
+            Disposition.DUPLICATE,
+        ] == verdicts(
             f"""
             {OUTCOME} id=1
             outcome 2022-03-02 raise id=1
@@ -48,7 +53,7 @@ class TestTake:
         )
 
     def test_another_type_under_one_identity_is_a_conflict(self):
-        assert [Verdict.EVENT, Verdict.CONFLICT] == verdicts(
+        assert [Disposition.EVENT, Disposition.CONFLICT] == verdicts(
             """
             graduated e1 2022-03-01 id=1
             withdrew e1 2022-03-01 left id=1
@@ -56,7 +61,7 @@ class TestTake:
         )
 
     def test_the_source_is_part_of_the_identity(self):
-        assert [Verdict.EVENT] * 2 == verdicts(
+        assert [Disposition.EVENT] * 2 == verdicts(
             f"""
             {OUTCOME} id=1 source=/a
             {OUTCOME} id=1 source=/b
@@ -66,13 +71,13 @@ class TestTake:
     def test_ids_are_told_apart_by_every_code_point(self):
         lines = [f"{OUTCOME} id={name}" for name in ("a", "A", "é", "e\u0301", "a\u200b")]
 
-        assert [Verdict.EVENT] * 5 == verdicts("\n".join(lines))
+        assert [Disposition.EVENT] * 5 == verdicts("\n".join(lines))
 
     def test_a_thousand_events_are_taken_and_copies_of_them_ever_after(self):
         history = History()
         lines = [f"{OUTCOME} id={n}" for n in range(EVENTS_MAX)]
         for one in admitted(story("\n".join(lines))):
-            assert Verdict.EVENT == history.take(one)
+            assert Disposition.EVENT == history.take(one)
 
         more, other, again, changed, more_again = admitted(
             story(
@@ -86,17 +91,17 @@ class TestTake:
             )
         )
 
-        assert Verdict.OVER_LIMIT == history.take(more)
-        assert Verdict.OVER_LIMIT == history.take(other)
-        assert Verdict.DUPLICATE == history.take(again)
-        assert Verdict.CONFLICT == history.take(changed)
-        assert Verdict.OVER_LIMIT == history.take(more_again)
+        assert Disposition.OVER_LIMIT == history.take(more)
+        assert Disposition.OVER_LIMIT == history.take(other)
+        assert Disposition.DUPLICATE == history.take(again)
+        assert Disposition.CONFLICT == history.take(changed)
+        assert Disposition.OVER_LIMIT == history.take(more_again)
         assert EVENTS_MAX == 1_000 == len(history.events)
 
     def test_copies_and_conflicts_are_not_among_the_thousand(self):
         lines = [f"{OUTCOME} id=0"] * 900 + [f"outcome 2022-03-02 raise id={n}" for n in range(999)]
 
-        assert Verdict.OVER_LIMIT not in verdicts("\n".join(lines))
+        assert Disposition.OVER_LIMIT not in verdicts("\n".join(lines))
 
 
 # (sentence, story, fates by id)
@@ -275,7 +280,7 @@ class TestSettle:
 
     @pytest.mark.parametrize("text", [row[1] for row in FATES], ids=[row[0] for row in FATES])
     def test_every_event_but_a_retraction_is_in_one_place_only(self, text):
-        found = settled(story(text))
+        found = resolution_of(story(text))
 
         lists = (found.in_force, found.repeats, found.retracted, found.orphans)
         placed = [event.id for each in lists for event in each]
@@ -283,7 +288,7 @@ class TestSettle:
         assert sorted(told) == sorted(placed)
 
     def test_a_conflict_does_not_take_over_when_the_first_is_retracted(self):
-        found = settled(
+        found = resolution_of(
             story(
                 """
                 enrolled e1 2022-01-01 2022-12-01 id=1
@@ -298,7 +303,7 @@ class TestSettle:
         assert [] == found.repeats
 
     def test_events_in_force_keep_the_order_of_the_log(self):
-        found = settled(
+        found = resolution_of(
             story(
                 """
                 graduated e1 2022-12-01

@@ -17,7 +17,7 @@ from ledger.log import NewRecord, open_log
 from ledger.report import report_bytes
 from projections.contributions import contributions
 from projections.figures import Figures, RecordCounts
-from projections.measures import COUNTS
+from projections.measures.catalogue import COUNTS
 from projections.policy import parse_policy
 from tests.support.histories import (
     NOON,
@@ -27,7 +27,7 @@ from tests.support.histories import (
     kept,
     oracle,
     reports_of,
-    settled,
+    resolution_of,
 )
 from tests.support.strategies import YEARS, histories, policies, records
 
@@ -200,14 +200,14 @@ class TestSums:
         policy, figures, counts = parsed(policy), Figures(), RecordCounts()
         start = min(start, len(told))
         figures.add(contributions(facts(told[:start]), policy))
-        counts.settle(settled(told[:start]))
+        counts.resolve(resolution_of(told[:start]))
         for end in range(start, len(told)):
             figures.add(contributions(facts(told[:end]), policy), -1)
             figures.add(contributions(facts(told[: end + 1]), policy))
-            counts.settle(settled(told[:end]), -1)
-            counts.settle(settled(told[: end + 1]))
+            counts.resolve(resolution_of(told[:end]), -1)
+            counts.resolve(resolution_of(told[: end + 1]))
         whole = RecordCounts()
-        whole.settle(settled(told))
+        whole.resolve(resolution_of(told))
 
         assert cells_of(figures_of(told, policy)) == cells_of(figures)
         assert whole == counts

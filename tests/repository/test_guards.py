@@ -24,7 +24,7 @@ PYPROJECT_TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 TOOL = tomllib.loads(PYPROJECT_TEXT)["tool"]
 PACKAGES = TOOL["importlinter"]["root_packages"]
 CONTRACTS = {contract["id"]: contract for contract in TOOL["importlinter"]["contracts"]}
-LAYERS = [re.findall(r"[a-z_.]+", layer) for layer in CONTRACTS["layers"]["layers"]]
+STOREYS = CONTRACTS["storeys"]["layers"]
 VERIFIER = ROOT / "verifier" / "ledger_verify.py"
 AGREED_CASES = ROOT.parent / "shared" / "cases"
 
@@ -87,27 +87,41 @@ class TestImportContracts:
         status, output = self.lint(copy, contract)
         assert (status, "1 kept, 0 broken" in output) == (0, True), output
 
-    def test_every_layer_is_kept_from_the_layer_above_it(self, copy: Path) -> None:
-        layers = [[m for m in layer if module_path(ROOT, m).exists()] for layer in LAYERS]
-        pairs = [
-            pair
-            for above, below in itertools.pairwise(layer for layer in layers if layer)
-            for pair in itertools.product(below, above)
-        ]
+    def test_every_storey_is_kept_from_those_above_it(self, copy: Path) -> None:
+        pairs = [(lower, upper) for index, lower in enumerate(STOREYS) for upper in STOREYS[:index]]
         for lower, upper in pairs:
             self.plant(copy, lower, upper)
-        status, output = self.lint(copy, "layers")
+        status, output = self.lint(copy, "storeys")
         assert status == 1, output
         refused = set(re.findall(r"(\S+) is not allowed to import (\S+):", output))
         assert set(pairs) <= refused
 
-    def test_neighbours_in_a_layer_are_kept_from_each_other(self, copy: Path) -> None:
-        widest = [m for m in max(LAYERS, key=len) if module_path(ROOT, m).exists()]
-        pairs = list(itertools.permutations(widest, 2))
-        for importer, imported in pairs:
-            self.plant(copy, importer, imported)
-        _, output = self.lint(copy, "layers")
-        assert set(pairs) <= set(re.findall(r"(\S+) is not allowed to import (\S+):", output))
+    def test_a_module_deep_in_a_storey_is_kept_from_one_deep_in_another(self, copy: Path) -> None:
+        self.plant(copy, "ledger.log.cut", "outcomes.cli.app")
+        status, output = self.lint(copy, "storeys")
+        assert status == 1, output
+        assert "ledger is not allowed to import outcomes:" in output
+
+    @pytest.mark.parametrize(
+        ("lower", "upper"),
+        [
+            ("ledger.log.cut", "ledger.replay.engines"),
+            ("ledger.columns.schema", "ledger.report.document"),
+            ("processors.read_model.store", "processors.kafka.worker"),
+            ("projections.policy", "projections.measures.catalogue"),
+            ("outcomes.console.terminal", "outcomes.cli.app"),
+        ],
+    )
+    def test_a_cycle_between_neighbours_in_a_storey_is_refused(
+        self, lower: str, upper: str, copy: Path
+    ) -> None:
+        self.plant(copy, lower, upper)
+        status, output = self.lint(copy, "cycles")
+        assert status == 1, output
+        assert f"No cycles are allowed in {lower.partition('.')[0]}." in output
+
+    def test_no_contract_makes_an_exception(self) -> None:
+        assert [one["id"] for one in CONTRACTS.values() if one.get("ignore_imports")] == []
 
     @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
     def test_rules_and_words_are_kept_from_the_world(self, package: str, copy: Path) -> None:
@@ -117,22 +131,16 @@ class TestImportContracts:
     def test_the_columnar_replay_is_kept_from_the_fold(self, module: str, copy: Path) -> None:
         self.keeps_apart(copy, "second_opinion", module)
 
-    @pytest.mark.parametrize("module", ["schemas", "projections", "ledger.settings"])
+    @pytest.mark.parametrize("module", ["projections", "ledger.settings"])
     def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:
         self.plant(copy, "ledger.errors", module)
         status, output = self.lint(copy, "errors")
         assert status == 1, output
         assert f"ledger.errors is not allowed to import {module}:" in output
 
-    def test_every_module_of_ledger_has_a_layer(self) -> None:
-        parts = {path.stem if path.suffix == ".py" else path.name for path in self.ledger_parts()}
-        layered = {module.removeprefix("ledger.") for layer in LAYERS for module in layer}
-        assert parts - {"__init__", "__main__"} <= layered
-
-    def ledger_parts(self) -> Iterator[Path]:
-        for path in (ROOT / "ledger").iterdir():
-            if path.suffix == ".py" or (path / "__init__.py").exists():
-                yield path
+    def test_every_package_is_a_storey(self) -> None:
+        found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+        assert found - {"tests", "deploy"} == set(STOREYS) == set(PACKAGES)
 
 
 class TestBans:

@@ -25,7 +25,7 @@ from aiokafka.errors import for_code
 
 import deploy.broker
 from deploy.broker import NoKafkaError, free_ports, is_ready, kafka_jars
-from ledger.log.kafka import KafkaLog, parse_place
+from ledger.log.kafka import KafkaLog, parse_topic_address
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).with_name("broker.properties")
@@ -108,10 +108,10 @@ class Kafka:
         asyncio.run(_create(self.bootstrap, wanted))
         return name
 
-    def settle(self, topic: str) -> None:
+    def resolve(self, topic: str) -> None:
         """Wait until no transaction is open: a broker answers before it has marked an end."""
         until = time.monotonic() + SETTLE_SECONDS
-        with closing(KafkaLog.open(parse_place(self.url(topic)))) as log:
+        with closing(KafkaLog.open(parse_topic_address(self.url(topic)))) as log:
             while any("open transaction" in detail for _, detail in log.examine()):
                 assert time.monotonic() < until, f"a transaction in {topic} does not end"
                 time.sleep(0.02)

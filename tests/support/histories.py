@@ -26,7 +26,7 @@ from ledger.report import build_report
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import Figures
-from projections.history import History, settle
+from projections.history import History, resolve
 from projections.policy import built_in_policies, parse_policy
 from schemas import Event, Record, admit
 
@@ -168,17 +168,17 @@ def admitted(events, partitions=1):
     return found
 
 
-def settled(events):
+def resolution_of(events):
     """What becomes of each of one student's events."""
     history = History()
     for one in admitted(events):
         history.take(one)
-    return settle(list(history.events.values()))
+    return resolve(list(history.events.values()))
 
 
 def facts(events):
     """What the events in force say about one student."""
-    return facts_of(settled(events).in_force)
+    return facts_of(resolution_of(events).in_force)
 
 
 def figures_of(events, policy):

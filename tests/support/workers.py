@@ -23,12 +23,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ledger.errors import LedgerError
-from ledger.live import added
 from ledger.log import open_log
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
-from processors.partial import PartialsRead
+from processors.live_figures import added
+from processors.partials import PartialsRead
 from projections.policy import built_in_policies
 from schemas.partition import partition_of
 

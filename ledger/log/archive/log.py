@@ -16,8 +16,8 @@ from ledger.log.archive.checking import leftovers, verified
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.cut import Cut, refuse_not_held
+from ledger.log.external_sort import by_key
 from ledger.log.port import Acknowledged, NewRecord
-from ledger.log.sorting import by_key
 from schemas.record import Record
 
 __all__ = ["ArchiveLog"]

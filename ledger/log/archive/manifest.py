@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.files import write_whole
-from ledger.log.archive.signed import digest, signed
+from ledger.log.archive.self_digest import digest, signed
 from schemas.moments import milliseconds
 
 __all__ = [

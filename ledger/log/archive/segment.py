@@ -13,7 +13,7 @@ from pathlib import Path
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.files import PARTIAL, GzipWriter
 from ledger.log.archive.manifest import RECORDS, Place, Segment, file_name
-from ledger.log.lines import format_record, read_record
+from ledger.log.record_lines import format_record, read_record
 from schemas.moments import utc_text
 from schemas.record import Record
 

@@ -27,7 +27,7 @@ from ledger.log.archive.segment import SegmentWriter
 from ledger.log.cut import Cut
 from ledger.log.identity import record_hash
 from ledger.log.port import Log
-from ledger.log.telling import told
+from ledger.log.progress import with_progress
 from schemas.record import Record
 
 __all__ = ["SEGMENT_BYTES", "Archived", "archive_log", "opened_to_write"]
@@ -76,7 +76,7 @@ def archive_log(
     _make(folder)
     with one_line(folder), opened_to_write(folder, log) as manifest, ThreadPoolExecutor(1) as pool:
         start = {int(partition): upto for partition, upto in manifest.cut.items()}
-        records = told(log.read(start, log.end()), progress)
+        records = with_progress(log.read(start, log.end()), progress)
         current = manifest
         with closing(_segments(records, folder, start, segment_bytes, pool)) as segments:
             for segment in segments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.log.kafka.address import TopicAddress, parse_topic_address
 from ledger.log.kafka.log import KafkaLog
-from ledger.log.kafka.place import Place, parse_place
 
-__all__ = ["KafkaLog", "Place", "parse_place"]
+__all__ = ["KafkaLog", "TopicAddress", "parse_topic_address"]

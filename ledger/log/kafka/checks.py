@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ledger.log.kafka.client import Link
 from ledger.log.kafka.reader import Reader
-from ledger.log.kafka.topic import Verdict, describe_topic, topic_faults
+from ledger.log.kafka.topic import Severity, describe_topic, topic_faults
 from schemas.partition import partition_of
 
 __all__ = ["examine"]
@@ -14,7 +14,7 @@ __all__ = ["examine"]
 _SAMPLE = 500
 """How many of the latest offsets of each partition are looked at."""
 
-_Fault = tuple[Verdict, str]
+_Fault = tuple[Severity, str]
 
 
 def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Fault]:

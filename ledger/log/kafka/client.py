@@ -27,7 +27,7 @@ from aiokafka.errors import (
 )
 
 from ledger.errors import CutNotHeldError, StoreError, UnreachableError
-from ledger.log.kafka.place import Place, connection_options
+from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.probe import probe
 from ledger.settings import Settings, load_settings
 
@@ -85,12 +85,12 @@ class Link(NamedTuple):
         settings: What the environment says.
     """
 
-    place: Place
+    place: TopicAddress
     options: dict[str, Any]
     settings: Settings
 
 
-def link_to(place: Place) -> Link:
+def link_to(place: TopicAddress) -> Link:
     """The link to a place under the settings of the environment.
 
     Raises:
@@ -203,7 +203,7 @@ def one_line(link: Link, error: BaseException, what: str) -> StoreError:
     return UnreachableError(f"{place} {what}: {found or _told(error)}")
 
 
-def no_topic(place: Place) -> StoreError:
+def no_topic(place: TopicAddress) -> StoreError:
     """What is said where a topic is missing; those beside a log are made together with it."""
     log = place.topic.removesuffix("-partials").removesuffix("-dead-letters")
     return StoreError(

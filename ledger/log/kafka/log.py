@@ -14,14 +14,14 @@ from contextlib import contextmanager
 
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
+from ledger.log.external_sort import by_key
+from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, no_topic
-from ledger.log.kafka.place import Place
 from ledger.log.kafka.reader import Reader
-from ledger.log.kafka.topic import Verdict, describe_topic, topic_faults
+from ledger.log.kafka.topic import Severity, describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
 from ledger.log.port import Acknowledged, NewRecord
-from ledger.log.sorting import by_key
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]
@@ -48,7 +48,7 @@ class KafkaLog:
         self._known: dict[int, tuple[int, int]] = {}
 
     @classmethod
-    def open(cls, place: Place) -> KafkaLog:
+    def open(cls, place: TopicAddress) -> KafkaLog:
         """Open the log in a topic that exists.
 
         Raises:
@@ -199,7 +199,7 @@ class KafkaLog:
         if broken:
             raise StoreError(f"{self._link.place} breaks a promise of the ledger: {broken[0]}")
 
-    def examine(self) -> Iterator[tuple[Verdict, str]]:
+    def examine(self) -> Iterator[tuple[Severity, str]]:
         """Every setting and state of the topic that breaks a promise, with what to do."""
         with self._asking() as reader:
             yield from examine(self._link, reader, self.partitions)

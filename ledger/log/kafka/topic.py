@@ -26,14 +26,14 @@ from ledger.log.kafka.client import ANSWER_SECONDS, Link, Loop, trouble
 __all__ = [
     "DERIVED_SETTINGS",
     "SETTINGS",
+    "Severity",
     "Topic",
-    "Verdict",
     "create_topic",
     "describe_topic",
     "topic_faults",
 ]
 
-Verdict = Literal["fine", "warning", "broken"]
+Severity = Literal["fine", "warning", "broken"]
 
 MESSAGE_BYTES = 1_048_588
 """Kafka's own default: an event with room to spare, a broken emitter's megabytes refused."""
@@ -133,7 +133,7 @@ def create_topic(
     return _asked(link, lambda client: _create(client, wanted))
 
 
-def topic_faults(topic: Topic) -> Iterator[tuple[Verdict, str]]:
+def topic_faults(topic: Topic) -> Iterator[tuple[Severity, str]]:
     """Every setting that breaks a promise of the ledger, with what to set."""
     settings = topic.settings
     if settings is None:
@@ -151,7 +151,7 @@ def topic_faults(topic: Topic) -> Iterator[tuple[Verdict, str]]:
     yield from _copies(topic.replicas, int(settings.get("min.insync.replicas", "1")))
 
 
-def _copies(replicas: int, min_isr: int) -> Iterator[tuple[Verdict, str]]:
+def _copies(replicas: int, min_isr: int) -> Iterator[tuple[Severity, str]]:
     if min_isr > replicas:
         what = f"min.insync.replicas is {min_isr} and there are {replicas} replicas"
         yield "broken", f"{what}: no append can succeed; set min.insync.replicas={replicas}"

@@ -26,10 +26,10 @@ from aiokafka.errors import (
 )
 
 from ledger.clock import now_ms
+from ledger.diagnostics import logger
 from ledger.errors import PartlyAcknowledgedError
 from ledger.log.kafka.client import ANSWER_SECONDS, TROUBLE, Link, Loop, one_line
 from ledger.log.port import NewRecord
-from ledger.narration import narrator
 from schemas.partition import partition_of
 
 __all__ = ["Delivery", "Writer"]
@@ -82,7 +82,7 @@ class Delivery:
         if offset >= 0:
             self.ends[partition] = offset + records
         if self.told:
-            narrator().info("broker.returned", acknowledged=self.acknowledged)
+            logger().info("broker.returned", acknowledged=self.acknowledged)
             self.told = False
 
     def quiet_seconds(self) -> float:
@@ -196,7 +196,7 @@ class Writer:
     def _watch(self, delivery: Delivery) -> None:
         if not delivery.told and delivery.quiet_seconds() > _QUIET_SECONDS:
             delivery.told = True
-            narrator().warning(
+            logger().warning(
                 "broker.awaited",
                 place=str(self._link.place),
                 acknowledged=delivery.acknowledged,

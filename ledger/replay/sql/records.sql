@@ -1,7 +1,7 @@
 -- What becomes of each admitted record: event, duplicate, conflict, one too many, retracted.
 -- SPEC section 1, "Which records count".
 --
--- Reads  typed       every record below the cut, see ledger/replay/typed.py
+-- Reads  typed       every record below the cut, see ledger/columns/schema.py
 -- Makes  examined    the records that need a closer look, each with its verdict
 --        retraction  the retractions, each with the event that it names
 --        set_aside   the places of records that no figure is made of

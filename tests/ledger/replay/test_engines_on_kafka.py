@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from ledger.log import NewRecord, open_log
-from ledger.world import generate
+from outcomes.synthetic import generate
 from projections.policy import built_in_policies
 from tests.support.engines import differing, said_by
 

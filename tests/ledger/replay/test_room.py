@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from ledger.log import NewRecord
-from ledger.world import generate
+from outcomes.synthetic import generate
 from tests.support.histories import log_of
 
 SECONDS = 60
@@ -19,21 +19,22 @@ import resource, sys
 from contextlib import closing
 from ledger.errors import StoreError
 from ledger.log import open_log
-from ledger.replay import columnar, database, typed
+from ledger.columns import database, schema
+from ledger.replay import sql_engine
 from projections.policy import built_in_policies
 
 database.MEMORY_LIMIT = "30MB"
-write, files = columnar.typed_files, []
+write, files = sql_engine.typed_files, []
 
 def full_from_now_on(*arguments):
     files.extend(write(*arguments))
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     return files
 
-columnar.typed_files = full_from_now_on
+sql_engine.typed_files = full_from_now_on
 with closing(open_log(sys.argv[1])) as log:
     try:
-        columnar.replay_each(log, [log.end()], list(built_in_policies().values()))
+        sql_engine.replay_each(log, [log.end()], list(built_in_policies().values()))
     except StoreError as error:
         print(error)
 """
@@ -70,7 +71,7 @@ class TestFullDisk:
     def test_columns_that_find_no_room_are_one_line(self, log, tmp_path, bytes_max):
         folder = tmp_path / "temporary"
         words = ("report", "--year", "2022", "--engine", "columnar", "--log", log, "--json")
-        done = run("-m", "ledger", *words, folder=folder, bytes_max=bytes_max)
+        done = run("-m", "outcomes", *words, folder=folder, bytes_max=bytes_max)
 
         assert (69, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
         assert "make room in the temporary folder" in done.stderr

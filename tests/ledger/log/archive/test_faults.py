@@ -8,10 +8,10 @@ import shutil
 
 import pytest
 
-from ledger.doctor import examine
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log import open_log
 from ledger.log.archive import archive_log, merge_segments
+from outcomes.doctor import examine
 from tests.ledger.log.archive.folders import (
     MemoryLog,
     files,

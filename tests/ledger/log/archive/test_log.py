@@ -15,7 +15,7 @@ from ledger.log.archive.manifest import place_of
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
-from ledger.world import generate
+from outcomes.synthetic import generate
 from projections.policy import built_in_policies
 from schemas.record import Record
 from tests.ledger.log.archive.folders import MemoryLog, records, reseal, sealed, segments

@@ -15,7 +15,7 @@ from ledger.log.archive import archive_log, held_by
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
-from ledger.world import generate
+from outcomes.synthetic import generate
 from projections.policy import built_in_policies
 from tests.ledger.log.contract import everything
 
@@ -51,10 +51,10 @@ def topic(kafka):
     with closing(open_log(kafka.url(name))) as log:
         log.append(events[:40])
         asyncio.run(transactions(kafka.bootstrap, name, ["commit", "abort", "commit"]))
-        kafka.settle(name)
+        kafka.resolve(name)
         log.append(events[40:])
         asyncio.run(transactions(kafka.bootstrap, name, ["abort"]))
-        kafka.settle(name)
+        kafka.resolve(name)
     return name
 
 
@@ -82,7 +82,7 @@ class TestOfATopic:
             archive_log(log, tmp_path / "a")
             log.append([NewRecord(b"s-%d" % number, b"{}") for number in range(30)])
             asyncio.run(transactions(kafka.bootstrap, topic, ["abort", "commit"]))
-            kafka.settle(topic)
+            kafka.resolve(topic)
 
             added = archive_log(log, tmp_path / "a")
 

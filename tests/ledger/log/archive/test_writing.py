@@ -16,7 +16,7 @@ from ledger.errors import StoreError
 from ledger.log import open_log
 from ledger.log.archive import archive_log, merge_segments
 from ledger.log.archive import files as archive_files
-from ledger.log.lines import format_record
+from ledger.log.record_lines import format_record
 from schemas.canonical import canonical, sha256_hex
 from tests.ledger.log.archive.folders import (
     MemoryLog,

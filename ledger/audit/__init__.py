@@ -1,0 +1,1 @@
+"""Checking what was reported against the log."""

@@ -1,0 +1,1 @@
+"""Typed columns: records as Parquet, derived from a log and never trusted."""

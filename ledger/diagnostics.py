@@ -1,0 +1,120 @@
+"""Narration: what the ledger does, told on stderr and never mixed with data.
+
+Events are named `noun.verb_past`; their fields carry counts, offsets and places, never a person.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn, TextIO, cast
+
+import structlog
+
+from ledger.errors import LedgerError
+from schemas.text import one_line
+
+__all__ = [
+    "INTERNAL_ERROR",
+    "abort_process",
+    "configure_diagnostics",
+    "diagnostics_are_json",
+    "inform",
+    "logger",
+    "report_failure",
+]
+
+INTERNAL_ERROR = 70
+"""The exit code of what should not have happened."""
+
+
+class _Stderr:
+    """Standard error, or nowhere when it is closed or full: narration stops no work."""
+
+    def write(self, text: str) -> None:
+        if sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.write(text)
+
+    def flush(self) -> None:
+        if sys.stderr is not None:
+            with suppress(OSError):
+                sys.stderr.flush()
+
+
+def configure_diagnostics(form: str, level: str) -> None:
+    """Choose how narration looks; colour only where stderr is a terminal.
+
+    Args:
+        form: `console` for a person, `json` for one object a line.
+        level: The least important that is shown, as in `logging`.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form == "json":
+        shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        colours = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        # A rich traceback would print variables, and with them data of persons.
+        shared.append(
+            structlog.dev.ConsoleRenderer(
+                colors=colours, exception_formatter=structlog.dev.plain_traceback
+            )
+        )
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Stderr())),
+    )
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    """The logger of the calling module."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def diagnostics_are_json() -> bool:
+    """Whether narration has been set to JSON."""
+    return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
+
+
+def inform(sentence: str) -> None:
+    """Tell a person something on stderr, in the form that narration has."""
+    if diagnostics_are_json():
+        logger().info("told", sentence=sentence)
+    else:
+        _Stderr().write(f"{sentence}\n")
+
+
+def report_failure(message: str, code: int) -> int:
+    """Tell a failure as one line on stderr; the exit code is handed back."""
+    line = one_line(message)
+    if diagnostics_are_json():
+        logger().error("command.failed", message=line, exit_code=code)
+    else:
+        _Stderr().write(f"outcomes: {line}\n")
+    _Stderr().flush()
+    return code
+
+
+def abort_process(error: BaseException) -> NoReturn:
+    """End the process at once with the reason, from any thread or task.
+
+    For workers: what was committed is whole, and what was not is folded again after the next start.
+    """
+    if isinstance(error, LedgerError):
+        os._exit(report_failure(str(error), error.exit_code))
+    logger().debug("worker.crashed", exc_info=error)
+    os._exit(report_failure(*internal_error(error)))
+
+
+def internal_error(error: BaseException) -> tuple[str, int]:
+    """What is told of an error that should not be possible, and its exit code."""
+    what = f"{type(error).__name__}: {error}"
+    return f"a fault of the ledger itself, {what}; please report it", INTERNAL_ERROR

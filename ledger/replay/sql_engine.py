@@ -1,0 +1,223 @@
+"""The replay by column: the rules of the specification once more, as SQL over typed columns.
+
+It is a second opinion, so it shares no figure code with `projections`: only policies, and the
+containers that a report is made from. The rules stand in `sql/`, one file a family; here they are
+handed their parameters and run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ledger.columns.cache import replay_kept
+from ledger.columns.database import Database
+from ledger.columns.schema import typed_files
+from ledger.log import Cut, Log, furthest
+from ledger.log.archive import ArchiveLog
+from ledger.log.progress import with_progress
+from ledger.replay.figures_at_cut import FiguresAtCut
+from ledger.temporary import scratch
+from projections.figures import Figures, RecordCounts
+from projections.policy import Policy
+
+__all__ = ["replay_each", "replay_typed"]
+
+_HISTORY = ("records", "facts", "memberships")
+_FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
+PASS_RECORDS = 4_000_000
+_DAY = 86_400
+# No admitted date is later than 2199, so a longer span changes nothing.
+_MONTHS_MAX = 12 * 300
+
+
+def replay_each(
+    log: Log,
+    cuts: Sequence[Cut],
+    policies: Sequence[Policy],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[FiguresAtCut]:
+    """Replay a log up to each of several cuts, reading it once.
+
+    Typed columns that the log does not keep are made in a temporary folder first.
+
+    Args:
+        log: Any log.
+        cuts: How far to read, at least one; brought to the normal form first.
+        policies: Any number; figures of all years come out for each.
+        progress: Told the number of records read, now and then.
+
+    Raises:
+        CutNotHeldError: If the log does not hold a cut.
+        StoreError: If the log cannot be read, or the temporary folder is full.
+    """
+    cuts = [log.normalise(cut) for cut in cuts]
+    upto = furthest(cuts)
+
+    def replayed(files: Sequence[Path]) -> list[FiguresAtCut]:
+        return [replay_typed(files, cut, policies) for cut in cuts]
+
+    if isinstance(log, ArchiveLog):
+        return replay_kept(log, upto, replayed, progress=progress)
+    records = with_progress(log.read(dict.fromkeys(upto, 0), upto), progress)
+    with scratch("outcomes-replay-") as folder:
+        return replayed(typed_files(records, log.partitions, folder))
+
+
+def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> FiguresAtCut:
+    """Replay typed columns up to a cut under several policies.
+
+    Figures add up over partitions, so a large log is replayed some partitions at a time, in memory
+    that follows from the largest of them.
+
+    Args:
+        files: Those of `write_typed` that hold every record below the cut, once each; at least one.
+        cut: In its normal form; records at or above it are left out.
+        policies: Any number; figures of all years come out for each.
+
+    Raises:
+        StoreError: If a file is missing or no Parquet, or the temporary folder is full.
+    """
+    assert list(cut) == list(range(len(cut))), "the cut is not in its normal form"
+    counts = RecordCounts()
+    figures = {policy.sha256: Figures() for policy in policies}
+    latest: list[int] = []
+    for partitions in passes(cut):
+        with scratch("outcomes-spill-") as folder, closing(Database(folder)) as database:
+            _view(database, files, {one: cut[one] for one in partitions}, whole=cut)
+            for script in _HISTORY:
+                database.run_script(script)
+            for policy in policies:
+                figures[policy.sha256].merge(_figures(database, policy))
+            database.run_script("counters")
+            counts.add(_counters(database))
+            ((recorded_at,),) = database.rows("select max(recorded_at) from typed")
+            latest += [] if recorded_at is None else [recorded_at]
+    return FiguresAtCut(cut, counts, figures, max(latest, default=None))
+
+
+def passes(cut: Cut) -> Iterator[list[int]]:
+    """The partitions that are replayed together, several where they are small.
+
+    >>> list(passes({0: 3_000_000, 1: 900_000, 2: 200_000, 3: 9_000_000}))
+    [[0, 1], [2], [3]]
+    """
+    together, records = list[int](), 0
+    for partition, upto in cut.items():
+        if together and records + upto > PASS_RECORDS:
+            yield together
+            together, records = [], 0
+        together.append(partition)
+        records += upto
+    yield together
+
+
+def _view(database: Database, files: Sequence[Path], cut: Cut, *, whole: Cut) -> None:
+    """Make the view `typed` of the records of some partitions below the cut."""
+    names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    database.run(f"create temp view stored as from read_parquet([{names}])")
+    # A cut is mostly the end, which the files' own statistics tell without reading a row.
+    beyond = " or ".join(
+        f'partition = {partition} and "offset" >= {upto}' for partition, upto in cut.items()
+    )
+    conditions = []
+    if cut != whole:
+        conditions.append(f"partition in ({', '.join(map(str, cut))})")
+    database.run(f"create temp view beyond as from stored where {beyond}")
+    if database.rows("select 1 from beyond limit 1"):
+        conditions.append(f"not ({beyond})")
+    kept = f" where {' and '.join(conditions)}" if conditions else ""
+    database.run(f"create temp view typed as from stored{kept}")
+
+
+def _figures(database: Database, policy: Policy) -> Figures:
+    (first_month, first_day), (last_month, last_day) = policy.placement_days
+    database.let(
+        outcome_window_months=min(policy.outcome_window_months, _MONTHS_MAX),
+        outcome_window_anchor=policy.outcome_window_anchor,
+        outcome_window_scope=policy.outcome_window_scope,
+        outcome_date=policy.outcome_date,
+        outcome_kinds=list(policy.outcome_kinds),
+        outcome_must_be_credited=policy.outcome_must_be_credited,
+        orientation_months=min(policy.orientation_months, _MONTHS_MAX),
+        expected_date=policy.expected_date,
+        graduation_deadline=policy.graduation_deadline,
+        excluded_withdrawals=list(policy.excluded_withdrawals),
+        placement_first=first_month * 100 + first_day,
+        placement_last=last_month * 100 + last_day,
+        placement_months=min(policy.placement_months, _MONTHS_MAX),
+        placement_answer=policy.placement_answer,
+        placement_statuses=list(policy.placement_statuses),
+    )
+    pairs = [(one, name) for name, group in policy.funding_groups.items() for one in group]
+    database.run(
+        "create or replace temp table funding_group as"
+        " select unnest($fundings) as funding, unnest($names) as name",
+        {"fundings": [one for one, _ in pairs], "names": [name for _, name in pairs]},
+    )
+    _set_zone(database, policy.time_zone)
+    for script in _FAMILIES:
+        database.run_script(script)
+    figures = Figures()
+    for year, measure, group, count in database.rows("from cell"):
+        figures.cells[year, measure, group] = count
+    return figures
+
+
+def _counters(database: Database) -> RecordCounts:
+    counts = RecordCounts()
+    for name, count in database.rows("from counter where count > 0"):
+        if hasattr(counts, name):
+            setattr(counts, name, count)
+        else:
+            counts.quarantined[name] = count
+    return counts
+
+
+def _set_zone(database: Database, zone: ZoneInfo) -> None:
+    """The zone's offsets from UTC while outcomes were stated.
+
+    Python's zone data and not DuckDB's own, so that one machine knows one version of it.
+    """
+    bounds = "select epoch_us(min(time)), epoch_us(max(time)) from outcome"
+    first, last = database.rows(bounds)[0]
+    changes = (
+        [] if first is None else list(zone_offsets(zone, first // 1_000_000, last // 1_000_000 + 1))
+    )
+    database.run(
+        "create or replace temp table zone_offset as"
+        " select make_timestamp(unnest($since::bigint[]) * 1000000) as since,"
+        " unnest($seconds::bigint[]) as seconds",
+        {"since": [at for at, _ in changes], "seconds": [seconds for _, seconds in changes]},
+    )
+
+
+def zone_offsets(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The offsets of a zone between two moments, each with the second from which it holds.
+
+    No zone changes twice within a day and is back where it was.
+
+    >>> list(zone_offsets(ZoneInfo("Europe/Paris"), 1640995200, 1672531200))
+    [(1640995200, 3600), (1648342800, 7200), (1667091600, 3600)]
+    """
+    offset = _offset(zone, first)
+    yield first, offset
+    for day in range(first, last, _DAY):
+        following = _offset(zone, day + _DAY)
+        if following != offset:
+            low, high = day, day + _DAY
+            while low + 1 < high:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(zone, middle) == offset else (low, middle)
+            yield high, following
+            offset = following
+
+
+def _offset(zone: ZoneInfo, second: int) -> int:
+    delta = datetime.fromtimestamp(second, UTC).astimezone(zone).utcoffset()
+    assert delta is not None
+    return int(delta.total_seconds())

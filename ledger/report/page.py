@@ -1,0 +1,256 @@
+"""The report in a terminal: what a person wants to look at first.
+
+At most 100 columns wide; the figures of all but the largest schools fit 80.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ledger.numbers import growth, percent, points, thousands
+from ledger.report.document import Report
+
+__all__ = ["movement_table", "plain_table", "report_page", "titled"]
+
+_GROUPS = {
+    "all": "all",
+    "job_seeker": "job seekers",
+    "low_qualification": "low qualification",
+    "disadvantaged_area": "disadvantaged areas",
+    "refugee": "refugees",
+    "disability": "with disabilities",
+    "any_category": "any of the five",
+    "no_category": "none of the five",
+    "undeclared": "undeclared",
+}
+_COMPARED = (
+    "job_seeker",
+    "low_qualification",
+    "disadvantaged_area",
+    "refugee",
+    "disability",
+    "any_category",
+)
+_COUNTED = (
+    ("career_outcomes", "outcomes"),
+    ("applicants", "applicants"),
+    ("students_enrolled", "enrolled"),
+    ("graduates", "graduates"),
+)
+_FUNNEL = (("orientation_rate", "orientation"), ("graduation_rate", "graduation"))
+_PLACED = (("response_rate", "response"), ("placement_rate", "placement"))
+_IN_FIELD = (("placement_in_field_rate", "in the field"),)
+_PADDING = (0, 2, 0, 0)
+_AGAINST = f"with points against “{_GROUPS['no_category']}”"
+_BOUNDS = ("placement_rate_if_silent_not_placed", "placement_rate_if_silent_placed")
+
+
+class _Cells:
+    """A report's cells by measure and group."""
+
+    def __init__(self, report: Report) -> None:
+        self.counts = {
+            (row["measure"], row["group"]): (row["count"], row["previous"])
+            for row in report["counts"]
+        }
+        self.rates = {
+            (row["measure"], row["group"]): (row["numerator"], row["denominator"])
+            for row in report["rates"]
+        }
+        self.provisional: dict[str, str] = report["provisional"]
+
+    def mark(self, measure: str) -> str:
+        """A star on what is provisional."""
+        return "*" if measure in self.provisional else ""
+
+
+def report_page(report: Report) -> Group:
+    """The report as one page of text and tables, at most 100 columns wide."""
+    cells = _Cells(report)
+    return Group(
+        *_head(report, cells),
+        _counts_table(report, cells),
+        _rates_table(cells, f"From stage to stage, {_AGAINST}", _FUNNEL),
+        _rates_table(cells, f"Work found by graduates, {_AGAINST}", _PLACED),
+        _rates_table(cells, "Work found in the field of study, and bounds of placement", _IN_FIELD),
+        _breakdowns(cells),
+        *_feet(report, cells),
+    )
+
+
+def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
+    policy = report["policy"]
+    year = report["reference_year"]
+    title = Text(f"Impact report {year}", style="bold")
+    title.append(
+        f"   policy {policy['id']} version {policy['version']} ({policy['sha256'][:12]})", "dim"
+    )
+    yield title
+    outcomes, before = cells.counts["career_outcomes", "all"]
+    declared, _ = cells.counts["outcomes_declared", "all"]
+    repeated, _ = cells.counts["outcomes_repeated", "all"]
+    yield Text.assemble(
+        (f"{thousands(outcomes)} career outcomes{cells.mark('career_outcomes')}", "bold green"),
+        f", {growth(outcomes, before)} on {year - 1} ({thousands(before)}); "
+        f"{thousands(declared)} declared, {thousands(repeated)} of them repeats",
+    )
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines: names to the left, numbers to the right."""
+    table = Table(box=None, padding=_PADDING, pad_edge=False)
+    table.add_column("", no_wrap=True, min_width=19)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def titled(title: str, table: Table) -> Group:
+    """A table under its title, which may be wider."""
+    return Group(Text(f"\n{title}", style="bold"), table)
+
+
+def _counts_table(report: Report, cells: _Cells) -> Group:
+    heads = (f"{label}{cells.mark(measure)}" for measure, label in _COUNTED)
+    table = plain_table(*heads)
+    columns = [_counts(cells, measure) for measure, _ in _COUNTED]
+    for group, *row in zip(_GROUPS, *columns, strict=True):
+        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
+    return titled(f"Counts, and growth on {report['reference_year'] - 1}", table)
+
+
+def _counts(cells: _Cells, measure: str) -> list[Text]:
+    """A measure's count and growth, a group a line."""
+    pairs = [cells.counts[measure, group] for group in _GROUPS]
+    return _aligned(
+        [(thousands(count), growth(count, before)) for count, before in pairs], "", "dim"
+    )
+
+
+def _rates_table(cells: _Cells, title: str, rates: tuple[tuple[str, str], ...]) -> Group:
+    """Each rate in percent, its points against those none of the five, and its two counts."""
+    heads = [f"{label}{cells.mark(name)}" for name, label in rates]
+    columns = [_rates(cells, name) for name, _ in rates]
+    if rates == _IN_FIELD:
+        heads.append(f"if the silent are: not placed – placed{cells.mark(_BOUNDS[0])}")
+        columns.append([_bounds(cells, group) for group in _GROUPS])
+    table = plain_table(*heads)
+    for group, *row in zip(_GROUPS, *columns, strict=True):
+        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
+    return titled(title, table)
+
+
+def _rates(cells: _Cells, name: str) -> list[Text]:
+    """A rate in percent, its points against those none of the five, its counts, a group a line."""
+    base = cells.rates[name, "no_category"]
+    rows = []
+    for group in _GROUPS:
+        rate = cells.rates[name, group]
+        against = points(rate, base) if group in _COMPARED else ""
+        rows.append((percent(*rate), against, f"{thousands(rate[0])}/{thousands(rate[1])}"))
+    return _aligned(rows, "", "cyan", "dim")
+
+
+def _bounds(cells: _Cells, group: str) -> Text:
+    return Text(" – ".join(percent(*cells.rates[name, group]) for name in _BOUNDS))
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
+    """Each row's parts as one cell, aligned to the right under those of the other rows."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        Text(" ").join(
+            Text(part.rjust(width), style)
+            for part, width, style in zip(row, widths, styles, strict=True)
+        )
+        for row in rows
+    ]
+
+
+def _breakdowns(cells: _Cells) -> Table:
+    side_by_side = Table.grid(padding=(0, 4))
+    side_by_side.add_row(
+        _breakdown(cells, "career_outcomes", "kind", "Outcomes by kind"),
+        _breakdown(cells, "career_outcomes", "population", "by population"),
+        _breakdown(cells, "students_enrolled", "funding", "Enrolled by funding"),
+    )
+    return side_by_side
+
+
+def _breakdown(cells: _Cells, measure: str, kind: str, title: str) -> Table:
+    table = Table(
+        title=f"\n{title}", box=None, title_justify="left", title_style="bold", show_header=False
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    rows = [
+        (group.removeprefix(f"{kind}:").replace("_", " "), count)
+        for (name, group), (count, _) in cells.counts.items()
+        if name == measure and group.startswith(f"{kind}:")
+    ]
+    for label, count in sorted(rows, key=lambda row: (-row[1], row[0])):
+        table.add_row(label, thousands(count))
+    return table
+
+
+def _style(group: str) -> str:
+    return "bold" if group == "all" else ""
+
+
+def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
+    yield Text()
+    dates = sorted(set(cells.provisional.values()))
+    if dates:
+        yield Text("* provisional, not all have had their whole time:", style="yellow")
+    for date in dates:
+        measures = (name for name, until in cells.provisional.items() if until == date)
+        yield Text(f"  {_names(measures)} until {date}", style="yellow")
+    yield from _accounts(report)
+
+
+def _accounts(report: Report) -> Iterator[RenderableType]:
+    records, log = report["records"], report["log"]
+    quarantined = records["quarantined"]
+    yield Text(
+        f"Records  {thousands(log['records'])} = {thousands(records['events'])} events"
+        f" + {thousands(records['duplicates'])} duplicates"
+        f" + {thousands(records['conflicts'])} conflicts"
+        f" + {thousands(sum(quarantined.values()))} quarantined"
+    )
+    yield Text(
+        f"Aside    {thousands(records['repeats'])} repeats,"
+        f" {thousands(records['retracted'])} retracted, {thousands(records['orphans'])} orphans;"
+        f" retractions {thousands(records['pending'])} pending, {thousands(records['void'])} void"
+    )
+    for rule, count in quarantined.items():
+        yield Text(f"         {thousands(count):>6}  {rule}", style="yellow")
+    cut = ",".join(f"{partition}:{offset}" for partition, offset in log["cut"].items())
+    yield Text(f"Log      {log['name']}, rules {report['rules']}, cut {cut}", overflow="fold")
+    yield Text(f"Digest   {report['digest']}")
+
+
+def _names(measures: Iterator[str]) -> str:
+    names = sorted(measures)
+    placement = [name for name in names if name.startswith("placement")]
+    others = [name.replace("_", " ") for name in names if name not in placement]
+    return " and ".join([*others, *(["placement rates"] if placement else [])])
+
+
+def movement_table(then: Report, now: Report, known_on: str) -> Group:
+    """How late facts moved a year's main figures between two cuts."""
+    before, after = _Cells(then), _Cells(now)
+    table = plain_table(f"known on {known_on}", "now", "moved")
+    for measure, label in _COUNTED:
+        (count, _), (count_now, _) = before.counts[measure, "all"], after.counts[measure, "all"]
+        moved = f"{count_now - count:+,}".replace("-", "−")
+        figure = f"{thousands(count)}{before.mark(measure) or ' '}"
+        table.add_row(label, figure, thousands(count_now), moved)
+    for name, label in (*_FUNNEL, *_PLACED, *_IN_FIELD):
+        rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
+        figure = f"{percent(*rate)}{before.mark(name) or ' '}"
+        table.add_row(label, figure, percent(*rate_now), f"{points(rate_now, rate)} points")
+    return titled(f"How late facts moved {now['reference_year']}", table)

@@ -1,0 +1,1 @@
+"""The commands, one module a group; each reads options, calls one use case, prints."""

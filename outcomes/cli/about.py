@@ -1,0 +1,77 @@
+"""`outcomes policy`, `outcomes schema`, `outcomes doctor`: what there is, and whether it works."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ledger.errors import LedgerError, UsageError
+from ledger.settings import load_settings
+from outcomes.cli.options import JsonOption, LogOption, log_url
+from outcomes.console import terminal
+from schemas.text import one_line
+
+__all__ = ["doctor", "policy_app", "schema"]
+
+policy_app = typer.Typer(help="The policies that a report can be made under.")
+
+
+@policy_app.command("list")
+def policy_list(json: JsonOption = False) -> None:
+    """The built-in policies."""
+    from projections.policy import built_in_policies
+
+    known = built_in_policies().values()
+    if json:
+        members = ("id", "version", "sha256")
+        terminal.print_json([{name: getattr(one, name) for name in members} for one in known])
+        return
+    for one in known:
+        terminal.write(f"{one.id}  version {one.version}  {one.sha256}\n".encode())
+
+
+@policy_app.command("show")
+def policy_show(
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID|FILE", help="The default policy if not given.")
+    ] = None,
+) -> None:
+    """A policy as JSON; a file of this shape is a policy too."""
+    from ledger.policies import find_policy
+
+    terminal.print_json(find_policy(name or load_settings().policy).model_dump(mode="json"))
+
+
+def schema(
+    event_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="Without it, the types are listed.")
+    ] = None,
+) -> None:
+    """The event types, or the JSON Schema of one."""
+    from schemas.catalogue import event_schema
+    from schemas.events import FACTS
+
+    if event_type is None:
+        for name, fact in FACTS.items():
+            terminal.write(f"{name:34}{fact.__doc__}\n".encode())
+    elif event_type in FACTS:
+        terminal.print_json(event_schema(event_type))
+    else:
+        raise UsageError(f"no event type {event_type}; `outcomes schema` lists them")
+
+
+def doctor(log: LogOption = None, json: JsonOption = False) -> None:
+    """What there is, and whether it works; exit 69 where something is broken."""
+    from outcomes.doctor import examine
+
+    checks = list(examine(log_url(log)))
+    if json:
+        terminal.print_json(
+            [check._asdict() | {"detail": one_line(check.detail)} for check in checks]
+        )
+    else:
+        for name, verdict, detail in checks:
+            terminal.write(f"{verdict:8} {name:12} {one_line(detail)}\n".encode())
+    if any(check.verdict == "broken" for check in checks):
+        raise typer.Exit(LedgerError.exit_code)

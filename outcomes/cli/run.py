@@ -1,0 +1,67 @@
+"""One run of the command line, from arguments to an exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from typer.exceptions import Abort, TyperException
+
+from ledger.diagnostics import configure_diagnostics, internal_error, logger, report_failure
+from ledger.errors import LedgerError
+from outcomes.cli.app import app
+from outcomes.console import terminal
+
+__all__ = ["run"]
+
+_INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; every failure is told in one line.
+
+    Returns:
+        The exit code (SPEC section 6).
+    """
+    # A command line that cannot be read is told of in the form that it asks for.
+    configure_diagnostics("json" if _wants_json(arguments) else "console", "info")
+    try:
+        return _run(arguments)
+    finally:
+        terminal.drop_output()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    except (terminal.PipeClosed, SystemExit):
+        # Typer exits so when the reader of its help went away.
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
+        return report_failure(*_explained(error))
+    if code == _INTERRUPTED:
+        return report_failure("interrupted", code)
+    return code if isinstance(code, int) else 0
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """What a person is told, and the exit code."""
+    if isinstance(error, LedgerError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt | Abort):
+        return "interrupted", _INTERRUPTED
+    if isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "outcomes"
+        return f"{error.format_message()} (see `{command} --help`)", error.exit_code
+    if isinstance(error, OSError):
+        place = error.filename or "standard output"
+        return f"{place}: {error.strerror}; is the disk full?", LedgerError.exit_code
+    logger().debug("command.crashed", exc_info=True)
+    return internal_error(error)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    asked = " ".join(arguments).replace("=", " ")
+    form = "json" if "--log-format json" in asked else os.environ.get("OUTCOMES_LOG_FORMAT")
+    return form == "json"

@@ -1,0 +1,95 @@
+"""`outcomes topic`: the Kafka topic of a log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ledger.errors import ConfigurationError, StoreError, UsageError
+from outcomes.cli.options import JsonOption, LogOption, log_url
+from outcomes.console import terminal
+
+__all__ = ["topic_app"]
+
+PARTITIONS = 12
+_PARTITIONS_MAX = 1_000
+_REPLICAS_MAX = 100
+
+topic_app = typer.Typer(help="The Kafka topic that keeps a log.", no_args_is_help=True)
+
+
+@topic_app.callback()
+def topic() -> None:
+    """The Kafka topic that keeps a log."""
+
+
+@topic_app.command()
+def create(
+    log: LogOption = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, max=_PARTITIONS_MAX, help=f"For ever; {PARTITIONS} if not given."),
+    ] = None,
+    replication_factor: Annotated[
+        int, typer.Option(min=1, max=_REPLICAS_MAX, help="Copies of each record; use 3.")
+    ] = 1,
+    min_isr: Annotated[
+        int, typer.Option(min=1, max=_REPLICAS_MAX, help="Copies before it counts; use 2.")
+    ] = 1,
+    json: JsonOption = False,
+) -> None:
+    """Make the topics of a log as the ledger needs them; one that exists is left as it is."""
+    from ledger.log.kafka import parse_topic_address
+    from ledger.log.kafka.client import link_to
+    from ledger.log.kafka.topic import (
+        DERIVED_SETTINGS,
+        create_topic,
+        describe_topic,
+        topic_faults,
+    )
+
+    if min_isr > replication_factor:
+        raise UsageError(
+            f"--min-isr {min_isr} is more than --replication-factor {replication_factor}:"
+            " no append could ever succeed"
+        )
+    place = parse_topic_address(log_url(log))
+    link = link_to(place)
+    created = create_topic(
+        link, partitions=partitions or PARTITIONS, replicas=replication_factor, min_isr=min_isr
+    )
+    for beside in (place.partials, place.dead_letters):
+        create_topic(
+            link_to(beside),
+            partitions=1,
+            replicas=replication_factor,
+            min_isr=min_isr,
+            settings=DERIVED_SETTINGS,
+        )
+    made = describe_topic(link)
+    if made is None:
+        raise StoreError(f"{place} is not there although it was made; try `outcomes doctor`")
+    if partitions not in (None, made.partitions):
+        raise ConfigurationError(
+            f"{place} has {made.partitions} partitions, not {partitions}: a log's partition count"
+            " never changes; leave out --partitions or name another topic"
+        )
+    faults = list(topic_faults(made))
+    if json:
+        terminal.print_json(
+            {
+                "topic": place.topic,
+                "created": created,
+                "partitions": made.partitions,
+                "replication_factor": made.replicas,
+                "faults": [{"verdict": verdict, "detail": detail} for verdict, detail in faults],
+            }
+        )
+    else:
+        verb = "made" if created else "exists, left as it is"
+        terminal.write(f"{place}: {verb}; {made.partitions} partitions\n".encode())
+        for verdict, detail in faults:
+            terminal.write(f"{verdict:8} {detail}\n".encode())
+    if any(verdict == "broken" for verdict, _ in faults):
+        raise typer.Exit(StoreError.exit_code)

@@ -1,0 +1,139 @@
+"""Standard output and error as a person's terminal or a pipe: data on one, narration on the other.
+
+Colour and progress bars appear only on a terminal; `NO_COLOR` is honoured.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import orjson
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from ledger.errors import StoreError
+from schemas.text import one_line
+
+__all__ = [
+    "WIDTH",
+    "PipeClosed",
+    "drop_output",
+    "line",
+    "narrating",
+    "pages",
+    "print_json",
+    "progress",
+    "write",
+]
+
+WIDTH = 100
+
+
+class PipeClosed(Exception):  # noqa: N818 - not an error: the reader has seen enough
+    """Whoever read standard output went away."""
+
+
+def write(data: bytes) -> None:
+    """Write data to standard output.
+
+    Raises:
+        PipeClosed: If the reader went away.
+        StoreError: If the output cannot take it, a full disk for example.
+    """
+    if sys.stdout is None:
+        raise StoreError("standard output is closed; there is nowhere to print to")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        drop_output()
+        if isinstance(error, BrokenPipeError):
+            raise PipeClosed from error
+        raise StoreError(f"standard output: {error.strerror}; is the disk full?") from error
+
+
+def drop_output() -> None:
+    """Send what is still buffered nowhere, so that it does not fail once more when Python ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_json(value: object) -> None:
+    """One JSON document, indented, with a line end."""
+    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def line(text: str) -> None:
+    """One line; what cannot be printed is escaped."""
+    write(f"{one_line(text)}\n".encode())
+
+
+def pages(*renderables: RenderableType) -> None:
+    """Print what rich can render to standard output, at most 100 columns wide.
+
+    A narrower terminal breaks the lines itself: a figure is never cut off.
+    """
+    text = io.StringIO()
+    colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    screen = Console(
+        file=text, width=WIDTH, force_terminal=colour, color_system="auto" if colour else None
+    )
+    for renderable in renderables:
+        screen.print(renderable, highlight=False)
+    lines = (line.rstrip() for line in text.getvalue().splitlines())
+    write(("\n".join(lines) + "\n").encode())
+
+
+def narrating() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+class _Rate(ProgressColumn):
+    """How many a second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error where that is a terminal, a no-op elsewhere.
+
+    It shows how many of how many, how many a second and the time left.
+
+    Args:
+        what: Two or three words.
+        total: Of the numbers that the yielded function will be told, None when unknown.
+    """
+    screen = narrating()
+    if not screen.is_terminal:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

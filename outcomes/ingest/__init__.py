@@ -1,0 +1,1 @@
+"""Taking events in: JSON lines from files and pipes."""

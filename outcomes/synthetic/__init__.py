@@ -1,0 +1,10 @@
+"""A synthetic school: believable student histories, as messy as real platforms deliver them.
+
+`assumptions` holds every rate and delay. No person behind it is real.
+"""
+
+from __future__ import annotations
+
+from outcomes.synthetic.stream import WorldRecord, generate
+
+__all__ = ["WorldRecord", "generate"]

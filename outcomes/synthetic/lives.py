@@ -1,0 +1,247 @@
+"""What happens to one person: applying, learning, answering, finding work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from outcomes.synthetic import assumptions as assumed
+from outcomes.synthetic import category_sets
+
+if TYPE_CHECKING:
+    from outcomes.synthetic.draws import Choice
+    from outcomes.synthetic.person import Person
+
+
+_DURATION_DAYS: Final = {
+    name: int(months * assumed.MONTH_DAYS) for name, (_, months) in assumed.PROGRAMMES.items()
+}
+
+# Parts of a year in which outcomes are drawn evenly.
+_LEARNER, _APPLICANT, _TRAINING, _PLACED = range(4)
+
+
+def live(person: Person, day: int) -> None:
+    """Go through one life from its first *day* on and state all of it.
+
+    The first fact is never one that is stated late, so that everybody leaves a trace in the log.
+    """
+    u = person.even("path", day)
+    if u < assumed.LEARNER_SHARE:
+        _learn(person, day)
+    elif u < assumed.LEARNER_SHARE + assumed.DIRECT_SHARE:
+        _enrol(person, day, "", _programme(person, day), assumed.FUNDING_OF_DIRECT)
+    else:
+        _apply(person, day)
+
+
+def _programme(person: Person, day: int) -> str:
+    return assumed.PROGRAMME.at(person.even("programme", day))
+
+
+def _seeks(person: Person) -> bool:
+    return bool(person.categories & category_sets.JOB_SEEKER)
+
+
+def _outside(person: Person) -> bool:
+    """Return whether the person is in no category: reports compare these with the others."""
+    return not person.categories
+
+
+def _learn(person: Person, day: int) -> None:
+    """Use free courses only: most learners are known because they have an outcome, on *day*."""
+    has_outcome = person.happens("outcome", assumed.OUTCOME_OF_LEARNER, day, _LEARNER)
+    came = day
+    if has_outcome:
+        came -= assumed.OUTCOME_AFTER.at(person.draw())
+        if came < 0:
+            came = int(person.draw() * day)
+    if person.declares:
+        person.declared_categories(came, "/lms")
+    _take_free_courses(person, came)
+    if has_outcome:
+        _outcomes(person, day, assumed.KIND_OF_LEARNER)
+
+
+def _take_free_courses(person: Person, day: int) -> None:
+    """Take one course or more, and say after each what one does."""
+    while True:
+        person.answered(day, "free_course", "seeking" if _seeks(person) else "employed")
+        if person.draw() >= assumed.FREE_COURSE:
+            return
+        day += assumed.FREE_COURSE_AFTER.at(person.draw())
+
+
+def _apply(person: Person, day: int) -> None:
+    """Apply once or twice, and perhaps become a student."""
+    programme = _programme(person, day)
+    application = person.applied(day, programme)
+    last = day
+    if person.happens("second", assumed.SECOND_APPLICATION, day):
+        last += person.delay("second_after", assumed.SECOND_APPLICATION_AFTER, day)
+        person.applied(last, assumed.PROGRAMME.at(person.draw()))
+    if person.draw() < assumed.ADMISSION_SURVEY:
+        person.answered(day + 2, "admission", "unknown")
+    chance = assumed.ORIENTATION * category_sets.ENROLLING[person.categories]
+    if person.happens("enrol", chance, day, _outside(person)):
+        funding = assumed.FUNDING_OF_SEEKERS if _seeks(person) else assumed.FUNDING_OF_OTHERS
+        enrolled = day + person.delay("enrol_after", assumed.ENROLLED_AFTER, day)
+        _enrol(person, enrolled, application, programme, funding)
+    else:
+        if person.draw() < assumed.FREE_COURSE:
+            _take_free_courses(person, last + assumed.FREE_COURSE_AFTER.at(person.draw()))
+        last += person.delay("outcome_after", assumed.OUTCOME_AFTER, last)
+        if person.happens("outcome", assumed.OUTCOME_OF_APPLICANT, last, _APPLICANT):
+            _outcomes(person, last, assumed.KIND_OF_LEARNER)
+
+
+def _enrol(
+    person: Person,
+    day: int,
+    application: str,
+    programme: str,
+    funding: Choice[str],
+) -> None:
+    """Go through one enrolment after another."""
+    if day >= person.end:
+        return
+    for _ in range(assumed.ENROLLMENTS_MAX):
+        expected = day + _DURATION_DAYS[programme]
+        funded_by = funding.at(person.draw())
+        enrollment = person.enrolled(day, expected, programme, funded_by, application)
+        again, day = _study(person, day, expected, enrollment, programme)
+        if day >= person.end or person.draw() >= again:
+            return
+        day += assumed.AGAIN_AFTER.at(person.draw())
+        if day >= person.end:
+            return
+        application, programme = "", _programme(person, day)
+
+
+def _study(
+    person: Person,
+    day: int,
+    expected: int,
+    enrollment: str,
+    programme: str,
+) -> tuple[float, int]:
+    """Go through one enrolment; return the chance of another one, and the last day."""
+    chance = assumed.GRADUATION * category_sets.GRADUATING[person.categories]
+    if person.happens("graduate", chance, expected, _outside(person)):
+        offset = person.delay("graduate_when", assumed.GRADUATED_FROM_EXPECTED, expected)
+        last = max(day + 30, expected + offset)
+        if last > expected and person.happens("reschedule", assumed.RESCHEDULED_IF_LATE, expected):
+            _reschedule(person, enrollment, (day, expected), expected)
+        _attend(person, day, last)
+        person.graduated(last, enrollment, programme)
+        _look_for_work(person, last, enrollment)
+        return assumed.AGAIN_AFTER_GRADUATION, last
+    last = day + 7 + int(person.draw() * (expected - day - 7))
+    if person.happens("reschedule", assumed.RESCHEDULED_IF_STOPPED, expected, part=1):
+        _reschedule(person, enrollment, (day, last), expected)
+    _attend(person, day, last)
+    if person.draw() >= assumed.WITHDRAWAL:
+        return assumed.AGAIN_AFTER_STOPPING, last
+    reason = assumed.WITHDRAWAL_REASON.at(person.draw())
+    person.withdrew(last, enrollment, reason)
+    if reason != "deceased" and person.draw() < assumed.JOB_SURVEY_WITHOUT_GRADUATION:
+        answered = last + assumed.ANSWERED_AFTER.at(person.draw())
+        person.answered_job(answered, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+    return assumed.AGAIN_AFTER_WITHDRAWAL[reason], last
+
+
+def _reschedule(
+    person: Person,
+    enrollment: str,
+    within: tuple[int, int],
+    expected: int,
+) -> None:
+    """Move the expected date once or twice, decided *within* two days."""
+    first, last = within
+    day = first + 1 + int(person.draw() * (last - first - 1))
+    expected += person.delay("reschedule_by", assumed.RESCHEDULED_BY, expected)
+    person.rescheduled(day, enrollment, expected)
+    if person.happens("reschedule", assumed.RESCHEDULED_TWICE, expected, part=2):
+        if person.draw() >= assumed.RESCHEDULED_TWICE_ON_ONE_DAY:
+            day += int(person.draw() * (last - day))
+        person.rescheduled(day, enrollment, expected + assumed.RESCHEDULED_BY.at(person.draw()))
+
+
+def _attend(person: Person, first: int, last: int) -> None:
+    """Answer now and then during an enrolment, and sometimes change for the better already."""
+    day = first + assumed.CHECK_IN_EVERY.at(person.draw())
+    last = min(last, person.end)
+    while day < last:
+        if person.draw() < assumed.CHECK_IN_ANSWERED:
+            person.answered(day, "satisfaction", "studying")
+        day += assumed.CHECK_IN_EVERY.at(person.draw())
+    if person.draw() < assumed.CATEGORIES_CHANGE:
+        person.categories ^= category_sets.JOB_SEEKER
+        person.declares = True
+        person.declared_categories(first + int(person.draw() * (last - first)), "/crm")
+    day = first + int(person.draw() * (last - first))
+    if person.happens("outcome", assumed.OUTCOME_IN_TRAINING, day, _TRAINING):
+        _outcomes(person, day, assumed.KIND_IN_TRAINING)
+
+
+def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
+    """Find a job soon, later or not at all; half of all say so in the job survey."""
+    chance = assumed.RESPONSE * category_sets.ANSWERING[person.categories]
+    responds = person.happens("respond", chance, graduated, _outside(person))
+    chance = assumed.PLACEMENT * category_sets.PLACED[person.categories]
+    soon = person.happens("placed", chance, graduated, 2 * responds + _outside(person))
+    found = None
+    if soon:
+        after = person.delay("found_after", assumed.JOB_FOUND_FROM_GRADUATION, graduated)
+        found = max(graduated + after, 0)
+    elif person.happens("found_later", assumed.FOUND_LATER, graduated):
+        found = graduated + assumed.JOB_FOUND_LATER.at(person.draw())
+    answered = graduated + assumed.ANSWERED_AFTER.at(person.draw())
+    if responds:
+        _answer(person, answered, enrollment, found, surely=soon)
+    elif person.draw() < assumed.ANSWERED_UNKNOWN:
+        person.answered_job(answered, enrollment, "unknown")
+    if found is None:
+        return
+    if person.happens("outcome", assumed.OUTCOME_OF_PLACED, found, _PLACED):
+        _outcomes(person, found, assumed.KIND_OF_PLACED)
+
+
+def _answer(
+    person: Person,
+    day: int,
+    enrollment: str,
+    found: int | None,
+    *,
+    surely: bool,
+) -> None:
+    """Answer the job survey, and again when there is news (*surely*, or perhaps)."""
+    if found is not None and found <= day:
+        status = assumed.STATUS_PLACED.at(person.draw())
+        person.answered_job(day, enrollment, status, found)
+        if person.draw() < assumed.ANSWERED_AGAIN:
+            person.answered_job(day + 60 + int(person.draw() * 90), enrollment, status, found)
+        return
+    person.answered_job(day, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+    if not surely and person.draw() >= assumed.ANSWERED_AGAIN:
+        return
+    if found is None:
+        again = day + 40 + int(person.draw() * 90)
+        person.answered_job(again, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+    else:
+        again = found + 5 + int(person.draw() * 60)
+        person.answered_job(again, enrollment, assumed.STATUS_PLACED.at(person.draw()), found)
+
+
+def _outcomes(person: Person, day: int, kinds: Choice[str]) -> None:
+    """Declare an outcome and those that follow it, within 12 months or later."""
+    credited = person.happens("credited", assumed.CREDITED, day)
+    person.outcome(day, kinds.at(person.draw()), credited=credited)
+    while day < person.end:
+        u = person.even("outcome_again", day)
+        if u < assumed.REPEATED_WITHIN_12_MONTHS:
+            day += person.delay("again_after", assumed.REPEATED_WITHIN, day)
+        elif u < assumed.REPEATED_WITHIN_12_MONTHS + assumed.REPEATED_LATER:
+            day += assumed.REPEATED_AFTER.at(person.draw())
+        else:
+            return
+        person.outcome(day, assumed.KIND_REPEATED.at(person.draw()), credited=credited)

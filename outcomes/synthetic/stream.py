@@ -1,0 +1,100 @@
+"""Records of a synthetic world, in the order in which a log takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from outcomes.synthetic.days import Days
+from outcomes.synthetic.draws import Even, pseudonym
+from outcomes.synthetic.external_sort import in_order
+from outcomes.synthetic.lives import live
+from outcomes.synthetic.person import Person
+from outcomes.synthetic.scribe import Scribe, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK_STUDENTS: Final = 20_000  # about 60 MB of lines
+_YEARS: Final = range(1975, 2190)  # the dates around them stay plausible to admission
+
+
+@dataclass(frozen=True, slots=True)
+class WorldRecord:
+    """One record of the log.
+
+    Attributes:
+        recorded_at: When the log took it, in milliseconds since 1970-01-01 UTC.
+        key: The subject; another text, or None, where the emitter is broken.
+        value: The event as JSON, or what a broken emitter made of it; never a line end in it.
+        broken: Whether admission will quarantine it.
+    """
+
+    recorded_at: int
+    key: bytes | None
+    value: bytes
+    broken: bool
+
+
+def generate(
+    students: int, seed: int, *, first_year: int = 2021, last_year: int = 2023
+) -> Iterator[WorldRecord]:
+    """Make up the history of a school, the same bytes for the same arguments anywhere.
+
+    A larger world of the same seed holds all persons of a smaller one, unchanged. Randomness comes
+    from `random()` of a `random.Random(f"{seed}/...")` per person, whose sequence is promised to
+    stay the same in all versions of Python, and from integer arithmetic.
+
+    Args:
+        students: Number of distinct persons, free learners included; about 5 records each.
+        seed: Any integer.
+        first_year: The first year whose figures look whole; the log begins two years before.
+        last_year: The last such year; the log ends with June of the next.
+
+    Returns:
+        Records by `recorded_at`, those of one millisecond by person and number. Memory is that
+        of 20,000 persons; beyond that the records go through temporary files.
+
+    Raises:
+        ValueError: If *students* is negative or the years are not between 1975 and 2189, in order.
+    """
+    if students < 0:
+        raise ValueError(f"students must not be negative, got {students}")
+    if not _YEARS[0] <= first_year <= last_year <= _YEARS[-1]:
+        raise ValueError(
+            f"years go from {_YEARS[0]} to {_YEARS[-1]} and in order, not {first_year}, {last_year}"
+        )
+    return _records(students, seed, Days(first_year, last_year), CHUNK_STUDENTS)
+
+
+def _records(students: int, seed: int, days: Days, chunk: int) -> Iterator[WorldRecord]:
+    """Yield the records in order, by way of files when there is more than one chunk."""
+    chunks = _chunks(students, seed, days, chunk)
+    lines = in_order(chunks) if students > chunk else sorted(next(chunks, []))
+    for line in lines:
+        yield WorldRecord(*parsed(line))
+
+
+def _chunks(students: int, seed: int, days: Days, chunk: int) -> Iterator[list[bytes]]:
+    """Yield the lines of *chunk* persons at a time, unsorted."""
+    even = Even(seed)
+    rng = Random()  # noqa: S311, a made-up world needs no secrets
+    key = (_key(rng, seed, "subjects"), _key(rng, seed, "tokens"))
+    for first in range(0, students, chunk):
+        lines: list[bytes] = []
+        for index in range(first, min(first + chunk, students)):
+            rng.seed(f"{seed}/{index}")
+            subject = f"s-{pseudonym(index, *key[0])}"
+            token = pseudonym(index, *key[1])
+            scribe = Scribe(days, rng.random, index, subject, token)
+            day = days.came_on(even.draw("arrival", 0))
+            live(Person(days, even, scribe, day), day)
+            lines += scribe.lines
+        yield lines
+
+
+def _key(rng: Random, seed: int, purpose: str) -> tuple[int, int]:
+    """Return the two keys of a permutation of indices."""
+    rng.seed(f"{seed}/{purpose}")
+    return int(rng.random() * 2**40), int(rng.random() * 2**40)

@@ -1,0 +1,1 @@
+"""The rules of the figures, one file a family of measures (SPEC section 4)."""

@@ -1,0 +1,108 @@
+"""Archives with typed columns for tests, and what both engines say of them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from itertools import chain
+
+from ledger.columns.build import keep_typed
+from ledger.columns.cache import find_typed, stamp, stamp_path, typed_path
+from ledger.log import NewRecord, open_log
+from ledger.log.archive import archive_log
+from outcomes.synthetic import generate
+from projections.policy import built_in_policies
+from schemas.canonical import canonical, sha256_hex
+from tests.support.engines import said_by
+from tests.support.histories import log_of
+
+PARTITIONS = 3
+POLICY = next(iter(built_in_policies().values()))
+JUNK = (b"\xff\x00", b"{", None, b'{"a":1,"a":2}')
+"""Values that are no events."""
+
+
+def history(students, seed=7):
+    """A made-up history, broken records among it, as records to append."""
+    made = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(students, seed)]
+    broken = (made[len(made) // 5 * n]._replace(value=value) for n, value in enumerate(JUNK))
+    return [*made, *broken]
+
+
+def archive_of(folder, records, *, segment_bytes=40_000, partitions=PARTITIONS, typed=True):
+    """An archive of a log of these records; the folder `a`."""
+    folder.mkdir(exist_ok=True)
+    with log_of(folder, records, partitions=partitions) as log:
+        archive_log(log, folder / "a", segment_bytes=segment_bytes)
+    if typed:
+        keep_typed(folder / "a")
+    return folder / "a"
+
+
+def opened(folder):
+    return open_log(f"archive:{folder}")
+
+
+def said(folder, cut=None, engine="columnar"):
+    """What an engine finds."""
+    with closing(opened(folder)) as log:
+        return said_by(engine, log, [POLICY], cut)
+
+
+def looked_at(folder):
+    """What is found in the place of each segment's typed columns."""
+    with closing(opened(folder)) as log:
+        return find_typed(folder, log.manifest.segments)
+
+
+def faults(folder):
+    """Why typed columns cannot be used, by segment."""
+    return [one.fault for one in looked_at(folder)]
+
+
+def state(folder):
+    """Every file and folder but the lock, with all that a write would change."""
+    return {
+        path: (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size)
+        for path in chain([folder], folder.rglob("*"))
+        if path.name != "archive.lock"
+    }
+
+
+def typed(folder, number=0):
+    """The path of a segment's typed columns, and the segment."""
+    with closing(opened(folder)) as log:
+        segment = log.manifest.segments[number]
+    return typed_path(folder, segment), segment
+
+
+def flip(path, bit):
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(bytes(data))
+
+
+def restamp(path, **changes):
+    """Change a stamp and give it a digest that fits."""
+    members = json.loads(stamp_path(path).read_bytes()) | changes
+    del members["digest"]
+    digest = f"sha256:{sha256_hex(canonical(members))}"
+    stamp_path(path).write_bytes(canonical({**members, "digest": digest}) + b"\n")
+
+
+def forge(path, segment):
+    """Give a file a stamp that says that it is of a segment, as no accident does."""
+    size, sha256 = path.stat().st_size, sha256_hex(path.read_bytes())
+    stamp_path(path).write_bytes(stamp(segment, sha256, size))
+
+
+def leftovers(folder):
+    """What no finished run leaves."""
+    return [
+        path for path in folder.rglob("*") if ".partial" in str(path) or "outcomes-" in str(path)
+    ]
+
+
+def cuts(end, chance, count):
+    """Random cuts, most of them within segments."""
+    return [{one: chance.randint(0, upto) for one, upto in end.items()} for _ in range(count)]

@@ -1,0 +1,331 @@
+"""`ledger.columns.build`: typed columns are made beside the evidence, whatever stops a run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ledger.columns import build
+from ledger.columns.build import keep_typed
+from ledger.errors import DamagedArchiveError, InterruptError, StoreError
+from ledger.log.archive import archive_log, merge_segments
+from ledger.log.archive import files as archive_files
+from ledger.log.archive.files import one_writer
+from ledger.numbers import pluralise
+from tests.ledger.columns.archives import (
+    archive_of,
+    faults,
+    flip,
+    history,
+    leftovers,
+    opened,
+    said,
+    state,
+    typed,
+)
+from tests.ledger.log.archive.folders import MemoryLog, files, segments
+from tests.ledger.log.archive.folders import records as plain_records
+from tests.ledger.log.contract import everything
+from tests.support.stopping import FULL, Stop, stop_after
+
+
+@pytest.fixture(scope="module")
+def sealed_only(tmp_path_factory):
+    """An archive of several segments that has no typed columns yet."""
+    return archive_of(
+        tmp_path_factory.mktemp("sealed"), history(60), segment_bytes=20_000, typed=False
+    )
+
+
+@pytest.fixture
+def folder(sealed_only, tmp_path):
+    return shutil.copytree(sealed_only, tmp_path / "a")
+
+
+@pytest.fixture
+def in_processes(monkeypatch):
+    """Even the smallest archive is worth a process, and there is a core for each of two."""
+    monkeypatch.setattr(build, "ALONE_BYTES", 0)
+    monkeypatch.setattr(build.os, "cpu_count", lambda: 2)
+
+
+def are_fresh(folder):
+    """Assert that every segment has its columns, and nothing lies beside them."""
+    names = [path.name.removesuffix(".jsonl.gz") for path in segments(folder)]
+    assert {None} == set(faults(folder))
+    assert sorted(f"{name}.{kind}" for name in names for kind in ("json", "parquet")) == sorted(
+        path.name for path in (folder / "typed").iterdir()
+    )
+
+
+def evidence(folder):
+    return {name: data for name, data in files(folder).items() if not name.startswith("typed/")}
+
+
+class TestUpToDate:
+    def test_every_segment_gets_its_columns_and_the_evidence_stays(self, folder):
+        before, told = evidence(folder), []
+        count = len(segments(folder))
+
+        kept = keep_typed(folder, progress=told.append)
+
+        assert (count, count) == kept
+        are_fresh(folder)
+        assert before == evidence(folder)
+        assert sorted(told) == told
+        assert (0, len(everything(opened(folder)))) == (told[0], told[-1])
+
+    def test_a_run_with_nothing_to_make_changes_no_byte(self, folder):
+        keep_typed(folder)
+        before = state(folder)
+
+        assert (0, len(segments(folder))) == keep_typed(folder)
+
+        assert before == state(folder)
+
+    def test_only_what_is_not_fresh_is_made(self, folder):
+        keep_typed(folder)
+        path, _ = typed(folder, 1)
+        flip(path, 999)
+        before = {one: one.stat().st_ino for one in path.parent.iterdir() if one.stem != path.stem}
+
+        assert 1 == keep_typed(folder).made
+
+        are_fresh(folder)
+        assert before.items() <= {one: one.stat().st_ino for one in path.parent.iterdir()}.items()
+
+    def test_all_are_made_anew_when_asked(self, folder):
+        keep_typed(folder)
+        before = state(folder / "typed")
+
+        assert len(segments(folder)) == keep_typed(folder, anew=True).made
+
+        are_fresh(folder)
+        assert not before.items() & state(folder / "typed").items()
+
+    def test_of_an_archive_that_grew_only_the_new_segments(self, folder):
+        keep_typed(folder)
+        log = opened(folder)
+        more = plain_records(9, partition=2, first=log.end()[2])
+        longer = MemoryLog([*everything(log), *more], partitions=log.partitions)
+        longer.name = log.name
+        archive_log(longer, folder)
+
+        assert 1 == keep_typed(folder).made
+        are_fresh(folder)
+
+    def test_of_a_merged_archive_the_old_ones_go(self, folder):
+        keep_typed(folder)
+        merge_segments(folder)
+
+        assert (3, 3) == keep_typed(folder)
+        are_fresh(folder)
+        assert said(folder, engine="fold") == said(folder)
+
+    def test_an_archive_of_nothing_gets_no_folder(self, tmp_path):
+        folder = archive_of(tmp_path, [], typed=False)
+
+        assert (0, 0) == keep_typed(folder)
+        assert not (folder / "typed").exists()
+
+
+class TestTidying:
+    def test_what_a_run_cut_short_has_left_is_removed(self, folder):
+        keep_typed(folder)
+        path, _ = typed(folder)
+        run = path.parent / "tmpx.partial"
+        (run / "outcomes-typed-x").mkdir(parents=True)
+        (run / "outcomes-typed-x" / "lines.jsonl").write_bytes(b"{}")
+        path.with_name(f"{path.stem}.json.partial").write_bytes(b"{")
+
+        assert 0 == keep_typed(folder).made
+        are_fresh(folder)
+
+    def test_what_somebody_put_there_is_left_alone(self, folder):
+        (folder / "typed" / "mine").mkdir(parents=True)
+        for name in ("notes.txt", "mine.json", "mine/p0000.parquet"):
+            (folder / "typed" / name).write_bytes(b"mine")
+        keep_typed(folder)
+
+        assert 3 == sum(data == b"mine" for data in files(folder).values())
+
+
+class TestSideBySide:
+    def test_processes_make_the_same_columns(self, folder, in_processes):
+        before, told = evidence(folder), []
+        count = len(segments(folder))
+
+        assert (count, count) == keep_typed(folder, progress=told.append)
+
+        are_fresh(folder)
+        assert before == evidence(folder)
+        assert len(everything(opened(folder))) == told[-1]
+        assert said(folder, engine="fold") == said(folder)
+        assert [] == multiprocessing.active_children()
+
+    def test_a_process_that_dies_is_told_in_one_line_and_the_next_run_goes_on(
+        self, folder, in_processes
+    ):
+        before, count = evidence(folder), len(segments(folder))
+
+        def kill(done):
+            for child in multiprocessing.active_children():
+                child.kill()
+
+        with pytest.raises(StoreError) as raised:
+            keep_typed(folder, progress=kill)
+
+        text = str(raised.value)
+        assert text.isprintable()
+        for words in ("the records are sealed", "records/p0", "ended with code -9", "run it again"):
+            assert words in text
+        assert [] == leftovers(folder)
+        assert [] == multiprocessing.active_children()
+        assert before == evidence(folder)
+        assert 0 < keep_typed(folder).made <= count
+        are_fresh(folder)
+
+    def test_damaged_records_are_told_as_such(self, folder, in_processes):
+        flip(segments(folder)[-1], 2_000)
+
+        with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
+            keep_typed(folder)
+        assert [] == multiprocessing.active_children()
+
+    def test_trouble_in_a_process_is_told_in_one_line(self, folder, in_processes):
+        # A folder where the columns should lie: its own trouble, not that of the disk.
+        path, _ = typed(folder)
+        path.mkdir(parents=True)
+
+        with pytest.raises(StoreError, match="the records are sealed, but not all of their"):
+            keep_typed(folder)
+        assert [] == leftovers(folder)
+
+
+class TestRefused:
+    def test_where_there_is_no_archive_nothing_is_made(self, tmp_path):
+        with pytest.raises(StoreError, match="no archive at"):
+            keep_typed(tmp_path / "none")
+        with pytest.raises(StoreError, match="no archive at"):
+            keep_typed(tmp_path)
+
+        assert [] == list(tmp_path.iterdir())
+
+    def test_beside_another_run_that_writes(self, folder):
+        with one_writer(folder), pytest.raises(StoreError, match="another run is writing"):
+            keep_typed(folder)
+
+        assert not (folder / "typed").exists()
+
+    def test_damaged_records_have_no_columns(self, folder):
+        flip(segments(folder)[0], 2_000)
+
+        with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
+            keep_typed(folder)
+        assert [] == leftovers(folder)
+        assert [] == list(folder.glob("typed/*"))
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("mode", ["alone", "side by side"])
+    def test_what_was_finished_is_kept_and_told(self, folder, mode, request):
+        if mode == "side by side":
+            request.getfixturevalue("in_processes")
+        before, count = evidence(folder), len(segments(folder))
+
+        def interrupt(done):
+            if list(folder.glob("typed/*.json")):
+                raise KeyboardInterrupt
+
+        with pytest.raises(InterruptError) as raised:
+            keep_typed(folder, progress=interrupt)
+
+        made = faults(folder).count(None)
+        assert 0 < made < count
+        assert (
+            "interrupted, the records are sealed, typed columns of"
+            f" {pluralise(made, 'segment')} made; `outcomes archive {folder}` goes on from there"
+        ) == str(raised.value)
+        assert [] == leftovers(folder)
+        assert [] == multiprocessing.active_children()
+        assert before == evidence(folder)
+        assert count - made == keep_typed(folder).made
+
+
+class TestEveryStep:
+    """Whatever a run does last before the machine stops, nothing half is used.
+
+    So it is where the disk is full from some step on. The evidence stands in any case.
+    """
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def small(cls, tmp_path_factory):
+        """Two segments."""
+        held = history(4)
+        return archive_of(
+            tmp_path_factory.mktemp("small"), held, segment_bytes=10**6, partitions=2, typed=False
+        )
+
+    @pytest.mark.parametrize("trouble", [Stop(), FULL], ids=["stop", "full"])
+    def test_making(self, small, tmp_path, monkeypatch, trouble):
+        before, expected = evidence(small), said(small, engine="fold")
+        for after in range(100):
+            folder = shutil.copytree(small, tmp_path / str(after))
+            with pytest.MonkeyPatch.context() as patch:
+                left = stop_after(patch, after, trouble)
+                with suppress(Stop, StoreError):
+                    keep_typed(folder)
+                done = left[0] >= 0
+            assert before == evidence(folder)
+            assert expected == said(folder)
+            keep_typed(folder)
+            are_fresh(folder)
+            if done:
+                break
+        assert 12 < after < 99
+
+    def test_a_full_disk_is_told_with_what_to_do(self, small, tmp_path, monkeypatch):
+        folder = shutil.copytree(small, tmp_path / "a")
+        stop_after(monkeypatch, 1, FULL)
+
+        with pytest.raises(StoreError) as raised:
+            keep_typed(folder)
+
+        text = str(raised.value)
+        assert text.isprintable()
+        assert "the records are sealed" in text
+        assert "make room and run it again" in text
+
+
+class TestDurability:
+    def test_every_file_is_on_disk_before_its_name_and_columns_before_their_stamp(
+        self, folder, monkeypatch
+    ):
+        calls = []
+
+        def noted(name, original):
+            def call(first, *rest, **options):
+                path = Path(f"/proc/self/fd/{first}").readlink() if name == "fsync" else first
+                calls.append((name, path, *rest))
+                return original(first, *rest, **options)
+
+            return call
+
+        monkeypatch.setattr(archive_files.os, "fsync", noted("fsync", os.fsync))
+        monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
+        keep_typed(folder)
+
+        renamed = [at for at, (name, *_) in enumerate(calls) if name == "replace"]
+        assert 2 * len(segments(folder)) == len(renamed)
+        for at in renamed:
+            _, partial, path = calls[at]
+            assert ("fsync", partial) == calls[at - 1]
+            assert ("fsync", path.parent) == calls[at + 1]
+        suffixes = [calls[at][2].suffix for at in renamed]
+        assert [".parquet", ".json"] * len(segments(folder)) == suffixes

@@ -1,0 +1,150 @@
+"""`ledger.columns.schema`: records as columns that any tool reads."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import pytest
+
+from ledger.columns.schema import typed_files, write_typed
+from schemas import Record
+from schemas.events import FACTS
+from schemas.partition import partition_of
+from tests.support.histories import NOON, encoded, story
+
+STORY = """
+applied a1 2022-03-10 categories=refugee+job_seeker subject=s-2
+enrolled e1 2022-04-01 2022-12-01 categories=none
+answered 2022-12-20 employed job_found_on=2022-12-15 in_field=true
+retracted 3 time=2024-01-15T10:00:00.123456789+02:00
+"""
+
+
+@pytest.fixture
+def records():
+    told = [
+        Record(partition_of(one["subject"].encode(), 2), n, NOON + n, one["subject"].encode(),
+               encoded(one))
+        for n, one in enumerate(story(STORY))
+    ]  # fmt: skip
+    return [*told, Record(1, 9, NOON, b"s-1", b"{}")]
+
+
+@pytest.fixture
+def typed(records, tmp_path):
+    target = tmp_path / "ty'ped.parquet"
+    write_typed(records, 2, target)
+    assert [target] == list(tmp_path.iterdir())
+
+    def rows(columns):
+        quoted = str(target).replace("'", "''")
+        return duckdb.sql(f"select {columns} from read_parquet('{quoted}')").fetchall()
+
+    return rows
+
+
+class TestColumns:
+    """A row holds the admitted event's members under their own names, with their own types."""
+
+    def test_rows_lie_by_subject_and_in_log_order(self, typed, records):
+        found = typed('subject, "offset"')
+
+        assert [("s-1", 1), ("s-1", 2), ("s-1", 3), ("s-2", 0), (None, 9)] == found
+        assert len(records) == len(found)
+
+    def test_dates_are_dates_and_categories_a_list(self, typed):
+        assert [
+            (date(2022, 4, 1), None, []),
+            (None, None, None),
+            (None, None, None),
+            (None, date(2022, 3, 10), ["job_seeker", "refugee"]),
+            (None, None, None),
+        ] == typed("enrolled_on, applied_on, categories")
+
+    def test_an_answer_keeps_its_members(self, typed):
+        assert ("job", "employed", date(2022, 12, 15), True) == typed(
+            "survey, status, job_found_on, in_field"
+        )[1]
+
+    def test_an_instant_keeps_all_its_digits(self, typed):
+        assert ("2024-01-15 08:00:00.123456", 789, "/crm", "3") == typed(
+            "time::varchar, time_nanos, retracts_source, retracts_id"
+        )[2]
+
+    def test_what_is_quarantined_has_its_rule_and_nothing_of_an_event(self, typed):
+        assert ("envelope_must_be_a_cloud_event", NOON, None, None) == typed(
+            "rule, recorded_at, type, digest"
+        )[4]
+
+    def test_copies_have_one_digest_whatever_the_order_of_their_members(self, tmp_path, records):
+        value = records[1].value
+        one = story(STORY)[1]
+        other = encoded(dict(reversed((one | {"traceparent": 1}).items())))
+        values = (value, other, value.replace(b"2022-12-01", b"2022-12-02"))
+        copies = [records[1]._replace(value=each, offset=n) for n, each in enumerate(values)]
+        write_typed(copies, 2, tmp_path / "copies.parquet")
+        found = duckdb.sql(f"from '{tmp_path}/copies.parquet' order by \"offset\"")
+        first, second, third = (row[0] for row in found.select("digest").fetchall())
+
+        assert (16, True, True) == (len(first.bytes), first == second, first != third)
+
+    def test_what_stands_in_for_texts_tells_apart_whatever_they_tell_apart(self, tmp_path):
+        names = (
+            ("a", "bc"),
+            ("ab", "c"),
+            ("a1:b", "c"),
+            ("a", "b1:c"),
+            ("é", "b"),
+            ("e\u0301", "b"),
+        )
+        told = [
+            one | {"source": source, "id": name, "data": one["data"] | {"application_id": name}}
+            for source, name in names
+            for one in story("applied a1 2022-03-10")
+        ]
+        records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(told * 2)]
+        write_typed(records, 1, tmp_path / "names.parquet")
+        found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
+
+        for counted, expected in (("student", 1), ("application", 4), ("identity", len(names))):
+            assert [(expected,)] == found.aggregate(f"count(distinct {counted})").fetchall()
+
+    def test_a_retraction_names_the_stand_in_of_the_event(self, typed):
+        found = dict(typed("id, identity"))
+        named = {
+            name: stand_in for name, stand_in in typed("retracts_id, retracts_identity") if name
+        }
+
+        assert named == {"3": found["3"]}
+
+    def test_category_bits_are_the_list_once_more(self, typed):
+        assert {(None, None), ((), 0), (("job_seeker", "refugee"), 9)} == {
+            (None if names is None else tuple(names), bits)
+            for names, bits in typed("categories, category_bits")
+        }
+
+    def test_every_member_of_every_fact_has_a_column(self, tmp_path):
+        write_typed([], 1, tmp_path / "none.parquet")
+        columns = set(duckdb.sql(f"from '{tmp_path}/none.parquet'").columns)
+        members = {name for fact in FACTS.values() for name in fact.model_fields}
+
+        assert set() == members - columns - {"evidence", "retracts"}
+        assert columns >= {"evidence_sha256", "evidence_uri", "retracts_source", "retracts_id"}
+
+
+class TestFiles:
+    """A long log is cut into several files, none of its records twice."""
+
+    def test_records_are_spread_over_files_and_none_is_lost(self, tmp_path, records, monkeypatch):
+        monkeypatch.setattr("ledger.columns.schema.FILE_RECORDS", 2)
+        files = typed_files(iter(records), 2, tmp_path)
+        rows = duckdb.read_parquet([str(file) for file in files])
+
+        assert 3 == len(files)
+        assert [0, 1, 2, 3, 9] == sorted(row[0] for row in rows.select('"offset"').fetchall())
+
+    def test_no_record_makes_one_empty_file(self, tmp_path):
+        (file,) = typed_files(iter([]), 1, tmp_path)
+
+        assert [(0,)] == duckdb.read_parquet(str(file)).count("*").fetchall()

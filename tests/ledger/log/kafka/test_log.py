@@ -1,0 +1,707 @@
+"""The log on a real Apache Kafka: the contract of every log, and what a broker can do to one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber
+
+from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
+from ledger.log import NewRecord, open_log
+from ledger.log.kafka import reader as kafka_reader
+from ledger.log.kafka.log import KafkaLog
+from ledger.replay import replay
+from ledger.report import build_report
+from outcomes.doctor import examine
+from outcomes.synthetic import generate
+from projections.policy import built_in_policies
+from tests.ledger.log.contract import BOUND, NOON, LogContract, everything, numbered
+from tests.support.histories import ROOT
+
+pytestmark = pytest.mark.kafka
+
+POLICY = built_in_policies()["openclassrooms-2022"]
+QUICK_SECONDS = 10
+COMMAND = (sys.executable, "-m", "outcomes")
+
+
+@pytest.fixture
+def opened(kafka):
+    """Opens the log in a topic; closes it in the end."""
+    with ExitStack() as stack:
+        yield lambda topic: stack.enter_context(closing(open_log(kafka.url(topic))))
+
+
+class TestContract(LogContract):
+    """The log on Kafka keeps the promises of every log."""
+
+    @pytest.fixture
+    def make(self, kafka, opened):
+        def make(partitions):
+            self.topic = kafka.topic(partitions)
+            return opened(self.topic)
+
+        return make
+
+    @pytest.fixture
+    def open_again(self, kafka):
+        return lambda: open_log(kafka.url(self.topic))
+
+
+def report_of(log, year=2022):
+    replayed = replay(log, log.end(), [POLICY])
+    return build_report(replayed, log_name=log.name, policy=POLICY, year=year)
+
+
+def figures_of(report):
+    """A report without what differs between a log and its copy: the name and the offsets."""
+    return {name: report[name] for name in ("records", "counts", "rates")}
+
+
+def world(students=120, seed=7):
+    return [NewRecord(one.key, one.value) for one in generate(students, seed)]
+
+
+def sqlite_log(folder, partitions):
+    return closing(open_log(f"sqlite:{folder / 'copy.db'}?partitions={partitions}", create=True))
+
+
+@contextmanager
+def producing(kafka, **options):
+    """A foreign producer: a function that runs a coroutine of it."""
+    loop = asyncio.new_event_loop()
+
+    async def start():
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, **options)
+        await producer.start()
+        return producer
+
+    producer = loop.run_until_complete(start())
+    try:
+        yield producer, loop.run_until_complete
+    finally:
+        loop.run_until_complete(producer.stop())
+        loop.close()
+
+
+def send(producer, run, topic, records, **options):
+    """Send values, or (key, value) pairs, one by one."""
+    for one in records:
+        key, value = one if isinstance(one, tuple) else (b"s-1", one)
+        run(producer.send_and_wait(topic, value, key, **{"partition": 0, **options}))
+
+
+class TestSameFigures:
+    def test_the_same_events_give_the_same_digest_on_sqlite_and_on_kafka(
+        self, kafka, opened, tmp_path
+    ):
+        events = world()
+        log = opened(kafka.topic(3))
+        log.append(events)
+
+        with sqlite_log(tmp_path, 3) as copy:
+            copy.append(events)
+            expected = report_of(copy)
+
+        assert expected["digest"] == report_of(log)["digest"]
+        assert log.name == report_of(log)["log"]["name"]
+
+
+class TestForeignProducers:
+    def test_what_they_write_is_quarantined_under_the_rule_it_breaks(self, kafka, opened):
+        topic = kafka.topic(2)
+        event = next(one for one in world() if one.key)
+        with producing(kafka) as (producer, run):
+            own = opened(topic)
+            own.append([event])
+            right = everything(own)[0].partition
+            wrong = [(event.key, event.value)]
+            send(producer, run, topic, wrong, partition=1 - right)
+            send(producer, run, topic, [(None, event.value)], partition=right)
+            send(producer, run, topic, [(event.key, None)], partition=right)
+            send(producer, run, topic, [(event.key, b"\xff junk")], partition=right)
+            headers = [("content-type", b"application/json"), ("ce_id", b"\x00")]
+            send(producer, run, topic, wrong, partition=right, headers=headers)
+
+        records = report_of(own)["records"]
+
+        assert {
+            "key_must_equal_subject": 1,
+            "partition_must_follow_key": 1,
+            "tombstone_is_not_an_event": 1,
+            "value_must_be_json": 1,
+        } == records["quarantined"]
+        assert (1, 1) == (records["events"], records["duplicates"])
+
+    def test_time_stamps_that_go_back_are_read_as_the_running_maximum(self, kafka, opened):
+        topic = kafka.topic(1, {"message.timestamp.type": "CreateTime"})
+        stamps = [50, 30, 70, 70, 20, 90, 10, 60]
+        running = [50, 50, 70, 70, 70, 90, 90, 90]
+        with producing(kafka) as (producer, run):
+            for stamp in stamps:
+                send(producer, run, topic, [b"%d" % stamp], timestamp_ms=NOON + stamp)
+        log = opened(topic)
+
+        for start in range(9):
+            found = list(log.read({0: start}, {0: 8}))
+            assert [NOON + at for at in running[start:]] == [one.recorded_at for one in found]
+            latest = log.latest_recorded_at({0: start})
+            assert (NOON + running[start - 1] if start else None) == latest
+        for at in (0, 49, 50, 51, 69, 70, 71, 89, 90, 91):
+            count = sum(stamp <= at for stamp in running)
+            assert {0: count} == log.cut_as_of(NOON + at)
+
+
+class TestTransactions:
+    @pytest.fixture
+    def begun(self, kafka):
+        """A topic, a transactional producer, and a way to run its coroutines."""
+        topic = kafka.topic(1)
+        with producing(kafka, transactional_id=topic) as (producer, run):
+            producer.resolve = lambda: kafka.resolve(topic)
+            yield topic, producer, run
+
+    def transact(self, begun, values, *, end):
+        topic, producer, run = begun
+        run(producer.begin_transaction())
+        send(producer, run, topic, values)
+        run(getattr(producer, f"{end}_transaction")())
+        producer.resolve()
+
+    def test_a_cut_passes_over_markers_and_what_was_aborted(self, begun, opened):
+        log = opened(begun[0])
+        self.transact(begun, [b"1", b"2"], end="commit")  # 0, 1, marker 2
+        assert {0: 2} == log.end()
+        self.transact(begun, [b"no"] * 20, end="abort")  # 3 to 22, marker 23
+        assert {0: 2} == log.end()
+        log.append(numbered(1))  # 24
+
+        assert [0, 1, 24] == [one.offset for one in everything(log)]
+        assert {0: 25} == log.end()
+        normal = {0: 0, 1: 1, 2: 2, 3: 2, 13: 2, 23: 2, 24: 2, 25: 25}
+        assert normal == {at: log.normalise({0: at})[0] for at in normal}
+        assert log.latest_recorded_at({0: 24}) == everything(log)[1].recorded_at
+        assert [0, 1] == [one.offset for one in log.read({0: 0}, {0: 24})]
+        assert [24] == [one.offset for one in log.read({0: 5}, {0: 25})]
+
+    def test_a_log_of_nothing_but_holes_is_empty(self, begun, opened):
+        self.transact(begun, [b"no"], end="abort")
+        log = opened(begun[0])
+
+        assert {0: 0} == log.end() == log.normalise({0: 2}) == log.cut_as_of(2 * NOON)
+        assert [] == everything(log)
+        assert log.latest_recorded_at({0: 2}) is None
+
+    def test_the_cut_as_of_a_moment_looks_past_holes(self, begun, opened):
+        log = opened(begun[0])
+        log.append(numbered(1))
+        first = log.latest_recorded_at(log.end())
+        self.transact(begun, [b"no"], end="abort")
+        self.transact(begun, [b"yes"], end="commit")
+        last = log.latest_recorded_at(log.end())
+
+        assert {0: 1} == log.cut_as_of(first) == log.cut_as_of(last - 1)
+        assert log.end() == log.cut_as_of(last)
+        assert {0: 0} == log.cut_as_of(first - 1) == log.cut_as_of(-5)
+
+    def test_an_open_transaction_hides_what_comes_after_its_beginning(self, kafka, begun, opened):
+        topic, producer, run = begun
+        log = opened(topic)
+        log.append(numbered(2))
+        run(producer.begin_transaction())
+        send(producer, run, topic, [b"open"])
+        acknowledged = log.append(numbered(3))
+
+        assert (3, {0: 2}) == acknowledged
+        assert {0: 2} == log.end()
+        assert 2 == len(everything(log))
+        with pytest.raises(CutNotHeldError):
+            log.normalise({0: 6})
+        assert [
+            ("topic", "warning", "open transaction from offset 2"),
+        ] == doctor_finds(kafka.url(topic), "open transaction from offset 2")
+
+        run(producer.commit_transaction())
+
+        assert {0: 6} == log.end()
+        assert 6 == len(everything(log))
+
+    def test_a_copy_gives_the_same_figures(self, begun, opened, tmp_path):
+        log = opened(begun[0])
+        events = world(60)
+        log.append(events[:100])
+        self.transact(begun, [(one.key, one.value) for one in events[100:110]], end="abort")
+        self.transact(begun, [(one.key, one.value) for one in events[110:130]], end="commit")
+        log.append(events[130:])
+        copy = f"sqlite:{tmp_path / 'copy.db'}"
+
+        lines = outcomes("tail", "--jsonl", "--log", log_url(log)).stdout
+        told = outcomes("append", "--records", "-", "--log", copy, "--json", stdin=lines).stdout
+
+        assert len(events) - 10 == json.loads(told)["acknowledged"]
+        with closing(open_log(copy)) as copied:
+            assert figures_of(report_of(copied)) == figures_of(report_of(log))
+            assert copied.latest_recorded_at(copied.end()) == log.latest_recorded_at(log.end())
+
+
+class TestDeletedRecords:
+    def test_a_log_that_has_lost_its_beginning_is_refused(self, kafka, opened):
+        topic = kafka.topic(2)
+        log = opened(topic)
+        log.append(NewRecord(b"s-%d" % n, b"") for n in range(30))
+        end = log.end()
+
+        async def delete():
+            admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+            await admin.start()
+            await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(3)})
+            await admin.close()
+
+        asyncio.run(delete())
+
+        with pytest.raises(CutNotHeldError, match="below offset 3 of partition 1") as raised:
+            replay(log, end, [POLICY])
+        assert str(raised.value).isprintable()
+        assert end == log.normalise(end) == log.end()
+        assert len(list(log.read({0: 0, 1: 3}, end))) == 30 - 3
+        assert [("topic", "broken", "partition 1 begins at offset 3")] == doctor_finds(
+            kafka.url(topic), "partition 1 begins at offset 3"
+        )
+
+
+class TestAppend:
+    def test_batches_shrink_until_the_topic_takes_them(self, kafka, opened):
+        log = opened(kafka.topic(2, {"max.message.bytes": "20000"}))
+        records = [NewRecord(b"s-%d" % (n % 9), b"%05d" % n + b"x" * 200) for n in range(1_000)]
+
+        assert 1_000 == log.append(records).records
+        assert sorted(one.value for one in records) == sorted(one.value for one in everything(log))
+
+    def test_a_record_that_no_batch_can_hold_is_named(self, kafka, opened):
+        log = opened(kafka.topic(1, {"max.message.bytes": "20000"}))
+        records = [*numbered(2), NewRecord(b"s-1", b"x" * 30_000), *numbered(2)]
+
+        with pytest.raises(PartlyAcknowledgedError, match=r"max\.message\.bytes") as raised:
+            log.append(records)
+
+        assert raised.value.acknowledged == len(everything(log)) == 2
+        assert "; 2 of these records" in str(raised.value)
+
+    @pytest.mark.parametrize("trouble", [KafkaTimeoutError, OutOfOrderSequenceNumber])
+    def test_a_producer_that_fails_is_replaced_and_the_rest_sent_in_order(
+        self, kafka, opened, monkeypatch, trouble
+    ):
+        log = opened(kafka.topic(2))
+        real, failures = AIOKafkaProducer.send_batch, [trouble(), trouble()]
+
+        async def failing(self, *args, **options):
+            sent = await real(self, *args, **options)
+            if not failures:
+                return sent
+            await sent
+            raise failures.pop()
+
+        monkeypatch.setattr(AIOKafkaProducer, "send_batch", failing)
+        acknowledged = log.append(NewRecord(b"s-%d" % (n % 5), b"%d" % n) for n in range(500))
+
+        assert 500 == acknowledged.records
+        assert_all_there_in_order(log, 500)
+        assert len(everything(log)) > 500  # What the lost acknowledgements were for.
+
+    def test_the_partition_is_chosen_by_the_ledger_and_not_by_the_producer(self, kafka, opened):
+        log = opened(kafka.topic(7))
+        log.append([NewRecord(None, b"x"), NewRecord(b"", b"y")])
+
+        null, empty = everything(log)
+        assert null.partition == empty.partition
+
+
+def assert_all_there_in_order(log, count):
+    """Every number is there, and for each key the first copies ascend."""
+    seen = dict[bytes, list[int]]()
+    for one in everything(log):
+        own = seen.setdefault(one.key, [])
+        if int(one.value) not in own[-5_000:]:
+            own.append(int(one.value))
+    assert all(own == sorted(own) for own in seen.values())
+    assert list(range(count)) == sorted({number for own in seen.values() for number in own})
+
+
+class TestOutage:
+    def test_an_append_outlives_a_broker_that_is_killed_and_started_again(self, kafka, opened):
+        broker = kafka.own()
+        log = opened(kafka.topic(3))
+        midway, acknowledged = threading.Event(), []
+
+        def records():
+            for number in range(120_000):
+                if number == 60_000:
+                    midway.set()
+                yield NewRecord(b"s-%d" % (number % 50), b"%d" % number)
+
+        thread = threading.Thread(
+            target=lambda: acknowledged.append(log.append(records())), daemon=True
+        )
+        thread.start()
+        assert midway.wait(BOUND)
+        broker.kill()
+        broker.start()
+        thread.join(BOUND)
+
+        assert not thread.is_alive()
+        assert 120_000 == acknowledged[0].records
+        assert log.end() == acknowledged[0].end
+        assert_all_there_in_order(log, 120_000)
+
+    def test_a_broker_away_for_too_long_ends_an_append_with_an_exact_count(
+        self, kafka, opened, monkeypatch
+    ):
+        broker = kafka.own()
+        monkeypatch.setenv("OUTCOMES_KAFKA_RETRY_SECONDS", "1.5")
+        log = opened(kafka.topic(1))
+
+        def records():
+            for number in range(120_000):
+                if number == 110_000:
+                    broker.kill()
+                yield NewRecord(b"s-1", b"%d" % number)
+
+        try:
+            with pytest.raises(PartlyAcknowledgedError) as raised:
+                log.append(records())
+        finally:
+            broker.start()
+
+        count = raised.value.acknowledged
+        assert 100_000 == count
+        line = str(raised.value)
+        assert f"; {count} of these records were acknowledged" in line
+        assert "sent again safely" in line
+        assert line.isprintable()
+        held = [int(one.value) for one in everything(log)]
+        assert list(range(count)) == held[:count]
+
+    def test_a_read_without_progress_fails_and_names_its_place(self, kafka, opened, monkeypatch):
+        broker = kafka.own()
+        monkeypatch.setattr(kafka_reader, "STALL_SECONDS", 1.0)
+        log = opened(kafka.topic(1))
+        log.append(NewRecord(b"s-1", bytes(60_000)) for _ in range(200))
+        reading = log.read({0: 0}, log.end())
+        next(reading)
+        broker.pause()
+        try:
+            with pytest.raises(StoreError, match=r"at offset [0-9]+ of partition 0"):
+                list(reading)
+            log.close()
+        finally:
+            broker.resume()
+
+        assert 200 == len(everything(log))
+
+    def test_closing_takes_a_bounded_time_while_the_broker_is_silent(self, kafka, opened):
+        broker = kafka.own()
+        log = opened(kafka.topic(1))
+        log.append(numbered(1))
+        log.end()
+        broker.pause()
+        try:
+            begun = time.monotonic()
+            log.close()
+            assert time.monotonic() - begun < QUICK_SECONDS
+        finally:
+            broker.resume()
+
+
+def log_url(log):
+    return str(log._link.place)
+
+
+def outcomes(*arguments, stdin=b"", code=0, **variables):
+    """Run the command line; whatever goes wrong is one line."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "NO_COLOR": "1", **variables},
+        timeout=BOUND,
+        check=False,
+    )
+    assert code == done.returncode, done.stderr.decode()
+    assert done.stderr.count(b"\n") == (code not in (0, 1)), done.stderr.decode()
+    return done
+
+
+def closed_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class TestRefusals:
+    """What cannot work ends within ten seconds, in one line that says what to do."""
+
+    def refused(self, url, code, **variables):
+        begun = time.monotonic()
+        done = outcomes("report", "--year", 2022, "--log", url, code=code, **variables)
+        assert time.monotonic() - begun < QUICK_SECONDS
+        assert b"secret" not in done.stderr
+        return done.stderr.decode()
+
+    def test_a_closed_port(self):
+        port = closed_port()
+        line = self.refused(f"kafka://127.0.0.1:{port}/t", 69)
+        assert f"127.0.0.1:{port}: Connection refused; is the broker running there?" in line
+
+    def test_a_host_that_is_none(self):
+        assert "no host is called nobody.invalid" in self.refused("kafka://nobody.invalid:1/t", 69)
+
+    def test_a_port_that_says_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            line = self.refused(f"kafka://127.0.0.1:{silent.getsockname()[1]}/t", 69)
+        assert "is out of reach" in line
+
+    def test_a_topic_that_is_missing(self, kafka):
+        topic = kafka.name()
+        line = self.refused(kafka.url(topic), 69)
+        assert f"outcomes topic create --log {kafka.url(topic)}" in line
+        # Looking must not have made it, although this broker makes topics for anyone who asks.
+        assert line == self.refused(kafka.url(topic), 69)
+
+    def test_tls_against_a_plain_port(self, kafka):
+        line = self.refused(kafka.url("t"), 69, OUTCOMES_KAFKA_SECURITY_PROTOCOL="SSL")
+        assert "does not speak TLS" in line
+        assert "OUTCOMES_KAFKA_SECURITY_PROTOCOL=PLAINTEXT" in line
+
+    def test_plain_against_a_tls_port(self, kafka):
+        line = self.refused(f"kafka://{kafka.own().tls}/t", 69)
+        assert "OUTCOMES_KAFKA_SECURITY_PROTOCOL=SSL" in line
+
+    def test_a_certificate_that_nobody_vouches_for(self, kafka):
+        url = f"kafka://{kafka.own().tls}/t"
+        line = self.refused(url, 69, OUTCOMES_KAFKA_SECURITY_PROTOCOL="SSL")
+        assert "OUTCOMES_KAFKA_SSL_CAFILE" in line
+
+    @pytest.mark.parametrize(
+        ("user", "password", "said"),
+        [
+            ("writer", "wrong-secret", "the broker refuses user writer"),
+            ("stranger", "stranger-secret", "no permission for user stranger"),
+        ],
+    )
+    def test_a_user_who_may_not(self, kafka, user, password, said):
+        line = self.refused(
+            f"kafka://{kafka.own().sasl}/{kafka.topic()}",
+            69,
+            OUTCOMES_KAFKA_SECURITY_PROTOCOL="SASL_PLAINTEXT",
+            OUTCOMES_KAFKA_SASL_MECHANISM="PLAIN",
+            OUTCOMES_KAFKA_SASL_USERNAME=user,
+            OUTCOMES_KAFKA_SASL_PASSWORD=password,
+        )
+        assert said in line
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"SECURITY_PROTOCOL": "TLS"},
+            {"SECURITY_PROTOCOL": "SSL", "SSL_CAFILE": "missing.pem"},
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_PASSWORD": "secret"},
+        ],
+    )
+    def test_a_wrong_configuration(self, variables):
+        named = {f"OUTCOMES_KAFKA_{name}": value for name, value in variables.items()}
+        assert "OUTCOMES_KAFKA_" in self.refused("kafka://127.0.0.1:1/t", 78, **named)
+
+
+class TestSecureListeners:
+    def use(self, monkeypatch, **settings):
+        for name, value in settings.items():
+            monkeypatch.setenv(f"OUTCOMES_KAFKA_{name}", str(value))
+
+    def test_tls(self, kafka, monkeypatch):
+        broker = kafka.own()
+        self.use(monkeypatch, SECURITY_PROTOCOL="SSL", SSL_CAFILE=broker.authority)
+
+        with closing(open_log(f"kafka://{broker.tls}/{kafka.topic()}")) as log:
+            log.append(numbered(3))
+            assert 3 == len(everything(log))
+
+    @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+    def test_sasl(self, kafka, monkeypatch, mechanism):
+        self.use(monkeypatch, SECURITY_PROTOCOL="SASL_PLAINTEXT", SASL_MECHANISM=mechanism)
+        self.use(monkeypatch, SASL_USERNAME="writer", SASL_PASSWORD="writer-secret")
+
+        with closing(open_log(f"kafka://{kafka.own().sasl}/{kafka.topic()}")) as log:
+            log.append(numbered(3))
+            assert 3 == len(everything(log))
+
+
+def doctor_finds(url, text):
+    """The doctor's verdicts whose detail holds a text."""
+    return [(check.name, check.verdict, text) for check in examine(url) if text in check.detail]
+
+
+class TestDoctor:
+    def test_a_topic_that_keeps_its_promises_has_no_fault_but_its_one_replica(self, kafka, opened):
+        topic = kafka.topic(3)
+        opened(topic).append(world(30))
+
+        verdicts = [check for check in examine(kafka.url(topic)) if check.name == "topic"]
+
+        assert ["warning"] == [check.verdict for check in verdicts]
+        assert "3 replicas" in verdicts[0].detail
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            ("cleanup.policy", "compact"),
+            ("cleanup.policy", "compact,delete"),
+            ("retention.ms", "604800000"),
+            ("retention.bytes", "1000000"),
+            ("message.timestamp.type", "CreateTime"),
+            ("unclean.leader.election.enable", "true"),
+            ("max.message.bytes", "60000"),
+            ("min.insync.replicas", "2"),
+        ],
+        ids="=".join,
+    )
+    def test_a_setting_that_breaks_a_promise_is_named_with_what_to_set(self, kafka, name):
+        setting, value = name
+        url = kafka.url(kafka.topic(1, {setting: value}))
+
+        broken = [check.detail for check in examine(url) if check.verdict == "broken"]
+
+        assert len(broken) == 1
+        assert broken[0].startswith(f"{setting} is {value}")
+        assert f"; set {setting}=" in broken[0]
+
+    def test_records_against_their_key_are_found(self, kafka, opened):
+        topic = kafka.topic(2)
+        opened(topic).append(NewRecord(b"s-%d" % n, b"") for n in range(20))
+        with producing(kafka) as (producer, run):
+            astray = [(b"s-%d" % n, b"") for n in range(10)]
+            send(producer, run, topic, astray, partition=0)
+            send(producer, run, topic, astray, partition=1)
+
+        found = doctor_finds(kafka.url(topic), "partitioner=murmur2_random")
+
+        assert 2 == len(found)
+        assert {"warning"} == {verdict for _, verdict, _ in found}
+
+    def test_something_broken_ends_with_69(self, kafka):
+        topic = kafka.topic(1, {"retention.ms": "1000"})
+        checks = subprocess.run(
+            [*COMMAND, "doctor", "--json", "--log", kafka.url(topic)],
+            capture_output=True,
+            timeout=BOUND,
+            check=False,
+        )
+        assert 69 == checks.returncode
+        assert "retention.ms=-1" in checks.stdout.decode()
+
+
+class TestTopicCreate:
+    def test_a_topic_is_made_once_and_then_left_as_it_is(self, kafka):
+        url = kafka.url(kafka.name())
+
+        made = json.loads(outcomes("topic", "create", "--log", url, "--json").stdout)
+        again = outcomes("topic", "create", "--log", url).stdout.decode()
+
+        assert (True, 12, 1) == (made["created"], made["partitions"], made["replication_factor"])
+        assert {"warning"} == {fault["verdict"] for fault in made["faults"]}
+        assert "exists, left as it is; 12 partitions" in again
+        with closing(open_log(url)) as log:
+            assert 12 == log.partitions
+
+    def test_another_partition_count_is_refused(self, kafka):
+        url = kafka.url(kafka.topic(2))
+        done = outcomes("topic", "create", "--log", url, "--partitions", 3, code=78)
+        assert b"2 partitions, not 3" in done.stderr
+
+    def test_more_replicas_than_brokers_is_one_line(self, kafka):
+        url = kafka.url(kafka.name())
+        done = outcomes("topic", "create", "--log", url, "--replication-factor", 3, code=69)
+        assert b"replication factor of 3" in done.stderr
+
+    def test_a_topic_that_breaks_promises_is_said_so(self, kafka):
+        topic = kafka.topic(1, {"cleanup.policy": "compact"})
+        done = subprocess.run(
+            [*COMMAND, "topic", "create", "--log", kafka.url(topic)],
+            capture_output=True,
+            timeout=BOUND,
+            check=False,
+        )
+        assert 69 == done.returncode
+        assert b"cleanup.policy=delete" in done.stdout
+
+
+class TestCommandLine:
+    def test_the_story_of_a_log_on_kafka(self, kafka, tmp_path):
+        url = kafka.url(kafka.topic(3))
+        lines = b"".join(one.value + b"\n" for one in generate(80, 7) if not one.broken)
+        count = lines.count(b"\n")
+
+        told = outcomes("append", "-", "--log", url, "--batch", 100, stdin=lines).stdout.decode()
+        assert f"{count:,} records acknowledged" in told
+        then = max(
+            json.loads(line)["recorded_at"]
+            for line in outcomes("tail", "--jsonl", "--log", url).stdout.splitlines()
+        )
+        again = tmp_path / "again.jsonl"
+        again.write_bytes(lines)
+        outcomes("append", again, "--log", url)
+
+        report = ("report", "--year", 2022, "--log", url, "--json")
+        (tmp_path / "now.json").write_bytes(outcomes(*report).stdout)
+        (tmp_path / "then.json").write_bytes(outcomes(*report, "--as-of", then).stdout)
+        now, before = (
+            json.loads((tmp_path / f"{one}.json").read_bytes()) for one in ("now", "then")
+        )
+        assert (count, 2 * count) == (before["log"]["records"], now["log"]["records"])
+        assert (before["counts"], before["rates"]) == (now["counts"], now["rates"])
+
+        for name in ("now", "then"):
+            verdict = outcomes("verify", tmp_path / f"{name}.json", "--log", url)
+            assert b"no difference" in verdict.stdout
+
+    def test_tail_follow_shows_what_comes(self, kafka, opened):
+        topic = kafka.topic(2)
+        log = opened(topic)
+        command = [*COMMAND, "tail", "--follow", "--jsonl", "--log", kafka.url(topic)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+            try:
+                for number in range(3):
+                    log.append([NewRecord(b"s-1", b"%d" % number)])
+                    assert select.select([tail.stdout], [], [], BOUND)[0], "nothing came"
+                    assert str(number) == json.loads(tail.stdout.readline())["value"]
+                tail.send_signal(signal.SIGINT)
+                output, trouble = tail.communicate(timeout=BOUND)
+            finally:
+                tail.kill()
+        assert (130, b"", b"outcomes: interrupted\n") == (tail.returncode, output, trouble)
+
+    def test_a_log_is_opened_without_a_broker_client_where_none_is_needed(self, tmp_path):
+        script = "import sys; import ledger.log; print('ledger.log.kafka' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+        assert b"False\n" == done.stdout
+
+
+class TestOpen:
+    def test_it_is_a_kafka_log_named_after_its_topic(self, kafka, opened):
+        topic = kafka.topic(4)
+        log = opened(topic)
+        assert isinstance(log, KafkaLog)
+        assert (topic, 4) == (log.name, log.partitions)

@@ -1,0 +1,60 @@
+"""`outcomes.cli.report`: what is said when the engines do not agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.replay import replay_with, sql_engine
+from ledger.report import build_report, report_bytes
+from outcomes.cli.run import run
+from tests.support.histories import kept, log_of, policy_of, story
+
+
+@pytest.fixture
+def report(tmp_path):
+    """A report of one applicant, and a log."""
+    with log_of(tmp_path, [kept(one) for one in story("applied a1 2022-03-10")]) as log:
+        replayed = replay_with("fold", log, log.end(), [policy_of()])
+        made = build_report(replayed, log_name=log.name, policy=policy_of(), year=2022)
+    file = tmp_path / "report.json"
+    file.write_bytes(report_bytes(made))
+    return file
+
+
+@pytest.fixture
+def _wrong_engine(monkeypatch):
+    right = sql_engine.replay_each
+
+    def wrong(*arguments, **options):
+        (found,) = right(*arguments, **options)
+        for figures in found.figures.values():
+            figures.cells[2022, "applicants", "all"] += 1
+        return [replace(found, latest_recorded_at=found.latest_recorded_at)]
+
+    monkeypatch.setattr(sql_engine, "replay_each", wrong)
+
+
+@pytest.mark.usefixtures("_wrong_engine")
+@pytest.mark.usefixtures("_wrong_engine")
+def test_on_an_archive_forged_columns_are_named_as_a_cause(report, capfdbinary):
+    sealed = report.parent / "sealed"
+    run(["archive", str(sealed), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+    code = run(["verify", str(report), "--log", f"archive:{sealed}"])
+
+    last = capfdbinary.readouterr().out.decode().splitlines()[-1]
+    assert 1 == code
+    assert "typed columns are forged" in last
+    assert f"`outcomes archive {sealed} --refresh`" in last
+
+
+@pytest.mark.usefixtures("_wrong_engine")
+def test_engines_that_disagree_are_told_of_cell_by_cell(report, capfdbinary):
+    code = run(["verify", str(report), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+
+    lines = capfdbinary.readouterr().out.decode().splitlines()
+    assert 1 == code
+    assert "applicants|all count: the fold says 1, the columnar replay says 2 (+1)" in lines, lines
+    assert "the engines disagree: that is a fault of the ledger, please report it" == lines[-1]
+    assert "no difference" in lines[-2]

@@ -1,0 +1,328 @@
+"""`outcomes worker` and `live` on a real Kafka; faults stand in `tests/faults`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ledger.log import NewRecord, open_log
+from outcomes.synthetic import generate
+from processors.dead_letters import decode_dead_letter
+from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
+
+pytestmark = pytest.mark.kafka
+
+QUICK_SECONDS = 10
+CRASHING = Path(__file__).parents[2] / "faults" / "crashing_worker.py"
+
+
+def outcomes(*arguments, **options):
+    return subprocess.run(
+        [OUTCOMES, *arguments], check=False, capture_output=True, timeout=PATIENCE, **options
+    )
+
+
+@pytest.fixture
+def url(kafka):
+    """A log on Kafka with its topics, as a person makes it."""
+    made = kafka.url(kafka.name())
+    done = outcomes("topic", "create", "--log", made, "--partitions", "3", "--json")
+    assert 0 == done.returncode, done.stderr
+    assert json.loads(done.stdout)["created"]
+    return made
+
+
+@pytest.fixture
+def start(url, tmp_path):
+    """Starts a worker; all are gone in the end."""
+    workers = []
+
+    def start(name="first", **options):
+        workers.append(Worker(options.pop("log", url), tmp_path / f"{name}.db", **options))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.kill()
+
+
+def append(url, pairs):
+    with closing(open_log(url)) as log:
+        log.append([NewRecord(*one) for one in pairs])
+
+
+def world(students=150, seed=11):
+    return [(one.key, one.value) for one in generate(students, seed)]
+
+
+def live(url, *more):
+    shown = outcomes("live", "--year", "2022", "--json", "--log", url, *more)
+    return json.loads(shown.stdout) if shown.returncode == 0 else None
+
+
+def live_at_the_end(url):
+    """Wait until the live figures have no lag; then they are those of a replay."""
+
+    def current():
+        shown = live(url)
+        behind = shown and sum(one["records"] for one in shown["live"]["partitions"])
+        return shown if behind == 0 else None
+
+    return wait_until(current, "live figures without lag")
+
+
+class TestLive:
+    def test_live_figures_are_those_of_a_replay_with_lag_and_owner(self, url, start):
+        append(url, world())
+        first = start().wait_for("partitions.taken_up")
+        shown = live_at_the_end(url)
+        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
+        page = outcomes("live", "--year", "2022", "--log", url).stdout.decode()
+
+        assert json.loads(replayed.stdout)["digest"] == shown["digest"]
+        owners = {one["owner"].partition("@")[0] for one in shown["live"]["partitions"]}
+        assert {str(first.process.pid)} == {one.rpartition("-")[2] for one in owners}
+        assert "Behind the log" in page
+        assert all(len(line) <= 100 for line in page.splitlines())
+
+    def test_watch_prints_anew_what_changes(self, url, start):
+        append(url, world(20))
+        start().wait_for("partitions.taken_up")
+        watching = subprocess.Popen(
+            [OUTCOMES, "live", "--year", "2022", "--watch", "--log", url],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            digests = (line for line in watching.stdout if line.startswith("Digest"))
+            before = next(digests)
+            append(url, world(20, seed=12))
+            assert before != next(digests)
+        finally:
+            watching.send_signal(signal.SIGINT)
+            watching.stdout.close()
+            assert 130 == watching.wait(PATIENCE)
+
+    def test_a_year_or_a_policy_that_is_not_kept_is_said_so(self, url, start):
+        append(url, world(20))
+        start(environment={"OUTCOMES_LIVE_POLICIES": "openclassrooms-2023"}).wait_for(
+            "partitions.taken_up"
+        )
+
+        for more in (("--year", "2001", "--policy", "openclassrooms-2023"), ("--year", "2022")):
+            refused = outcomes("live", "--log", url, *more)
+            assert 78 == refused.returncode
+            assert b"not kept live" in refused.stderr
+            assert 1 == len(refused.stderr.splitlines())
+
+    def test_without_workers_it_is_said_what_to_do(self, url):
+        append(url, world(5))
+        refused = outcomes("live", "--year", "2022", "--log", url)
+
+        assert 69 == refused.returncode
+        assert b"outcomes worker" in refused.stderr
+
+
+class TestDeadLetters:
+    def test_each_quarantined_record_has_a_pointer_in_the_topic_and_no_payload(self, url, start):
+        append(url, [*world(20), (b"s-1", b'{"secret": "payload"'), (None, None)])
+        start().wait_for("partitions.taken_up")
+        shown = live_at_the_end(url)
+        with closing(open_log(f"{url}-dead-letters")) as log:
+            letters = wait_until(
+                lambda: list(log.read({0: 0}, log.end())), "dead letters have been published"
+            )
+
+        rules = [decode_dead_letter(one.value).rule for one in letters]
+        assert sum(shown["records"]["quarantined"].values()) == len(rules)
+        assert "tombstone_is_not_an_event" in rules
+        assert all(b"payload" not in one.value for one in letters)
+
+    def test_a_crash_between_sending_and_noting_it_sends_once_more(self, url, start):
+        junk = [(b"s-%d" % n, b"junk") for n in range(40)]
+        for one in junk:
+            append(url, [one])
+        first = start(command=(sys.executable, str(CRASHING), "before_mark"))
+        for number in range(20):
+            append(url, [(b"t-%d" % number, b"junk")])
+            if first.process.poll() is not None:
+                break
+            time.sleep(0.6)  # longer than a publication is apart
+        assert 137 == first.ended()[0]
+        start().wait_for("partitions.taken_up")
+        shown = live_at_the_end(url)
+        total = sum(shown["records"]["quarantined"].values())
+        with closing(open_log(f"{url}-dead-letters")) as log:
+
+            def pointers():
+                found = [decode_dead_letter(one.value) for one in log.read({0: 0}, log.end())]
+                return found if len({one[:2] for one in found}) >= total else None
+
+            found = wait_until(pointers, "all dead letters")
+
+        assert total == len({one[:2] for one in found})
+
+
+class TestEnding:
+    @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+    def test_it_ends_at_once_when_told_to(self, url, start, how, code):
+        worker = start().wait_for("partitions.taken_up")
+        begun = time.monotonic()
+        worker.process.send_signal(how)
+
+        assert code == worker.process.wait(PATIENCE)
+        assert time.monotonic() - begun < 3
+
+    def test_it_ends_at_once_while_the_broker_is_away(self, kafka, url, start):
+        append(url, world(20))
+        worker = start().wait_for("partitions.taken_up")
+        kafka.own().kill()
+        try:
+            code, seconds = worker.stop()
+        finally:
+            kafka.own().start()
+
+        assert 0 == code
+        assert seconds < 3
+
+    def test_a_broker_that_is_silent_while_partitions_move_is_named(self, url, start):
+        code, last = start(command=(sys.executable, str(CRASHING), "no_answer")).ended()
+
+        assert 69 == code
+        assert f"{url} is out of reach" in last["message"]
+
+    def test_a_second_worker_on_one_read_model_is_refused(self, start):
+        start().wait_for("partitions.taken_up")
+        code, last = start().ended()
+
+        assert 69 == code
+        assert "has a worker already" in last["message"]
+
+
+class TestRefusals:
+    """One line, exit 69 or 78, within ten seconds."""
+
+    def refused(self, *arguments, **environment):
+        begun = time.monotonic()
+        done = outcomes("worker", *arguments, env={**os.environ, **environment})
+        assert time.monotonic() - begun < QUICK_SECONDS
+        (line,) = done.stderr.decode().splitlines()
+        return done.returncode, line
+
+    def test_a_topic_that_is_missing(self, kafka):
+        code, line = self.refused("--log", kafka.url(kafka.name()))
+
+        assert 69 == code
+        assert "outcomes topic create" in line
+
+    def test_topics_beside_it_that_are_missing(self, kafka):
+        code, line = self.refused("--log", kafka.url(kafka.topic(1)))
+
+        assert 69 == code
+        assert "-partials; make it with `outcomes topic create" in line
+
+    def test_a_closed_port(self):
+        code, line = self.refused("--log", "kafka://127.0.0.1:1/t")
+
+        assert 69 == code
+        assert "is the broker running" in line
+
+    def test_tls_against_a_plain_port(self, url):
+        code, line = self.refused("--log", url, OUTCOMES_KAFKA_SECURITY_PROTOCOL="SSL")
+
+        assert 69 == code
+        assert "does not speak TLS" in line
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("cleanup.policy", "compact"),
+            ("retention.ms", "86400000"),
+            ("message.timestamp.type", "CreateTime"),
+            ("unclean.leader.election.enable", "true"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["worker", "append"])
+    def test_a_topic_that_breaks_a_promise(self, kafka, tmp_path, name, value, command):
+        topic = kafka.topic(1, {name: value})
+        (tmp_path / "events.jsonl").write_bytes(b"")
+        file = [str(tmp_path / "events.jsonl")] if command == "append" else []
+        done = outcomes(command, *file, "--log", kafka.url(topic))
+
+        assert 69 == done.returncode
+        assert f"set {name}=".encode() in done.stderr
+
+    def test_years_that_are_none(self, url):
+        code, line = self.refused("--log", url, OUTCOMES_LIVE_YEARS="2024..2020")
+
+        assert 78 == code
+        assert "OUTCOMES_LIVE_YEARS" in line
+
+    def test_once_on_kafka(self, url):
+        code, line = self.refused("--log", url, "--once")
+
+        assert 2 == code
+        assert "sqlite" in line
+
+
+class TestSecureListeners:
+    """Faust is told the same credentials as every other client."""
+
+    @pytest.mark.parametrize("listener", ["tls", "sasl"])
+    def test_a_worker_follows_through_it(self, kafka, url, start, listener):
+        broker = kafka.own()
+        environment = {
+            "tls": {
+                "OUTCOMES_KAFKA_SECURITY_PROTOCOL": "SSL",
+                "OUTCOMES_KAFKA_SSL_CAFILE": str(broker.authority),
+            },
+            "sasl": {
+                "OUTCOMES_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+                "OUTCOMES_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
+                "OUTCOMES_KAFKA_SASL_USERNAME": "writer",
+                "OUTCOMES_KAFKA_SASL_PASSWORD": "writer-secret",
+            },
+        }[listener]
+        append(url, world(20))
+        elsewhere = url.replace(kafka.bootstrap, getattr(broker, listener))
+        start(log=elsewhere, environment=environment).wait_for("partitions.taken_up")
+
+        before = live_at_the_end(url)["log"]["records"]
+        append(url, world(20, seed=13))
+        wait_until(lambda: live_at_the_end(url)["log"]["records"] > before, "what was delivered")
+
+
+class TestFaustCommand:
+    def test_the_app_runs_under_faust(self, url, tmp_path):
+        """For those who know Faust: `faust -A processors.app worker`."""
+        append(url, world(30))
+        worker = subprocess.Popen(
+            [
+                Path(sys.executable).with_name("faust"),
+                "-A",
+                "processors.app",
+                "worker",
+                "-l",
+                "error",
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "OUTCOMES_LOG": url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            shown = live_at_the_end(url)
+        finally:
+            worker.terminate()
+            worker.wait(PATIENCE)
+
+        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
+        assert json.loads(replayed.stdout)["digest"] == shown["digest"]
