@@ -29,7 +29,7 @@ class LedgerError(Exception):
     """Trouble that a person can mend; the message is one printable line for them.
 
     Attributes:
-        exit_code: What `outcomes` exits with (SPEC section 6).
+        exit_code: What `outcomes` exits with (SPEC section 6, exit codes).
     """
 
     exit_code: ClassVar[int] = 69

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them; the only place where a figure is divided (SPEC section 4)."""
+"""Numbers as a person reads them; figures are divided here alone (SPEC section 4, percentages)."""
 
 from __future__ import annotations
 

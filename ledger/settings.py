@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     """What can be set without a flag.
 
     Attributes:
-        log: URL of the log (SPEC section 6).
+        log: URL of the log (SPEC section 6, log URLs).
         policy: A built-in id or a policy file.
         log_format: Narration on stderr for a person, or one JSON object a line.
         log_level: The least important narration that is shown.

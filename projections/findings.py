@@ -24,7 +24,7 @@ class StatedFinding(NamedTuple):
     """A finding on one event.
 
     Attributes:
-        rule: Its name in SPEC section 1.
+        rule: Its name in SPEC section 1, findings.
         pointer: JSON pointer to the member.
         reason: A few words for a person.
     """

@@ -81,7 +81,7 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Policy(BaseModel):
-    """How a year's figures are to be read; the members are those of SPEC section 3.
+    """How a year's figures are to be read; the members are those of SPEC section 3, parameters.
 
     A published policy file is never rewritten: a report names id, version and SHA-256.
     """

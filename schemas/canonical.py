@@ -27,7 +27,7 @@ def content(event: bytes) -> bytes:
     content. Admitted `data` holds only strings, booleans, nulls, lists and ASCII member names, and
     for those sorted orjson output is RFC 8785 (a property test holds the two side by side).
 
-    Source: SPEC section 1, Identity and Content.
+    Source: SPEC section 1, content.
     """
     members = cast("dict[str, Any]", orjson.loads(event))
     chosen = {name: members[name] for name in ("data", "specversion", "time", "type")}

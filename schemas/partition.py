@@ -37,7 +37,7 @@ def partition_of(key: bytes, partitions: int) -> int:
         key: The record key, which is the subject's bytes.
         partitions: The log's partition count, at least 1.
 
-    Source: SPEC section 1.
+    Source: SPEC section 1, partition.
 
     >>> partition_of(b"s-1", 12)
     7

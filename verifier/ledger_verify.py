@@ -4,9 +4,9 @@
     python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE]
 
 RECORDS.jsonl is what `outcomes tail --jsonl` prints. The file stands alone: Python 3.11 and its
-standard library are all it needs, and it shares no code with the ledger. It reads sections 1 to 5
-of the specification once more, naively, one function for each paragraph, so that a person can
-hold the two side by side. Findings are not computed: they change no figure.
+standard library are all it needs, and it shares no code with the ledger. It implements the
+specification, docs/SPEC.md, a second time, naively, one function for each paragraph, so that a
+person can compare the two side by side. Findings are not computed: they change no figure.
 
 In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
 instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
@@ -84,7 +84,7 @@ RATES: Words = (
     "placement_rate_if_silent_placed",
 )  # fmt: skip
 
-# --- SPEC 1: JSON, read without recursion and with every fault in the order of the rules ----------
+# --- SPEC section 1: JSON, read without recursion and with every fault in the order of the rules --
 
 WORD = re.compile(
     r"[ \t\n\r]*("
@@ -271,7 +271,7 @@ def sha256(obj: object) -> str:
     return hashlib.sha256(canonical(obj)).hexdigest()
 
 
-# --- SPEC 1 and 2: dates and instants -------------------------------------------------------------
+# --- SPEC section 1 and SPEC section 2: dates and instants ----------------------------------------
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TIME = re.compile(
@@ -314,7 +314,7 @@ def date_in_zone(instant: int, zone: str) -> str:
 
 
 def months_after(day: str, months: int) -> str:
-    """SPEC 2, months after: the same day of the month, or the month's last day."""
+    """SPEC section 2, months after: the same day of the month, or the month's last day."""
     months_since_year_0 = int(day[:4]) * 12 + int(day[5:7]) - 1 + months
     year, month = months_since_year_0 // 12, months_since_year_0 % 12 + 1
     if year > LAST_YEAR:
@@ -328,7 +328,7 @@ def in_year(day: str, year: int) -> bool:
     return day[:4] == f"{year:04d}"
 
 
-# --- SPEC 1: the table of types -------------------------------------------------------------------
+# --- SPEC section 1, types ------------------------------------------------------------------------
 
 
 def is_text(value: Json) -> bool:
@@ -420,7 +420,7 @@ DATA: dict[str, dict[str, Check]] = {
     "event.retracted": {"retracts": is_identity, "reason": one_of(RETRACTIONS)},
 }  # fmt: skip
 
-# --- SPEC 1: which records count ------------------------------------------------------------------
+# --- SPEC section 1, Which records count ----------------------------------------------------------
 
 NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 MEDIA_TYPE = re.compile(rf"{NAME}/({NAME})(?:[ \t]*;.*)?", re.DOTALL)
@@ -436,7 +436,7 @@ def admission_rule(
 def judge(
     key: bytes | None, value: bytes | None, partition: int, partitions: int
 ) -> tuple[str | None, dict[str, Json]]:
-    """SPEC 1, the table of rules: the first that a record fails, or None and its CloudEvent."""
+    """SPEC section 1, rules: the first that a record fails, or None and its CloudEvent."""
     if value is None:
         return "tombstone_is_not_an_event", {}
     if len(value) > MOST_BYTES:
@@ -465,23 +465,23 @@ EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
 
 
 def is_pseudonym(subject: str) -> bool:
-    """SPEC 1, subject: 1 to 64 characters out of A-Z a-z 0-9 and four marks."""
+    """SPEC section 1, subject: 1 to 64 characters out of A-Z a-z 0-9 and four marks."""
     return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", subject) is not None
 
 
 def pair_and_version(event_type: str) -> tuple[str, str]:
-    """SPEC 1, type: its entity.fact and its version; two empty texts if it has not the form."""
+    """SPEC section 1, type: its entity.fact and its version; two empty texts without the form."""
     match = re.fullmatch(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)", event_type)
     return ("", "") if match is None else (match[1], match[2])
 
 
 def matches_its_type(event: dict[str, Json]) -> bool:
-    """SPEC 1, data_must_match_its_type."""
+    """SPEC section 1, data_must_match_its_type."""
     return matches(event["data"], DATA[pair_and_version(event["type"])[0]])
 
 
 def is_cloud_event(event: Json) -> bool:
-    """SPEC 1, the table of attributes; of type, subject and data only the JSON type."""
+    """SPEC section 1, attributes; of type, subject and data only the JSON type."""
     return (
         isinstance(event, dict)
         and event.get("specversion") == "1.0"
@@ -497,7 +497,7 @@ def is_cloud_event(event: Json) -> bool:
 
 
 def is_json_media_type(value: Json) -> bool:
-    """SPEC 1, datacontenttype: its subtype is json or ends in +json."""
+    """SPEC section 1, datacontenttype: its subtype is json or ends in +json."""
     match = MEDIA_TYPE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return False
@@ -506,7 +506,7 @@ def is_json_media_type(value: Json) -> bool:
 
 
 def is_plausible(event: dict[str, Json]) -> bool:
-    """SPEC 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
+    """SPEC section 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
     for name, value in event["data"].items():
         if name.endswith("_on") and value is not None and not EARLIEST <= value <= LATEST:
             return False
@@ -515,7 +515,7 @@ def is_plausible(event: dict[str, Json]) -> bool:
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """SPEC 1: the partition of a key, by the murmur2 of Kafka's Java client."""
+    """SPEC section 1, partition: that of a key, by the murmur2 of Kafka's Java client."""
     mask, factor = 0xFFFFFFFF, 0x5BD1E995
     result = 0x9747B28C ^ len(key)
     whole = len(key) - len(key) % 4
@@ -545,7 +545,7 @@ class Event(NamedTuple):
 def sort_out(
     records: list[Record], partitions: int
 ) -> tuple[dict[str, list[Event]], dict[str, Any]]:
-    """SPEC 1, identity and content: each student's events in log order, and the counters.
+    """SPEC section 1, identity: each student's events in log order, and the counters.
 
     The records are in log order.
     """
@@ -596,7 +596,7 @@ class Student(NamedTuple):
 
 
 def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
-    """SPEC 1, retractions, repeats and orphans: what is in force, and how many of each."""
+    """SPEC section 1, retraction: what is in force, and how many of each."""
     by_identity = {(event.source, event.id): event for event in events}
     removed = set()
     counters = {"pending": 0, "void": 0}
@@ -638,7 +638,7 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
 
 
 def firsts_by(events: list[Event], event_type: str, member: str) -> list[Event]:
-    """SPEC 1, repeats: of the events of a type the first in log order for each id."""
+    """SPEC section 1, repeats: of the events of a type the first in log order for each id."""
     found: dict[str, Event] = {}
     for event in events:
         if event.type == event_type:
@@ -646,7 +646,7 @@ def firsts_by(events: list[Event], event_type: str, member: str) -> list[Event]:
     return list(found.values())
 
 
-# --- SPEC 2: facts about one student --------------------------------------------------------------
+# --- SPEC section 2: facts about one student ------------------------------------------------------
 
 
 def declared_on(event: Event) -> str:
@@ -656,7 +656,7 @@ def declared_on(event: Event) -> str:
 
 
 def membership(student: Student, day: str) -> list[str]:
-    """SPEC 2, membership and groups: which of the nine groups a student is in at a date."""
+    """SPEC section 2, groups: which of the nine groups a student is in at a date."""
     latest: Event | None = None
     for event in student.declarations:
         if event.data.get("categories") is None or declared_on(event) > day:
@@ -671,12 +671,12 @@ def membership(student: Student, day: str) -> list[str]:
 
 
 def population(student: Student, day: str) -> str:
-    """SPEC 2, population at a date."""
+    """SPEC section 2, population: that at a date."""
     enrolled = any(event.data["enrolled_on"] <= day for event in student.enrolments)
     return "student" if enrolled else "learner"
 
 
-# --- SPEC 3: policies -----------------------------------------------------------------------------
+# --- SPEC section 3: policies ---------------------------------------------------------------------
 
 
 def is_integer(value: Json) -> bool:
@@ -685,7 +685,7 @@ def is_integer(value: Json) -> bool:
 
 
 def is_months(value: Json) -> bool:
-    """SPEC 3: months are integers of 1 or more."""
+    """SPEC section 3: months are integers of 1 or more."""
     return is_integer(value) and bool(value >= 1)
 
 
@@ -700,13 +700,13 @@ def is_zone(value: Json) -> bool:
 
 
 def is_window(value: Json) -> bool:
-    """SPEC 3: two days of a common year, `MM-DD`."""
+    """SPEC section 3: two days of a common year, `MM-DD`."""
     is_pair = isinstance(value, list) and [type(day) for day in value] == [str, str]
     return is_pair and all(is_date(f"2023-{day}") for day in value)
 
 
 def is_funding_groups(value: Json) -> bool:
-    """SPEC 3: non-empty groups that part the eight funding values."""
+    """SPEC section 3: non-empty groups that part the eight funding values."""
     if not isinstance(value, dict) or not all(value.values()):
         return False
     if not all(isinstance(group, list) for group in value.values()):
@@ -740,7 +740,7 @@ POLICY: dict[str, Check] = {
 
 
 def check_policy(obj: Json) -> list[str]:
-    """SPEC 3: say what is wrong with a policy; nothing if it is fine."""
+    """SPEC section 3: say what is wrong with a policy; nothing if it is fine."""
     if not isinstance(obj, dict):
         return ["a policy must be a JSON object"]
     faults = [f"{name} is no member of a policy" for name in obj if name not in POLICY]
@@ -758,7 +758,7 @@ def check_policy(obj: Json) -> list[str]:
 
 
 def built_in_policies() -> dict[str, dict[str, Any]]:
-    """SPEC 3, the table of the first two policies."""
+    """SPEC section 3, parameters: the first two policies."""
     policy_2022: dict[str, Any] = {
         "schema": "ledger/policy/v1",
         "id": "openclassrooms-2022",
@@ -799,11 +799,11 @@ def built_in_policies() -> dict[str, dict[str, Any]]:
 
 BUILT_IN_POLICIES: dict[str, dict[str, Any]] = built_in_policies()
 
-# --- SPEC 4: figures of a reference year ----------------------------------------------------------
+# --- SPEC section 4: figures of a reference year --------------------------------------------------
 
 
 def rows_of(policy: Policy) -> list[tuple[str, str]]:
-    """SPEC 4, the table of measures and groups: every (measure, group), in the report's order."""
+    """SPEC section 4, measures: every (measure, group), in the report's order."""
     kinds = [f"kind:{kind}" for kind in KINDS]
     months = [f"month:{month:02d}" for month in range(1, 13)]
     by_outcome = [*NINE, *kinds, "population:student", "population:learner", *months]
@@ -815,7 +815,7 @@ def rows_of(policy: Policy) -> list[tuple[str, str]]:
 
 
 def figures(students: list[Student], policy: Policy, year: int) -> Cells:
-    """SPEC 4: every count of one reference year."""
+    """SPEC section 4: every count of one reference year."""
     cells: Cells = Counter()
     for student in students:
         count_outcomes(cells, student, policy, year)
@@ -833,7 +833,7 @@ def add(cells: Cells, measure: str, groups: list[str]) -> None:
 
 
 def count_outcomes(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC 4, Career outcomes."""
+    """SPEC section 4, Career outcomes."""
     candidates = []
     for event in student.outcomes:
         if event.data["kind"] not in policy["outcome_kinds"]:
@@ -862,7 +862,7 @@ def count_outcomes(cells: Cells, student: Student, policy: Policy, year: int) ->
 
 
 def walk_outcomes(days: list[str], policy: Policy) -> list[bool]:
-    """SPEC 4, Career outcomes, the walk: for each candidate's date whether it is counted."""
+    """SPEC section 4, Career outcomes: the walk; for each candidate whether it is counted."""
     counted: list[bool] = []
     anchor: str | None = None
     for day in days:
@@ -879,7 +879,7 @@ def walk_outcomes(days: list[str], policy: Policy) -> list[bool]:
 
 
 def count_orientation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC 4, Orientation."""
+    """SPEC section 4, Orientation."""
     applied = [event.data["applied_on"] for event in student.applications]
     applied = [day for day in applied if in_year(day, year)]
     if not applied:
@@ -893,7 +893,7 @@ def count_orientation(cells: Cells, student: Student, policy: Policy, year: int)
 
 
 def count_enrolment(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC 4, Enrolment."""
+    """SPEC section 4, Enrolment."""
     enrolled = [event for event in student.enrolments if in_year(event.data["enrolled_on"], year)]
     if not enrolled:
         return
@@ -912,7 +912,7 @@ def of_enrolment(events: list[Event], enrolment: Event) -> list[Event]:
 
 
 def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
-    """SPEC 4, Graduation: an enrolment's expected date."""
+    """SPEC section 4, Graduation: an enrolment's expected date."""
     moves = of_enrolment(student.reschedulings, enrolment)
     decisive = enrolment
     if policy["expected_date"] == "latest" and moves:
@@ -921,13 +921,13 @@ def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
 
 
 def graduated_on(student: Student, enrolment: Event) -> str | None:
-    """SPEC 4, Graduation: the earliest of an enrolment's graduations."""
+    """SPEC section 4, Graduation: the earliest of an enrolment's graduations."""
     graduations = of_enrolment(student.graduations, enrolment)
     return min((event.data["graduated_on"] for event in graduations), default=None)
 
 
 def is_excluded(student: Student, enrolment: Event, policy: Policy, deadline: str) -> bool:
-    """SPEC 4, Graduation: whether a withdrawal takes an enrolment out of the cohort."""
+    """SPEC section 4, Graduation: whether a withdrawal takes an enrolment out of the cohort."""
     graduated = graduated_on(student, enrolment) or LAST_DATE
     return any(
         event.data["reason"] in policy["excluded_withdrawals"]
@@ -938,7 +938,7 @@ def is_excluded(student: Student, enrolment: Event, policy: Policy, deadline: st
 
 
 def count_graduation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC 4, Graduation."""
+    """SPEC section 4, Graduation."""
     enrolled = []
     as_expected = False
     for enrolment in student.enrolments:
@@ -960,13 +960,13 @@ def count_graduation(cells: Cells, student: Student, policy: Policy, year: int) 
 
 
 def placement_window(policy: Policy, year: int) -> tuple[str, str]:
-    """SPEC 3, placement_window: its first and its last day for a reference year."""
+    """SPEC section 3, placement_window: its first and its last day for a reference year."""
     start, end = policy["placement_window"]
     return f"{year - 1 if start > end else year:04d}-{start}", f"{year:04d}-{end}"
 
 
 def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC 4, Placement."""
+    """SPEC section 4, Placement."""
     first_day, last_day = placement_window(policy, year)
     graduated = [graduated_on(student, enrolment) for enrolment in student.enrolments]
     inside = [day for day in graduated if day is not None and first_day <= day <= last_day]
@@ -1002,7 +1002,7 @@ def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -
 
 
 def pair_of(cells: Cells, rate: str, group: str, policy: Policy) -> tuple[int, int]:
-    """SPEC 4: numerator and denominator of a rate."""
+    """SPEC section 4: numerator and denominator of a rate."""
 
     def count(name: str) -> int:
         return cells[name, group]
@@ -1022,7 +1022,7 @@ def pair_of(cells: Cells, rate: str, group: str, policy: Policy) -> tuple[int, i
 
 
 def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]:
-    """SPEC 4, Maturity: the measures that may still move, each with its date.
+    """SPEC section 4, Maturity: the measures that may still move, each with its date.
 
     `latest` is the latest `recorded_at` below the cut, in milliseconds since 1970.
     """
@@ -1037,13 +1037,13 @@ def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]
     return {name: day for name, day in until.items() if known <= day}
 
 
-# --- SPEC 5: cut, report, digest ------------------------------------------------------------------
+# --- SPEC section 5: cut, report, digest ----------------------------------------------------------
 
 
 def below(
     records: Iterable[Record], partitions: int, cut: Mapping[Any, int] | None
 ) -> tuple[list[Record], dict[str, int]]:
-    """SPEC 5, a cut: the records below it in log order, and the cut in its one form."""
+    """SPEC section 5, cut: the records below it in log order, and the cut in its one form."""
     given = None if cut is None else {int(number): offset for number, offset in cut.items()}
     listed = given is None or sorted(given) == list(range(partitions))
     require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
@@ -1067,7 +1067,7 @@ def report(  # noqa: PLR0913  # What a report is a function of.
     log_name: str = "student-lifecycle",
     cut: Mapping[Any, int] | None = None,
 ) -> dict[str, Any]:
-    """SPEC 5: the report of a reference year over the records below a cut (None: all of them).
+    """SPEC section 5: the report of a year over the records below a cut (None: all of them).
 
     Raises:
         ValueError: the policy, the year, the cut or a record's partition cannot be.
@@ -1245,7 +1245,7 @@ def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]
 
 
 def percentage(over: int, under: int) -> str:
-    """SPEC 4: one decimal, half up (half away from zero for growth), from the exact ratio."""
+    """SPEC section 4, percentages: one decimal, half up (growth: away from zero), exactly."""
     if under == 0:
         return ""
     tenths = (2000 * abs(over) + under) // (2 * under)

@@ -1,4 +1,4 @@
-"""Log URLs (SPEC section 6).
+"""Log URLs (SPEC section 6, log URLs).
 
 `sqlite:PATH[?partitions=N]`, `kafka://HOST:PORT[,…]/TOPIC`, `archive:FOLDER`.
 """

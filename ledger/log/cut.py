@@ -1,4 +1,4 @@
-"""A cut: how far each partition is read (SPEC section 5)."""
+"""A cut: how far each partition is read (SPEC section 5, cut)."""
 
 from __future__ import annotations
 

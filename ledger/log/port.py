@@ -82,7 +82,7 @@ class Log(Protocol):
         """The cut before each partition's first record with `recorded_at` > `at_ms`."""
 
     def normalise(self, cut: Cut) -> Cut:
-        """The cut in the form of SPEC section 5: 1 + the last offset below it, 0 for none.
+        """The cut in the form of SPEC section 5, cut: 1 + the last offset below it, 0 for none.
 
         Raises:
             CutNotHeldError: If the log does not reach so far, or has other partitions.

@@ -21,7 +21,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command; every failure is told in one line.
 
     Returns:
-        The exit code (SPEC section 6).
+        The exit code (SPEC section 6, exit codes).
     """
     # A command line that cannot be read is told of in the form that it asks for.
     configure_diagnostics("json" if _wants_json(arguments) else "console", "info")

@@ -1,4 +1,4 @@
-"""Career outcomes: which declarations count, by the 12-month rule (SPEC section 4)."""
+"""Which declarations count, by the 12-month rule (SPEC section 4, Career outcomes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measures of a report and the groups that each is shown by (SPEC section 4, the table)."""
+"""The measures of a report and the groups that each is shown by (SPEC section 4, measures)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enrolment: who began in a year, and how they were funded (SPEC section 4)."""
+"""Who began in a year, and how they were funded (SPEC section 4, Enrolment)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graduation: who was expected to graduate in a year, and did in time (SPEC section 4)."""
+"""Who was expected to graduate in a year, and did in time (SPEC section 4, Graduation)."""
 
 from __future__ import annotations
 

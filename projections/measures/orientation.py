@@ -1,4 +1,4 @@
-"""Orientation: which applicants became students (SPEC section 4)."""
+"""Which applicants became students (SPEC section 4, Orientation)."""
 
 from __future__ import annotations
 

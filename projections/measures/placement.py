@@ -1,4 +1,4 @@
-"""Placement: which graduates answered, and which of them found work in time (SPEC section 4)."""
+"""Which graduates answered, and which found work in time (SPEC section 4, Placement)."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Stage:
         self.check.close()
 
     def flood(self, count):
-        """Send very many events under one subject, of which SPEC counts the first 1,000."""
+        """Send very many events under one subject, of which the first 1,000 count."""
         key, value = self.world(1)[0]
         members = json.loads(value)
         lines = [(key, json.dumps({**members, "id": f"flood-{n}"}).encode()) for n in range(count)]

@@ -238,24 +238,41 @@ class TestNames:
 
     @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
     def test_every_link_leads_somewhere(self, path):
-        targets = re.findall(r"\]\(([^)#]+)", prose(path.read_text(encoding="utf-8")))
-        local = [one for one in targets if not one.startswith("https://")]
-        assert [one for one in local if not (path.parent / one).exists()] == []
+        links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", prose(path.read_text(encoding="utf-8")))
+        local = [(target, anchor) for target, anchor in links if not target.startswith("https://")]
+        assert [link for link in local if not leads_somewhere(path, *link)] == []
 
     @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
     def test_every_path_in_backticks_is_there(self, path):
         pattern = (
             r"`((?:docs|outcomes|processors|ledger|projections|schemas|tests|verifier)/[\w./-]*)`"
         )
-        identifiers = {"ledger/archive/v1", "ledger/policy/v1", "ledger/typed/v1"}
+        identifiers = {f"ledger/{name}/v1" for name in ("archive", "policy", "shown", "typed")}
         named = re.findall(pattern, path.read_text(encoding="utf-8"))
         assert [one for one in named if one not in identifiers and not (ROOT / one).exists()] == []
+
+    def test_a_link_that_leads_nowhere_is_seen(self):
+        assert leads_somewhere(ROOT / "README.md", "docs/SPEC.md", "section-4-placement")
+        assert leads_somewhere(ROOT / "README.md", "", "start")
+        assert not leads_somewhere(ROOT / "README.md", "docs/SPEC.md", "section-4-places")
+        assert not leads_somewhere(ROOT / "README.md", "docs/absent.md", "")
 
     def test_a_name_that_is_not_there_is_seen(self):
         assert is_there("schemas.admission.admit")
         assert is_there("ledger.log.sqlite.SqliteLog.append")
         assert not is_there("schemas.admission.refuse")
         assert not is_there("ledger.nowhere")
+
+
+def leads_somewhere(path: Path, target: str, anchor: str) -> bool:
+    """Whether a link of a document leads to a file, and to a heading or an anchor in it."""
+    file = path.parent / target if target else path
+    if not anchor or not file.is_file():
+        return file.exists()
+    markdown = file.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings}
+    return anchor in slugs | set(re.findall(r'<a id="([^"]+)"></a>', markdown))
 
 
 def is_there(name: str) -> bool:

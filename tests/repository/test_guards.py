@@ -11,14 +11,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.repository import ROOT, repository_texts
 
-ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
 PYPROJECT_TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 TOOL = tomllib.loads(PYPROJECT_TEXT)["tool"]
@@ -26,7 +23,6 @@ PACKAGES = TOOL["importlinter"]["root_packages"]
 CONTRACTS = {contract["id"]: contract for contract in TOOL["importlinter"]["contracts"]}
 STOREYS = CONTRACTS["storeys"]["layers"]
 VERIFIER = ROOT / "verifier" / "ledger_verify.py"
-AGREED_CASES = ROOT.parent / "shared" / "cases"
 
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 400
@@ -267,27 +263,6 @@ HOST = re.compile(
     r"|proxy\.golang\.org|sum\.golang\.org|repo1?\.maven\.(?:org|apache\.org)"
     r"|(?:deb|security|snapshot)\.debian\.org)\b"
 )
-GENERATED = {"__pycache__", "build", "demo", "dist"}
-HIDDEN_BUT_OURS = {".ci", ".github"}
-
-
-def repository_files() -> Iterator[Path]:
-    for folder, folders, files in os.walk(ROOT):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in GENERATED and (not name.startswith(".") or name in HIDDEN_BUT_OURS)
-        ]
-        # In a work tree of git `.git` is a file that names the place of the repository.
-        yield from (Path(folder, name) for name in files if name != ".git")
-
-
-def repository_texts() -> Iterator[tuple[str, str]]:
-    for path in repository_files():
-        try:
-            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
 
 
 class TestTexts:
@@ -354,14 +329,3 @@ class TestIgnores:
         ignored = [lint["ignore"], *lint["per-file-ignores"].values()]
         for code in itertools.chain.from_iterable(ignored):
             assert re.search(rf'^ +"{code}", +# ', PYPROJECT_TEXT, re.MULTILINE), code
-
-
-class TestAgreedCases:
-    @pytest.mark.skipif(not AGREED_CASES.is_dir(), reason="no agreed cases beside the checkout")
-    def test_the_cases_here_are_the_agreed_ones_byte_for_byte(self) -> None:
-        agreed, here = (
-            {path.name: path.read_bytes() for path in folder.glob("*.json")}
-            for folder in (AGREED_CASES, ROOT / "tests" / "cases")
-        )
-        assert sorted(here) == sorted(agreed)
-        assert [name for name in agreed if here[name] != agreed[name]] == []

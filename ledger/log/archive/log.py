@@ -105,7 +105,7 @@ class ArchiveLog:
         return cut
 
     def normalise(self, cut: Cut) -> Cut:
-        """The cut in the form of SPEC section 5, see `port.Log`."""
+        """The cut in the form of SPEC section 5; see `port.Log`."""
         end = self.end()
         refuse_not_held(
             cut,

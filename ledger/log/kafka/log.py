@@ -161,7 +161,7 @@ class KafkaLog:
             return self._normal(reader, cut, reader.begins())
 
     def normalise(self, cut: Cut) -> Cut:
-        """The cut in the form of SPEC section 5, see `port.Log`."""
+        """The cut in the form of SPEC section 5; see `port.Log`."""
         with self._asking() as reader:
             ends, begins = reader.stable_ends(), reader.begins()
             refuse_not_held(cut, ends, place=self._link.place, end=self.end)

@@ -1,4 +1,4 @@
--- Where every record went. SPEC section 5, records.
+-- Where every record went. SPEC section 5, log.records.
 --
 -- Reads  typed, admitted, examined, retraction, again, orphan
 -- Makes  counter (name, count), one row for each that is not 0

@@ -1,4 +1,4 @@
--- The facts in force, one table a fact. SPEC section 1 (repeats, orphans) and section 4, Graduation.
+-- The facts in force, one table a fact. SPEC section 1, repeats; SPEC section 4, Graduation.
 --
 -- Reads  standing
 -- Makes  again                   the places of repeats

@@ -1,4 +1,4 @@
--- The cells of every year: contributions, counted by measure and group. SPEC section 4, the table.
+-- The cells of every year: contributions, counted by measure and group. SPEC section 4, measures.
 --
 -- Reads  career_outcome, orientation, enrolled, graduation, placement, membership, group_of
 -- Makes  cell (year, measure, name, count)

@@ -1,4 +1,4 @@
--- What a student belongs to at a date. SPEC section 2.
+-- What a student belongs to at a date. SPEC section 2, membership.
 --
 -- Reads  application, enrolment, stated
 -- Makes  membership  (student, since, until, category_bits): the next one begins at `until`

@@ -1,5 +1,5 @@
 -- What becomes of each admitted record: event, duplicate, conflict, one too many, retracted.
--- SPEC section 1, "Which records count".
+-- SPEC section 1, Which records count.
 --
 -- Reads  typed       every record below the cut, see ledger/columns/schema.py
 -- Makes  examined    the records that need a closer look, each with its verdict
