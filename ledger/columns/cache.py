@@ -9,34 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from ledger.columns.schema import LAYOUT, typed_files
-from ledger.errors import StoreError
-from ledger.log import Cut
+from ledger.columns.schema import LAYOUT
 from ledger.log.archive import ArchiveLog, Segment
 from ledger.log.archive.files import side_by_side
 from ledger.log.archive.self_digest import signed
-from ledger.log.progress import with_progress
 from ledger.numbers import pluralise
-from ledger.replay.figures_at_cut import FiguresAtCut
-from ledger.temporary import scratch
-from schemas import Record
 from schemas.version import RULES_VERSION
 
 __all__ = [
     "TYPED",
     "Found",
     "examine_typed",
+    "file_state",
     "find_typed",
-    "replay_kept",
     "stamp",
     "stamp_path",
     "typed_path",
@@ -46,7 +38,6 @@ TYPED = "typed"
 """The folder of the typed columns, beside that of the segments."""
 
 SCHEMA: Final = "ledger/typed/v1"
-TRIES = 10
 
 
 class Found(NamedTuple):
@@ -111,54 +102,6 @@ def find_typed(folder: Path, segments: Iterable[Segment]) -> list[Found]:
     return side_by_side(partial(_found, folder), segments)
 
 
-def replay_kept(
-    log: ArchiveLog,
-    cut: Cut,
-    replay: Callable[[Sequence[Path]], list[FiguresAtCut]],
-    *,
-    progress: Callable[[int], None] = lambda _: None,
-) -> list[FiguresAtCut]:
-    """Replay an archive from the typed columns that it keeps, and make those that it lacks.
-
-    Nothing is written into the archive. A run that writes to it meanwhile may remove or replace a
-    file after it was hashed; then what was read is forgotten and read again.
-
-    Args:
-        log: The archive.
-        cut: In its normal form.
-        replay: Takes files that hold every record below the cut, once each.
-        progress: Told the number of records whose columns are there, now and then.
-
-    Raises:
-        StoreError: If the archive cannot be read, or the temporary folder is full.
-    """
-    for _ in range(TRIES):
-        log.end()  # Looks whether it was merged.
-        wanted = [one for one in log.manifest.segments if one.start < cut[one.partition]]
-        found = find_typed(log.folder, wanted)
-        fresh = [one for one in found if one.fault is None]
-        others = [one.segment for one in found if one.fault is not None]
-        with scratch("outcomes-replay-") as folder:
-            files = [one.path for one in fresh]
-            if others or not files:
-                records = _records(log, others, cut)
-                there = sum(one.segment.records for one in fresh)
-                progress(there)
-                files += typed_files(
-                    with_progress(records, progress, there=there), log.partitions, folder
-                )
-            try:
-                replayed = replay(files)
-            except StoreError:
-                if _are_as_hashed(fresh):
-                    raise
-                continue
-        if _are_as_hashed(fresh):
-            remark = _remark(log, len(others), len(wanted))
-            return [replace(one, remark=remark) for one in replayed]
-    raise StoreError(f"{log.folder} is changed again and again while it is read; try again later")
-
-
 def examine_typed(log: ArchiveLog) -> tuple[Literal["fine", "warning"], str]:
     """What `outcomes doctor` says of the typed columns of an archive; every file is hashed."""
     found = find_typed(log.folder, log.manifest.segments)
@@ -180,7 +123,7 @@ def _found(folder: Path, segment: Segment) -> Found:
         if fault is not None:
             return Found(segment, path, fault)
         with path.open("rb") as file:
-            state = _state(os.fstat(file.fileno()))
+            state = file_state(os.fstat(file.fileno()))
             size, sha256 = state[0], hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         return Found(segment, path, f"{error.filename} is missing")
@@ -212,32 +155,6 @@ def _fault_of_stamp(
     return f"{path} is of other records, rules or columns"
 
 
-def _state(status: os.stat_result) -> tuple[int, ...]:
+def file_state(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from any other that is put in its place."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
-
-
-def _are_as_hashed(found: Iterable[Found]) -> bool:
-    """Whether every file is still the one that was hashed, so that no other was read."""
-    try:
-        return all(_state(one.path.stat()) == one.state for one in found)
-    except OSError:
-        return False
-
-
-def _records(log: ArchiveLog, segments: Iterable[Segment], cut: Cut) -> Iterator[Record]:
-    """The verified records of some segments as far as they lie below a cut."""
-    parts = (
-        log.read({one.partition: one.start}, {one.partition: min(one.end, cut[one.partition])})
-        for one in segments
-    )
-    return chain.from_iterable(parts)
-
-
-def _remark(log: ArchiveLog, made: int, wanted: int) -> str | None:
-    if not made:
-        return None
-    return (
-        f"typed columns of {made:,} of {pluralise(wanted, 'segment')} were made for this replay"
-        " only;"
-        f" `outcomes archive {log.folder}` keeps them"
-    )

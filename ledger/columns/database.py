@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from ledger.errors import StoreError
 __all__ = ["MEMORY_LIMIT", "Database"]
 
 MEMORY_LIMIT = "2GB"
-_SCRIPTS = files("ledger.replay") / "sql"
 _ADVICE = (
     ("No space left", "the disk is full; make room and try again"),
     ("Could not write file", "the disk refuses; is it full?"),
@@ -56,14 +54,6 @@ class Database:
         """
         with _one_line():
             self._connection.execute(statements, parameters)
-
-    def run_script(self, name: str) -> None:
-        """Run one of the files in `sql/`.
-
-        Raises:
-            StoreError: As `run`.
-        """
-        self.run((_SCRIPTS / f"{name}.sql").read_text(encoding="utf-8"))
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         """All rows of a query.

@@ -8,17 +8,17 @@ handed their parameters and run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.resources import files as resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ledger.columns.cache import replay_kept
 from ledger.columns.database import Database
-from ledger.columns.schema import typed_files
+from ledger.columns.reading import ColumnsChangedError, open_columns
+from ledger.errors import StoreError
 from ledger.log import Cut, Log, furthest
-from ledger.log.archive import ArchiveLog
-from ledger.log.progress import with_progress
 from ledger.replay.figures_at_cut import FiguresAtCut
 from ledger.temporary import scratch
 from projections.figures import Figures, RecordCounts
@@ -26,9 +26,11 @@ from projections.policy import Policy
 
 __all__ = ["replay_each", "replay_typed"]
 
+_SCRIPTS = resources("ledger.replay") / "sql"
 _HISTORY = ("records", "facts", "memberships")
 _FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
 PASS_RECORDS = 4_000_000
+TRIES = 10
 _DAY = 86_400
 # No admitted date is later than 2199, so a longer span changes nothing.
 _MONTHS_MAX = 12 * 300
@@ -56,16 +58,17 @@ def replay_each(
         StoreError: If the log cannot be read, or the temporary folder is full.
     """
     cuts = [log.normalise(cut) for cut in cuts]
-    upto = furthest(cuts)
-
-    def replayed(files: Sequence[Path]) -> list[FiguresAtCut]:
-        return [replay_typed(files, cut, policies) for cut in cuts]
-
-    if isinstance(log, ArchiveLog):
-        return replay_kept(log, upto, replayed, progress=progress)
-    records = with_progress(log.read(dict.fromkeys(upto, 0), upto), progress)
-    with scratch("outcomes-replay-") as folder:
-        return replayed(typed_files(records, log.partitions, folder))
+    end = furthest(cuts)
+    for _ in range(TRIES):
+        with (
+            suppress(ColumnsChangedError),
+            open_columns(log, end, progress=progress) as columns,
+        ):
+            return [
+                replace(replay_typed(columns.files, cut, policies), remark=columns.remark)
+                for cut in cuts
+            ]
+    raise StoreError(f"the archive of {log.name} kept changing while it was read; try again later")
 
 
 def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> FiguresAtCut:
@@ -90,14 +93,18 @@ def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) ->
         with scratch("outcomes-spill-") as folder, closing(Database(folder)) as database:
             _view(database, files, {one: cut[one] for one in partitions}, whole=cut)
             for script in _HISTORY:
-                database.run_script(script)
+                database.run(_script(script))
             for policy in policies:
                 figures[policy.sha256].merge(_figures(database, policy))
-            database.run_script("counters")
+            database.run(_script("counters"))
             counts.add(_counters(database))
             ((recorded_at,),) = database.rows("select max(recorded_at) from typed")
             latest += [] if recorded_at is None else [recorded_at]
     return FiguresAtCut(cut, counts, figures, max(latest, default=None))
+
+
+def _script(name: str) -> str:
+    return (_SCRIPTS / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def passes(cut: Cut) -> Iterator[list[int]]:
@@ -161,7 +168,7 @@ def _figures(database: Database, policy: Policy) -> Figures:
     )
     _set_zone(database, policy.time_zone)
     for script in _FAMILIES:
-        database.run_script(script)
+        database.run(_script(script))
     figures = Figures()
     for year, measure, group, count in database.rows("from cell"):
         figures.cells[year, measure, group] = count

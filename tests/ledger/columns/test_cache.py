@@ -8,14 +8,13 @@ import shutil
 import duckdb
 import pytest
 
-from ledger.columns import cache
+from ledger.columns import reading
 from ledger.columns.build import keep_typed
-from ledger.columns.cache import find_typed, replay_kept, stamp_path
+from ledger.columns.cache import find_typed, stamp_path
 from ledger.columns.schema import LAYOUT, write_typed
 from ledger.errors import StoreError
 from ledger.log.archive import archive_log, merge_segments
-from ledger.replay import replay_with
-from ledger.replay.sql_engine import replay_typed
+from ledger.replay import replay_with, sql_engine
 from ledger.report import build_report
 from outcomes.doctor import examine
 from tests.ledger.columns.archives import (
@@ -64,7 +63,7 @@ def nothing_is_made(monkeypatch):
     def refuse(*arguments):
         pytest.fail("columns were made although fresh ones are kept")
 
-    monkeypatch.setattr(cache, "typed_files", refuse)
+    monkeypatch.setattr(reading, "typed_files", refuse)
 
 
 def replayed(folder, engine="columnar"):
@@ -103,12 +102,12 @@ class TestFresh:
 
     def test_where_the_archive_was_continued_only_what_came_is_made(self, folder, monkeypatch):
         made = []
-        of_records = cache.typed_files
+        of_records = reading.typed_files
 
         def noted(records, *rest):
             return of_records((made.append(one) or one for one in records), *rest)
 
-        monkeypatch.setattr(cache, "typed_files", noted)
+        monkeypatch.setattr(reading, "typed_files", noted)
         log = opened(folder)
         more = plain_records(20, partition=1, first=log.end()[1])
         longer = MemoryLog([*everything(log), *more], partitions=PARTITIONS)
@@ -280,46 +279,51 @@ class TestNeverTrusted:
 class TestChangedMeanwhile:
     """Another run may write to the archive after its files were hashed."""
 
-    def replayed(self, folder, change, times=1):
+    @pytest.fixture
+    def changed_while_read(self, monkeypatch):
         """Replay, and change the archive so many times between hashing and reading."""
-        log = opened(folder)
-        cut, left = log.end(), [times]
+        read = sql_engine.replay_typed
+        left = []
 
-        def replay(files):
-            if left[0]:
-                left[0] -= 1
-                change(files)
-            return [replay_typed(files, cut, [POLICY])]
+        def changed_before(files, *rest):
+            if left:
+                left.pop()(files)
+            return read(files, *rest)
 
-        return replay_kept(log, cut, replay)[0]
+        def replay_while_changed(folder, change, times=1):
+            left[:] = [change] * times
+            return replayed(folder)
 
-    def test_what_was_replaced_is_read_again(self, folder, whole):
+        monkeypatch.setattr(sql_engine, "replay_typed", changed_before)
+        return replay_while_changed
+
+    def test_what_was_replaced_is_read_again(self, folder, whole, changed_while_read):
         def replaced(files):
             doctored(*typed(folder), folder)
 
-        found = self.replayed(folder, replaced)
+        found = changed_while_read(folder, replaced)
 
         assert digest_of(replayed(whole, "fold")) == digest_of(found)
         assert "columns of 1 of" in found.remark
 
-    def test_what_a_merge_removed_is_read_again(self, folder, whole):
+    def test_what_a_merge_removed_is_read_again(self, folder, whole, changed_while_read):
         def merged(files):
             merge_segments(folder)
             keep_typed(folder)
 
-        found = self.replayed(folder, merged)
+        found = changed_while_read(folder, merged)
 
         assert digest_of(replayed(whole, "fold")) == digest_of(found)
         assert found.remark is None
 
-    def test_an_archive_that_never_rests_is_told(self, folder, monkeypatch):
-        monkeypatch.setattr(cache, "TRIES", 2)
+    def test_an_archive_that_never_rests_is_told(self, folder, monkeypatch, changed_while_read):
+        monkeypatch.setattr(sql_engine, "TRIES", 2)
 
         def touched(files):
             files[0].touch()
 
-        with pytest.raises(StoreError, match="changed again and again"):
-            self.replayed(folder, touched, times=10**6)
+        with pytest.raises(StoreError, match="kept changing while it was read"):
+            changed_while_read(folder, touched, times=10)
 
 
 class TestDoctor:

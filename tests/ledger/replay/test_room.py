@@ -19,19 +19,19 @@ import resource, sys
 from contextlib import closing
 from ledger.errors import StoreError
 from ledger.log import open_log
-from ledger.columns import database, schema
+from ledger.columns import database, reading
 from ledger.replay import sql_engine
 from projections.policy import built_in_policies
 
 database.MEMORY_LIMIT = "30MB"
-write, files = sql_engine.typed_files, []
+write, files = reading.typed_files, []
 
 def full_from_now_on(*arguments):
     files.extend(write(*arguments))
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     return files
 
-sql_engine.typed_files = full_from_now_on
+reading.typed_files = full_from_now_on
 with closing(open_log(sys.argv[1])) as log:
     try:
         sql_engine.replay_each(log, [log.end()], list(built_in_policies().values()))
