@@ -6,20 +6,25 @@ old contributions away and add the new ones. A replay adds them all to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import cast
 
 from projections.facts import Facts
-from projections.measures.career_outcomes import career_outcomes
-from projections.measures.catalogue import Contribution
-from projections.measures.enrolment import enrolment
-from projections.measures.graduation import graduation
-from projections.measures.orientation import orientation
-from projections.measures.placement import placement
+from projections.measures.catalogue import FAMILIES, Contribution
 from projections.policy import Policy
 
-__all__ = ["MEASURE_FAMILIES", "contributions"]
+__all__ = ["FAMILY_RULES", "contributions"]
 
-MEASURE_FAMILIES = (career_outcomes, orientation, enrolment, graduation, placement)
+FamilyRule = Callable[[Facts, Policy], Iterator[Contribution]]
+
+
+def _rule(family: str) -> FamilyRule:
+    """The function that a family's file names after the family."""
+    return cast("FamilyRule", getattr(import_module(f"projections.measures.{family}"), family))
+
+
+FAMILY_RULES = tuple(_rule(family.name) for family in FAMILIES)
 
 
 def contributions(facts: Facts, policy: Policy) -> Iterator[Contribution]:
@@ -28,5 +33,5 @@ def contributions(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     Returns:
         Contributions in no particular order; each adds one to every cell that it names.
     """
-    for family in MEASURE_FAMILIES:
-        yield from family(facts, policy)
+    for rule in FAMILY_RULES:
+        yield from rule(facts, policy)

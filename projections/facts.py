@@ -24,11 +24,9 @@ from schemas.events import (
     Withdrew,
 )
 
-__all__ = ["MEMBERSHIP_GROUPS", "Enrolment", "Facts", "facts_of", "groups_of"]
+__all__ = ["Enrolment", "Facts", "facts_of", "groups_of"]
 
 Groups = tuple[str, ...]
-
-MEMBERSHIP_GROUPS: Groups = ("all", *CATEGORIES, "any_category", "no_category", "undeclared")
 
 
 @dataclass(slots=True)

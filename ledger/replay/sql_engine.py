@@ -22,13 +22,18 @@ from ledger.log import Cut, Log, furthest
 from ledger.replay.figures_at_cut import FiguresAtCut
 from ledger.temporary import scratch
 from projections.figures import Figures, RecordCounts
+from projections.measures.catalogue import FAMILIES
 from projections.policy import Policy
 
 __all__ = ["replay_each", "replay_typed"]
 
 _SCRIPTS = resources("ledger.replay") / "sql"
 _HISTORY = ("records", "facts", "memberships")
-_FAMILIES = ("career_outcomes", "orientation", "enrolment", "graduation", "placement", "figures")
+_FAMILIES = tuple(family.name for family in FAMILIES)
+# Each family's script makes a view of what it contributes.
+_CONTRIBUTION = "create or replace temp view contribution as " + " union all by name ".join(
+    f"from {family}_contribution" for family in _FAMILIES
+)
 PASS_RECORDS = 4_000_000
 TRIES = 10
 _DAY = 86_400
@@ -169,6 +174,8 @@ def _figures(database: Database, policy: Policy) -> Figures:
     _set_zone(database, policy.time_zone)
     for script in _FAMILIES:
         database.run(_script(script))
+    database.run(_CONTRIBUTION)
+    database.run(_script("figures"))
     figures = Figures()
     for year, measure, group, count in database.rows("from cell"):
         figures.cells[year, measure, group] = count

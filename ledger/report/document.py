@@ -10,13 +10,12 @@ import orjson
 
 from ledger.log import Cut
 from ledger.replay import FiguresAtCut
-from projections.facts import MEMBERSHIP_GROUPS
 from projections.figures import Figures
-from projections.measures.catalogue import COUNTS, RATES, groups_shown
-from projections.measures.placement import window
+from projections.maturity import provisional_until
+from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
 from projections.policy import Policy
 from schemas.canonical import canonical, sha256_hex
-from schemas.moments import midnight, months_after
+from schemas.moments import midnight
 from schemas.version import RULES_VERSION
 
 __all__ = ["Report", "build_report", "digest_of", "provisional", "report_bytes"]
@@ -72,18 +71,8 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
 
     Source: SPEC section 4, Maturity.
     """
-    year_end = date(year, 12, 31)
-    placed_by = months_after(window(year, policy)[1], policy.placement_months).isoformat()
-    dates = {
-        "career_outcomes": year_end.isoformat(),
-        "graduation_rate": year_end.isoformat(),
-        "orientation_rate": months_after(year_end, policy.orientation_months).isoformat(),
-        "placement_in_field_rate": placed_by,
-        "placement_rate": placed_by,
-        "placement_rate_if_silent_not_placed": placed_by,
-        "placement_rate_if_silent_placed": placed_by,
-        "response_rate": placed_by,
-    }
+    last_days = sorted(provisional_until(policy, year).items())
+    dates = {measure: last_day.isoformat() for measure, last_day in last_days}
     if latest_recorded_at is None:
         return dates
     # A foreign producer's clock may claim any time, one without a date too.

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ledger.numbers import growth, percent, points, thousands
 from ledger.report.document import Report
+from projections.measures.catalogue import FAMILIES, RATES
 
 __all__ = ["movement_table", "plain_table", "report_page", "titled"]
 
@@ -35,18 +36,31 @@ _COMPARED = (
     "disability",
     "any_category",
 )
-_COUNTED = (
-    ("career_outcomes", "outcomes"),
-    ("applicants", "applicants"),
-    ("students_enrolled", "enrolled"),
-    ("graduates", "graduates"),
-)
-_FUNNEL = (("orientation_rate", "orientation"), ("graduation_rate", "graduation"))
-_PLACED = (("response_rate", "response"), ("placement_rate", "placement"))
-_IN_FIELD = (("placement_in_field_rate", "in the field"),)
 _PADDING = (0, 2, 0, 0)
 _AGAINST = f"with points against “{_GROUPS['no_category']}”"
-_BOUNDS = ("placement_rate_if_silent_not_placed", "placement_rate_if_silent_placed")
+# Words for the keys of `projections.measures.catalogue`; a key without words is shown as it is.
+_HEADINGS = {
+    "conversion": f"From stage to stage, {_AGAINST}",
+    "employment": f"Work found by graduates, {_AGAINST}",
+    "employment_in_field": "Work found in the field of study, and bounds of placement",
+    "kind": "Outcomes by kind",
+    "population": "by population",
+    "funding": "Enrolled by funding",
+}
+_LABELS = {
+    "career_outcomes": "outcomes",
+    "students_enrolled": "enrolled",
+    "orientation_rate": "orientation",
+    "graduation_rate": "graduation",
+    "response_rate": "response",
+    "placement_rate": "placement",
+    "placement_in_field_rate": "in the field",
+    "placement_rate_if_silent_not_placed": "if the silent are: not placed",
+    "placement_rate_if_silent_placed": "placed",
+}
+# Twelve lines would be longer than the rest of the page.
+_BREAKDOWNS_HIDDEN = ("month",)
+_HEADLINES = tuple(family.headline for family in FAMILIES if family.headline is not None)
 
 
 class _Cells:
@@ -74,9 +88,10 @@ def report_page(report: Report) -> Group:
     return Group(
         *_head(report, cells),
         _counts_table(report, cells),
-        _rates_table(cells, f"From stage to stage, {_AGAINST}", _FUNNEL),
-        _rates_table(cells, f"Work found by graduates, {_AGAINST}", _PLACED),
-        _rates_table(cells, "Work found in the field of study, and bounds of placement", _IN_FIELD),
+        *(
+            _rates_table(cells, heading)
+            for heading in dict.fromkeys(rate.heading for rate in RATES)
+        ),
         _breakdowns(cells),
         *_feet(report, cells),
     )
@@ -115,9 +130,9 @@ def titled(title: str, table: Table) -> Group:
 
 
 def _counts_table(report: Report, cells: _Cells) -> Group:
-    heads = (f"{label}{cells.mark(measure)}" for measure, label in _COUNTED)
+    heads = (f"{_label(measure)}{cells.mark(measure)}" for measure in _HEADLINES)
     table = plain_table(*heads)
-    columns = [_counts(cells, measure) for measure, _ in _COUNTED]
+    columns = [_counts(cells, measure) for measure in _HEADLINES]
     for group, *row in zip(_GROUPS, *columns, strict=True):
         table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
     return titled(f"Counts, and growth on {report['reference_year'] - 1}", table)
@@ -131,17 +146,31 @@ def _counts(cells: _Cells, measure: str) -> list[Text]:
     )
 
 
-def _rates_table(cells: _Cells, title: str, rates: tuple[tuple[str, str], ...]) -> Group:
+def _rates_table(cells: _Cells, heading: str) -> Group:
     """Each rate in percent, its points against those none of the five, and its two counts."""
-    heads = [f"{label}{cells.mark(name)}" for name, label in rates]
-    columns = [_rates(cells, name) for name, _ in rates]
-    if rates == _IN_FIELD:
-        heads.append(f"if the silent are: not placed – placed{cells.mark(_BOUNDS[0])}")
-        columns.append([_bounds(cells, group) for group in _GROUPS])
+    rates = [rate.name for rate in RATES if rate.heading == heading and not rate.is_bound]
+    bounds = [rate.name for rate in RATES if rate.heading == heading and rate.is_bound]
+    heads = [f"{_label(name)}{cells.mark(name)}" for name in rates]
+    columns = [_rates(cells, name) for name in rates]
+    if bounds:
+        heads.append(" – ".join(map(_label, bounds)) + cells.mark(bounds[0]))
+        columns.append([_bounds(cells, bounds, group) for group in _GROUPS])
     table = plain_table(*heads)
     for group, *row in zip(_GROUPS, *columns, strict=True):
         table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
-    return titled(title, table)
+    return titled(_heading(heading), table)
+
+
+def _heading(key: str) -> str:
+    return _HEADINGS.get(key, _plain(key))
+
+
+def _label(measure: str) -> str:
+    return _LABELS.get(measure, _plain(measure))
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _rates(cells: _Cells, name: str) -> list[Text]:
@@ -155,8 +184,8 @@ def _rates(cells: _Cells, name: str) -> list[Text]:
     return _aligned(rows, "", "cyan", "dim")
 
 
-def _bounds(cells: _Cells, group: str) -> Text:
-    return Text(" – ".join(percent(*cells.rates[name, group]) for name in _BOUNDS))
+def _bounds(cells: _Cells, bounds: Sequence[str], group: str) -> Text:
+    return Text(" – ".join(percent(*cells.rates[name, group]) for name in bounds))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
@@ -174,23 +203,30 @@ def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
 def _breakdowns(cells: _Cells) -> Table:
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(
-        _breakdown(cells, "career_outcomes", "kind", "Outcomes by kind"),
-        _breakdown(cells, "career_outcomes", "population", "by population"),
-        _breakdown(cells, "students_enrolled", "funding", "Enrolled by funding"),
+        *(
+            _breakdown(cells, family.headline, breakdown.key)
+            for family in FAMILIES
+            for breakdown in family.breakdowns
+            if family.headline is not None and breakdown.key not in _BREAKDOWNS_HIDDEN
+        )
     )
     return side_by_side
 
 
-def _breakdown(cells: _Cells, measure: str, kind: str, title: str) -> Table:
+def _breakdown(cells: _Cells, measure: str, key: str) -> Table:
     table = Table(
-        title=f"\n{title}", box=None, title_justify="left", title_style="bold", show_header=False
+        title=f"\n{_heading(key)}",
+        box=None,
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
     )
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     rows = [
-        (group.removeprefix(f"{kind}:").replace("_", " "), count)
+        (_plain(group.removeprefix(f"{key}:")), count)
         for (name, group), (count, _) in cells.counts.items()
-        if name == measure and group.startswith(f"{kind}:")
+        if name == measure and group.startswith(f"{key}:")
     ]
     for label, count in sorted(rows, key=lambda row: (-row[1], row[0])):
         table.add_row(label, thousands(count))
@@ -236,7 +272,7 @@ def _accounts(report: Report) -> Iterator[RenderableType]:
 def _names(measures: Iterator[str]) -> str:
     names = sorted(measures)
     placement = [name for name in names if name.startswith("placement")]
-    others = [name.replace("_", " ") for name in names if name not in placement]
+    others = [_plain(name) for name in names if name not in placement]
     return " and ".join([*others, *(["placement rates"] if placement else [])])
 
 
@@ -244,13 +280,13 @@ def movement_table(then: Report, now: Report, known_on: str) -> Group:
     """How late facts moved a year's main figures between two cuts."""
     before, after = _Cells(then), _Cells(now)
     table = plain_table(f"known on {known_on}", "now", "moved")
-    for measure, label in _COUNTED:
+    for measure in _HEADLINES:
         (count, _), (count_now, _) = before.counts[measure, "all"], after.counts[measure, "all"]
         moved = f"{count_now - count:+,}".replace("-", "−")
         figure = f"{thousands(count)}{before.mark(measure) or ' '}"
-        table.add_row(label, figure, thousands(count_now), moved)
-    for name, label in (*_FUNNEL, *_PLACED, *_IN_FIELD):
+        table.add_row(_label(measure), figure, thousands(count_now), moved)
+    for name in (rate.name for rate in RATES if not rate.is_bound):
         rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
         figure = f"{percent(*rate)}{before.mark(name) or ' '}"
-        table.add_row(label, figure, percent(*rate_now), f"{points(rate_now, rate)} points")
+        table.add_row(_label(name), figure, percent(*rate_now), f"{points(rate_now, rate)} points")
     return titled(f"How late facts moved {now['reference_year']}", table)

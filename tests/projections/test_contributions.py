@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from projections.contributions import MEASURE_FAMILIES, contributions
-from projections.measures.catalogue import COUNTS, groups_shown
+from projections.contributions import FAMILY_RULES, contributions
+from projections.measures.catalogue import COUNTS, FAMILIES, groups_shown
 from projections.policy import parse_policy
 from tests.support.histories import encoded, facts, policy_of, story
 from tests.support.strategies import histories, policies
@@ -44,11 +44,20 @@ class TestContributions:
     def test_nobody_adds_nothing(self):
         assert [] == list(contributions(facts([]), policy_of()))
 
-    @pytest.mark.parametrize("family", MEASURE_FAMILIES, ids=lambda family: family.__name__)
-    def test_every_family_is_in_the_whole(self, family):
-        found = facts(story(LIFE))
+    @pytest.mark.parametrize("rule", FAMILY_RULES, ids=lambda rule: rule.__name__)
+    def test_every_family_is_in_the_whole(self, rule):
+        life = facts(story(LIFE))
 
-        assert set(family(found, policy_of())) <= set(contributions(found, policy_of()))
+        assert set(rule(life, policy_of())) <= set(contributions(life, policy_of()))
+
+    @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+    def test_a_family_adds_to_its_own_counts_alone(self, family):
+        rule = FAMILY_RULES[FAMILIES.index(family)]
+
+        added = {measure for _, measure, _ in rule(facts(story(LIFE)), policy_of())}
+
+        assert family.name == rule.__name__
+        assert added <= set(family.counts)
 
     @given(histories(subjects=("s-1",)), policies)
     def test_every_cell_is_one_that_the_report_shows_and_no_group_comes_twice(self, told, policy):

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from projections.facts import MEMBERSHIP_GROUPS, groups_of
+from projections.facts import groups_of
+from projections.measures.catalogue import MEMBERSHIP_GROUPS
 from tests.support.histories import facts, story
 
 DECLARATIONS = """

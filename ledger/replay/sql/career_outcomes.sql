@@ -1,7 +1,7 @@
 -- Which declarations are career outcomes: the 12-month rule. SPEC section 4, Career outcomes.
 --
 -- Reads  outcome, tied, began, zone_offset; variables outcome_*
--- Makes  career_outcome (student, on_date, year, measure, kind, population, month)
+-- Makes  career_outcomes_contribution (student, on_date, year, measure, kind, population, month)
 
 create or replace temp table candidate as
 with dated as (
@@ -54,7 +54,7 @@ select student, walk, min(on_date)
 from day_walked where getvariable('outcome_window_anchor') = 'calendar_year'
 group by student, walk, year(on_date);
 
-create or replace temp view career_outcome as
+create or replace temp view career_outcomes_contribution as
 with walked as (
     select
         *,

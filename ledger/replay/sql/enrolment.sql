@@ -1,9 +1,9 @@
 -- Who began in a year, and how the year's first enrolment was funded. SPEC section 4, Enrolment.
 --
 -- Reads  enrolment, funding_group
--- Makes  enrolled (student, on_date, year, measure, funding)
+-- Makes  enrolment_contribution (student, on_date, year, measure, funding)
 
-create or replace temp view enrolled as
+create or replace temp view enrolment_contribution as
 with first_of_year as (
     select
         student,

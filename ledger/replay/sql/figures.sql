@@ -1,6 +1,6 @@
 -- The cells of every year: contributions, counted by measure and group. SPEC section 4, measures.
 --
--- Reads  career_outcome, orientation, enrolled, graduation, placement, membership, group_of
+-- Reads  contribution (the families' views, one under the other), membership, group_of
 -- Makes  cell (year, measure, name, count)
 
 -- A contribution names the furthest measure that it reaches, and counts under these as well.
@@ -16,14 +16,7 @@ from (values
 ) as reached_before (measure, others);
 
 create or replace temp table cell as
-with contribution as (
-    from career_outcome
-    union all by name from orientation
-    union all by name from enrolled
-    union all by name from graduation
-    union all by name from placement
-),
-counted as (
+with counted as (
     select year, measure, category_bits, kind, population, month, funding, count(*) as count
     from contribution left join membership
         on contribution.student = membership.student

@@ -1,9 +1,9 @@
 -- Who was expected to graduate in a year, and did in time. SPEC section 4, Graduation.
 --
 -- Reads  enrolment, withdrawal; variables expected_date, graduation_deadline, excluded_withdrawals
--- Makes  graduation (student, on_date, year, measure)
+-- Makes  graduation_contribution (student, on_date, year, measure)
 
-create or replace temp view graduation as
+create or replace temp view graduation_contribution as
 with dated as (
     select
         *,

@@ -1,9 +1,9 @@
 -- Which applicants of a year became students. SPEC section 4, Orientation.
 --
 -- Reads  application, enrolment; variable orientation_months
--- Makes  orientation (student, on_date, year, measure)
+-- Makes  orientation_contribution (student, on_date, year, measure)
 
-create or replace temp view orientation as
+create or replace temp view orientation_contribution as
 with applicant as (
     select student, year(applied_on) as year, min(applied_on) as on_date
     from application

@@ -1,7 +1,7 @@
 -- Which graduates answered, and which of them found work in time. SPEC section 4, Placement.
 --
 -- Reads  enrolment, answer; variables placement_*
--- Makes  placement (student, on_date, year, measure)
+-- Makes  placement_contribution (student, on_date, year, measure)
 
 -- Days as MMDD, so that a window that begins in the year before is two plain comparisons.
 create or replace temp table graduate as
@@ -59,7 +59,7 @@ select
     bool_or(places and in_field) as placed_in_field
 from judged group by student, year;
 
-create or replace temp view placement as
+create or replace temp view placement_contribution as
 select
     graduate.student,
     graduate.on_date,

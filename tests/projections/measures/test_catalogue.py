@@ -4,10 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from projections.facts import MEMBERSHIP_GROUPS
-from projections.measures.catalogue import COUNTS, RATES, groups_shown
+from projections.measures.catalogue import (
+    COUNTS,
+    FAMILIES,
+    MEMBERSHIP_GROUPS,
+    RATES,
+    groups_shown,
+)
 from projections.policy import built_in_policies
-from tests.support.histories import oracle, policy_of
+from tests.support.histories import ROOT, oracle, policy_of
+
+
+def leaves(value):
+    """Everything in nested tuples that is no tuple."""
+    if not isinstance(value, tuple):
+        return [value]
+    return [leaf for part in value for leaf in leaves(part)]
+
+
+class TestFamilies:
+    """A descriptor is data: the second engine reads it and shares no rule with the first."""
+
+    def test_a_descriptor_holds_words_alone(self):
+        assert {str, int, bool, type(None)} >= {type(leaf) for leaf in leaves(FAMILIES)}
+
+    @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+    def test_a_family_has_a_file_of_rules_and_one_of_sql(self, family):
+        assert (ROOT / "projections" / "measures" / f"{family.name}.py").is_file()
+        assert (ROOT / "ledger" / "replay" / "sql" / f"{family.name}.sql").is_file()
+
+    @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+    def test_a_headline_is_one_of_the_familys_counts(self, family):
+        assert family.headline in {*family.counts, None}
+
+    def test_no_measure_belongs_to_two_families(self):
+        measures = [*COUNTS, *(rate.name for rate in RATES)]
+
+        assert len(set(measures)) == len(measures)
 
 
 class TestGroupsShown:
