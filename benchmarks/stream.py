@@ -25,7 +25,7 @@ from replay import MEBIBYTE, OUTCOMES, batches, machine, tell
 from stream_processes import PATIENCE_SECONDS, WATCH_SECONDS, Process, Published
 
 from ledger.log import NewRecord, open_log
-from ledger.log.kafka import parse_topic_address
+from ledger.log.kafka.address import parse_topic_address
 from ledger.replay import replay
 from outcomes.synthetic import generate
 from processors.live_figures import workers_of
@@ -243,7 +243,7 @@ class Bench:
         """Wait until two workers have a partition each; the one of the first."""
         deadline = perf_counter() + PATIENCE_SECONDS
         while True:
-            owners = workers_of(url)
+            owners = workers_of(parse_topic_address(url))
             of_one = [part for part, who in owners.items() if f"-{one.pid}@" in who]
             of_other = [part for part, who in owners.items() if f"-{other.pid}@" in who]
             if of_one and of_other:

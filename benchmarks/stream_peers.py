@@ -26,8 +26,8 @@ import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 import processors.live_fold
-from ledger.log.kafka import KafkaLog, parse_topic_address
-from ledger.log.kafka.address import TopicAddress
+from ledger.log.kafka.address import TopicAddress, parse_topic_address
+from ledger.log.kafka.log import KafkaLog
 from outcomes.__main__ import main as outcomes
 from processors.kafka.partitions import CATCH_UP_RECORDS, KafkaFold
 from processors.live_fold import LiveFold

@@ -12,7 +12,7 @@ from time import perf_counter, perf_counter_ns, sleep
 from typing import Any
 
 from ledger.log import open_log
-from ledger.log.kafka import parse_topic_address
+from ledger.log.kafka.address import parse_topic_address
 from processors.partials import decode_partial
 
 WATCH_SECONDS = 0.2

@@ -69,7 +69,7 @@ def run_demo(students: int, seed: int, folder: Path, policy: Policy, told: Told)
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}; choose another with --out") from error
-    log = SqliteLog.open(str(log_file), create=True)
+    log = SqliteLog.open(log_file, create=True)
     told(f"generating {students:,} students (seed {seed}) and appending their events")
     acknowledged = log.append(_world(students, seed))
     told(f"{acknowledged.records:,} records acknowledged; replaying as known on 31 March 2023")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ledger.log.kafka.address import parse_topic_address
 from ledger.policies import live_policies
 from ledger.settings import load_settings
 from processors.kafka.worker import app_of
 
 __all__ = ["app"]
 
-app = app_of(load_settings().log, None, live_policies())
+app = app_of(parse_topic_address(load_settings().log), None, live_policies())

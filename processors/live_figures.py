@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from ledger.errors import ConfigurationError, StoreError
-from ledger.log import Log, open_log
+from ledger.log import Log, LogAddress, TopicAddress, open_log
 from ledger.log.identity import identity_of
 from ledger.replay import FiguresAtCut
 from processors.live_fold import FOLD_VERSION, group_of
@@ -23,52 +23,48 @@ LiveReader = Callable[[Sequence[Policy], int], FiguresAtCut]
 """Reads the figures of some policies, for a report of one year."""
 
 
-def state_path(log_url: str, flag: str | None, fold_version: str) -> Path:
+def state_path(address: LogAddress, flag: str | None, fold_version: str) -> Path:
     """The read model's file: the one named, or beside the embedded log.
 
     It belongs to one version of the fold; a newer one builds its own beside it.
     """
     if flag is not None:
         return Path(flag)
-    path = log_url.partition(":")[2].partition("?")[0]
-    return Path(f"{path}.live-{fold_version}.db")
+    assert not isinstance(address, TopicAddress), "a worker on Kafka names its own file"
+    return Path(f"{address.path}.live-{fold_version}.db")
 
 
-def live_reader(url: str, log: Log, state: str | None) -> LiveReader:
+def live_reader(address: LogAddress, log: Log, state: str | None) -> LiveReader:
     """What reads the live figures of a log: the read model beside it, or the topic of its workers.
 
     Raises:
         StoreError: If there are none.
     """
-    if url.startswith("kafka:"):
-        from ledger.log.kafka import parse_topic_address  # noqa: PLC0415 - not for sqlite: users
-
-        place = parse_topic_address(url).partials
-        partials = PartialsRead(open_log(str(place)), log.partitions)
+    if isinstance(address, TopicAddress):
+        place = address.partials
+        partials = PartialsRead(open_log(place), log.partitions)
 
         def published(policies: Sequence[Policy], year: int) -> FiguresAtCut:
             partials.refresh()
             return added(str(place), identity_of(log), partials.latest(), policies, year)
 
         return published
-    store = Store(state_path(url, state, FOLD_VERSION), read_only=True)
+    store = Store(state_path(address, state, FOLD_VERSION), read_only=True)
     return lambda policies, _: live_figures(store, log, policies)
 
 
-def workers_of(url: str) -> dict[int, str]:
+def workers_of(address: LogAddress) -> dict[int, str]:
     """Partition → the worker that has it, on a Kafka log.
 
     Raises:
         StoreError: If the brokers do not say.
     """
-    if not url.startswith("kafka:"):
+    if not isinstance(address, TopicAddress):
         return {}
-    from ledger.log.kafka import parse_topic_address  # noqa: PLC0415 - not for sqlite: users
-    from ledger.log.kafka.client import link_to  # noqa: PLC0415
+    from ledger.log.kafka.client import link_to  # noqa: PLC0415 - aiokafka is not for all
     from ledger.log.kafka.group import owners  # noqa: PLC0415
 
-    place = parse_topic_address(url)
-    return owners(link_to(place), group_of(place.topic))
+    return owners(link_to(address), group_of(address.topic))
 
 
 def live_figures(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtCut:

@@ -15,7 +15,7 @@ from ledger.columns.cache import Found, file_state, find_typed
 from ledger.columns.schema import typed_files
 from ledger.errors import StoreError
 from ledger.log import Cut, Log
-from ledger.log.archive import ArchiveLog, Segment
+from ledger.log.archive import ArchiveLog, Segment, as_archive
 from ledger.log.progress import with_progress
 from ledger.numbers import pluralise
 from ledger.temporary import scratch
@@ -60,8 +60,9 @@ def open_columns(
         StoreError: If the log cannot be read, or the temporary folder is full.
     """
     with scratch("outcomes-replay-") as folder:
-        if isinstance(log, ArchiveLog):
-            with _archive_columns(log, end, folder, progress) as columns:
+        archive = as_archive(log)
+        if archive is not None:
+            with _archive_columns(archive, end, folder, progress) as columns:
                 yield columns
         else:
             records = with_progress(log.read(dict.fromkeys(end, 0), end), progress)

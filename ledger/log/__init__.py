@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from ledger.log.address import for_appending, open_log
+from ledger.log.address import (
+    ArchiveAddress,
+    LogAddress,
+    SqliteAddress,
+    TopicAddress,
+    open_log,
+    open_to_append,
+    parse_address,
+)
 from ledger.log.cut import Cut, format_cut, furthest, parse_cut
-from ledger.log.port import Acknowledged, Log, NewRecord
+from ledger.log.port import Acknowledged, Check, Log, NewRecord, Severity
 
 __all__ = [
     "Acknowledged",
+    "ArchiveAddress",
+    "Check",
     "Cut",
     "Log",
+    "LogAddress",
     "NewRecord",
-    "for_appending",
+    "Severity",
+    "SqliteAddress",
+    "TopicAddress",
     "format_cut",
     "furthest",
     "open_log",
+    "open_to_append",
+    "parse_address",
     "parse_cut",
 ]

@@ -1,4 +1,4 @@
-"""Log URLs (SPEC section 6, log URLs).
+"""Log URLs, parsed once: where a log is, and what opening it needs (SPEC section 6, log URLs).
 
 `sqlite:PATH[?partitions=N]`, `kafka://HOST:PORT[,…]/TOPIC`, `archive:FOLDER`.
 """
@@ -8,79 +8,135 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs
+from typing import NamedTuple
 
 from ledger.errors import ConfigurationError
 from ledger.log.archive.log import ArchiveLog, refuse_appending
+from ledger.log.kafka.address import TopicAddress, parse_topic_address
 from ledger.log.port import Log
 from ledger.log.sqlite import SqliteLog
 
-__all__ = ["for_appending", "open_log"]
+__all__ = [
+    "ArchiveAddress",
+    "LogAddress",
+    "SqliteAddress",
+    "TopicAddress",
+    "open_log",
+    "open_to_append",
+    "parse_address",
+]
 
 _PARTITIONS_MAX = 1_000
+_PARTITIONS_QUERY = "partitions="
 _DIGITS_MAX = 9  # of which any number is over the most, and none takes long to read
 
 
-def open_log(url: str, *, create: bool = False) -> Log:
-    """Open the log that a URL names.
+class SqliteAddress(NamedTuple):
+    """A log in a file.
 
-    Args:
-        url: See the module.
-        create: Open to append, and make the log when there is none; otherwise it is opened for
-            reading alone. A Kafka topic is never made here, see `outcomes topic create`.
+    Attributes:
+        path: The file.
+        partitions: The count that the log must have, or gets when it is made; None for any.
+    """
+
+    path: Path
+    partitions: int | None = None
+
+    def __str__(self) -> str:
+        query = "" if self.partitions is None else f"?{_PARTITIONS_QUERY}{self.partitions}"
+        return f"sqlite:{self.path}{query}"
+
+
+class ArchiveAddress(NamedTuple):
+    """A log in the sealed files of a folder.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"archive:{self.path}"
+
+
+LogAddress = SqliteAddress | TopicAddress | ArchiveAddress
+"""Where a log is; a caller with different work for each kind matches on its type."""
+
+
+def parse_address(url: str) -> LogAddress:
+    """Read a log URL; nothing is looked up.
 
     Raises:
-        ConfigurationError: If the URL is none of a log.
-        StoreError: If the log is out of reach or not a log.
+        ConfigurationError: If it is not a log URL.
+
+    >>> parse_address("sqlite:ledger.db?partitions=4")
+    SqliteAddress(path=PosixPath('ledger.db'), partitions=4)
+    >>> str(parse_address("archive:sealed/"))
+    'archive:sealed'
     """
     scheme, _, rest = url.partition(":")
     if scheme == "kafka":
-        from ledger.log.kafka import KafkaLog, parse_topic_address  # noqa: PLC0415 - not for sqlite: users
-
-        log = KafkaLog.open(parse_topic_address(url))
-        if create:
-            # Whoever writes is told at once of a topic that would lose what it acknowledges.
-            log.refuse_broken_promises()
-        return log
+        return parse_topic_address(url)
     if scheme == "archive" and rest:
-        if create:
-            refuse_appending(Path(rest))
-        return ArchiveLog.open(rest)
-    path, query = _sqlite_path(url), rest.partition("?")[2]
-    if path is None:
+        return ArchiveAddress(Path(rest))
+    path, mark, query = rest.partition("?")
+    if scheme != "sqlite" or not path or path.startswith("//"):
         raise ConfigurationError(
             f"--log {url}: not a log URL; write sqlite:PATH[?partitions=N],"
             " kafka://HOST:PORT[,HOST:PORT]/TOPIC or archive:FOLDER"
         )
-    return SqliteLog.open(str(path), partitions=_partitions(url, query), create=create)
+    return SqliteAddress(Path(path), _partitions(url, query) if mark else None)
 
 
-def _sqlite_path(url: str) -> Path | None:
-    scheme, _, rest = url.partition(":")
-    path = rest.partition("?")[0]
-    return Path(path) if scheme == "sqlite" and path and not path.startswith("//") else None
+def open_log(address: LogAddress | str, *, create: bool = False) -> Log:
+    """Open a log.
+
+    Args:
+        address: Where it is; a URL is parsed first.
+        create: Open to append, and make the log when there is none; otherwise it is opened for
+            reading alone. A Kafka topic is never made here, see `outcomes topic create`.
+
+    Raises:
+        ConfigurationError: If the URL is not that of a log.
+        StoreError: If the log is out of reach or not a log.
+    """
+    match parse_address(address) if isinstance(address, str) else address:
+        case SqliteAddress(path, partitions):
+            return SqliteLog.open(path, partitions=partitions, create=create)
+        case ArchiveAddress(path):
+            if create:
+                refuse_appending(path)
+            return ArchiveLog.open(path)
+        case TopicAddress() as topic:
+            from ledger.log.kafka.log import KafkaLog  # noqa: PLC0415 - aiokafka is not for all
+
+            log = KafkaLog.open(topic)
+            if create:
+                # A writer hears at once of a topic that would lose what it acknowledges.
+                log.refuse_broken_promises()
+            return log
 
 
 @contextmanager
-def for_appending(url: str) -> Iterator[Callable[[], Log]]:
-    """What opens a log to append to it: one that is there at once, a new one when it is needed.
+def open_to_append(address: LogAddress | str) -> Iterator[Callable[[], Log]]:
+    """A function that opens a log to append to it; called here already if the log exists.
 
-    So a log that cannot be opened is told of before any input is read, and none is made for input
-    that is at fault.
+    So a log that cannot be opened fails before any input is read, and bad input makes no log.
 
     Raises:
-        ConfigurationError: If the URL is none of a log.
+        ConfigurationError: If the URL is not that of a log.
         StoreError: If the log is out of reach or not a log.
     """
+    parsed = parse_address(address) if isinstance(address, str) else address
     opened: list[Log] = []
 
     def opener() -> Log:
         if not opened:
-            opened.append(open_log(url, create=True))
+            opened.append(open_log(parsed, create=True))
         return opened[0]
 
-    path = _sqlite_path(url)
-    if path is None or path.exists():
+    if not isinstance(parsed, SqliteAddress) or parsed.path.exists():
         opener()
     try:
         yield opener
@@ -89,14 +145,14 @@ def for_appending(url: str) -> Iterator[Callable[[], Log]]:
             log.close()
 
 
-def _partitions(url: str, query: str) -> int | None:
-    if not query:
-        return None
-    members = parse_qs(query, keep_blank_values=True)
-    texts = members.pop("partitions", [])
-    if members or len(texts) != 1 or not texts[0].isascii() or not texts[0].isdigit():
-        raise ConfigurationError(f"--log {url}: after ? stands partitions=N and nothing else")
-    count = int(texts[0][:_DIGITS_MAX])
+def _partitions(url: str, query: str) -> int:
+    digits = query.removeprefix(_PARTITIONS_QUERY)
+    if digits == query or not digits.isascii() or not digits.isdigit():
+        raise ConfigurationError(
+            f"--log {url}: only ?partitions=N is allowed after the path, and no ? in it; rename a"
+            " file that has one in its name, or name it through a link"
+        )
+    count = int(digits[:_DIGITS_MAX])
     if not 1 <= count <= _PARTITIONS_MAX:
         raise ConfigurationError(f"--log {url}: partitions is from 1 to {_PARTITIONS_MAX}")
     return count

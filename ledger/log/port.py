@@ -7,12 +7,29 @@ A log is append-only. Within a partition offsets ascend and `recorded_at` never 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ledger.log.cut import Cut
 from schemas.record import Record
 
-__all__ = ["Acknowledged", "Log", "NewRecord"]
+__all__ = ["Acknowledged", "Check", "Log", "NewRecord", "Severity"]
+
+Severity = Literal["fine", "warning", "broken"]
+"""Of a check: `warning` where figures are still right, `broken` where a promise does not hold."""
+
+
+class Check(NamedTuple):
+    """One thing that `outcomes doctor` has checked.
+
+    Attributes:
+        name: What was checked.
+        severity: See `Severity`.
+        detail: What was seen, and what to do.
+    """
+
+    name: str
+    severity: Severity
+    detail: str
 
 
 class NewRecord(NamedTuple):
@@ -90,6 +107,13 @@ class Log(Protocol):
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` of all records below a cut; None when there is none."""
+
+    def examine(self) -> Iterator[Check]:
+        """Check every promise that the log can check about itself; may read all of it.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from ledger.clock import now_ms
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
-from ledger.log.port import Acknowledged, NewRecord
+from ledger.log.port import Acknowledged, Check, NewRecord
 from schemas.partition import partition_of
 from schemas.record import Record
 
@@ -62,11 +62,11 @@ class SqliteLog:
         self.partitions = cast("int", row[1])
 
     @classmethod
-    def open(cls, path: str, *, partitions: int | None = None, create: bool = False) -> SqliteLog:
+    def open(cls, file: Path, *, partitions: int | None = None, create: bool = False) -> SqliteLog:
         """Open a log file, and make it when it is missing and `create` says so.
 
         Args:
-            path: The file.
+            file: The log.
             partitions: The expected count; of a new file its count, 1 where None.
             create: Open for appending; otherwise for reading alone.
 
@@ -74,7 +74,6 @@ class SqliteLog:
             StoreError: If the file is missing, unreadable or no log of this schema.
             ConfigurationError: If the log has another partition count.
         """
-        file = Path(path)
         with _one_line(file, "cannot be opened"):
             connection = _connect_to_write(file) if create else _connect_to_read(file)
             try:
@@ -152,8 +151,18 @@ class SqliteLog:
         """Let go of the file."""
         self._db.close()
 
-    def faults(self) -> Iterator[str]:
-        """What is wrong with the file, as sentences; reads all of it."""
+    def examine(self) -> Iterator[Check]:
+        """Check the file and the order of its records, see `port.Log`; reads all of it."""
+        faults = list(self._faults())
+        for fault in faults:
+            yield Check("file", "broken", f"{fault}; restore {self.path} from a copy")
+        if not faults:
+            size = f"{self.path}: {sum(self.end().values()):,} records"
+            checks = "SQLite integrity check passed, offsets contiguous, recorded_at ascending"
+            yield Check("file", "fine", f"{size}; {checks}")
+
+    def _faults(self) -> Iterator[str]:
+        """What is wrong, as sentences."""
         with _one_line(self.path, "cannot be read"):
             for (verdict,) in self._connection.execute("pragma integrity_check"):
                 if verdict != "ok":

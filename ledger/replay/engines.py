@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-from ledger.log import Cut, Log
+from ledger.log import ArchiveAddress, Cut, Log, LogAddress
 from ledger.replay import fold
 from ledger.replay.figures_at_cut import FiguresAtCut
 from projections.policy import Policy
@@ -16,13 +16,16 @@ Engine = Literal["fold", "columnar"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
-def default_engine(url: str) -> Engine:
+def default_engine(address: LogAddress) -> Engine:
     """The engine that suits a log: columns where an archive keeps them ready, else the fold.
 
-    >>> default_engine("archive:2022"), default_engine("sqlite:ledger.db")
-    ('columnar', 'fold')
+    >>> from ledger.log import parse_address
+    >>> default_engine(parse_address("archive:2022"))
+    'columnar'
+    >>> default_engine(parse_address("sqlite:ledger.db"))
+    'fold'
     """
-    return "columnar" if url.startswith("archive:") else "fold"
+    return "columnar" if isinstance(address, ArchiveAddress) else "fold"
 
 
 def replay_with(

@@ -68,10 +68,13 @@ def doctor(log: LogOption = None, json: JsonOption = False) -> None:
     checks = list(examine(log_url(log)))
     if json:
         terminal.print_json(
-            [check._asdict() | {"detail": one_line(check.detail)} for check in checks]
+            [
+                {"name": name, "verdict": severity, "detail": one_line(detail)}
+                for name, severity, detail in checks
+            ]
         )
     else:
-        for name, verdict, detail in checks:
-            terminal.write(f"{verdict:8} {name:12} {one_line(detail)}\n".encode())
-    if any(check.verdict == "broken" for check in checks):
+        for name, severity, detail in checks:
+            terminal.write(f"{severity:8} {name:12} {one_line(detail)}\n".encode())
+    if any(check.severity == "broken" for check in checks):
         raise typer.Exit(LedgerError.exit_code)

@@ -187,7 +187,7 @@ def append(
     json: JsonOption = False,
 ) -> None:
     """Append events: a file whole or not at all, standard input batch by batch."""
-    from ledger.log import for_appending, format_cut
+    from ledger.log import format_cut, open_to_append
     from outcomes.ingest import json_lines as intake
 
     judge = intake.judge_record if records else intake.judge
@@ -202,7 +202,7 @@ def append(
         else:
             terminal.narrating().print(fault_line(fault))
 
-    with intake.open_input(file) as stream, for_appending(log_url(log)) as opener:
+    with intake.open_input(file) as stream, open_to_append(log_url(log)) as opener:
         lines = intake.read_lines(stream, batch, bytes_max=bytes_max)
         if file == "-":
             try:

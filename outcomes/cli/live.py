@@ -13,7 +13,7 @@ import typer
 from ledger.diagnostics import logger
 from ledger.errors import UsageError
 from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_url
+from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_address
 from outcomes.console import terminal
 
 __all__ = ["live", "worker"]
@@ -34,28 +34,28 @@ def worker(
     once: Annotated[bool, typer.Option("--once", help="Fold what is there, then end.")] = False,
 ) -> None:
     """Follow the log and keep the figures of every year current, until told to stop."""
-    from ledger.log import open_log
+    from ledger.log import TopicAddress, open_log
     from ledger.policies import live_policies
     from processors.follower import Follower
     from processors.live_figures import state_path
     from processors.live_fold import FOLD_VERSION, LiveFold
     from processors.read_model.store import Store
 
-    url = log_url(log)
+    address = log_address(log)
     policies = live_policies(policy or ())
-    if url.startswith("kafka:"):
+    if isinstance(address, TopicAddress):
         from processors.kafka.worker import run_worker
 
         if once:
             raise UsageError("--once is for a sqlite: log; workers on Kafka share the partitions")
-        raise typer.Exit(run_worker(url, Path(state) if state else None, policies))
-    opened = open_log(url)
-    store = Store(state_path(url, state, FOLD_VERSION))
+        raise typer.Exit(run_worker(address, Path(state) if state else None, policies))
+    opened = open_log(address)
+    store = Store(state_path(address, state, FOLD_VERSION))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     fold = LiveFold(store, policies, log_name=opened.name, partitions=opened.partitions)
     follower = Follower(opened, fold)
-    logger().info("worker.started", log=url, state=str(store.path), policies=len(policies))
+    logger().info("worker.started", log=str(address), state=str(store.path), policies=len(policies))
     for read in follower.run(stop, once=once):
         logger().info("batch.folded", records=read)
     logger().info("worker.stopped")
@@ -80,16 +80,16 @@ def live(
     from processors.lag import lags
     from processors.live_figures import live_reader, workers_of
 
-    url = log_url(log)
+    address = log_address(log)
     chosen = find_policy(policy or load_settings().policy)
-    opened = open_log(url)
-    read = live_reader(url, opened, state)
+    opened = open_log(address)
+    read = live_reader(address, opened, state)
     shown: dict[str, Any] | None = None
     while True:
         figures = read([chosen], year)
         made = build_report(figures, log_name=opened.name, policy=chosen, year=year)
         if made != shown:
-            behind = list(lags(opened, figures.cut, workers_of(url)))
+            behind = list(lags(opened, figures.cut, workers_of(address)))
             shown = made
             if json:
                 partitions = [lag._asdict() for lag in behind]

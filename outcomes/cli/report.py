@@ -12,12 +12,12 @@ from ledger.diagnostics import inform
 from ledger.errors import ConfigurationError, UsageError
 from ledger.numbers import pluralise
 from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_url
+from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
 
 if TYPE_CHECKING:
-    from ledger.log import Cut, Log
+    from ledger.log import Cut, Log, LogAddress
     from ledger.replay import Engine, FiguresAtCut
     from projections.policy import Policy
 
@@ -57,10 +57,10 @@ def report(
 
     years = _years(year)
     chosen = [find_policy(name) for name in policy or [load_settings().policy]]
-    url = log_url(log)
-    by = _engine(engine, url)
+    address = log_address(log)
+    by = _engine(engine, address)
     upto = _upto(as_of or [], cut or [])
-    opened = open_log(url)
+    opened = open_log(address)
     made = [
         build_report(replayed, log_name=opened.name, policy=one, year=of)
         for replayed in _replay(by, opened, upto(opened), chosen)
@@ -96,7 +96,7 @@ def verify(
             f"{file} was made under policy {named['id']} {str(named['sha256'])[:12]}…, not"
             f" {chosen.id} {chosen.sha256[:12]}…; name that policy's file with --policy"
         )
-    opened = open_log(log_url(log))
+    opened = open_log(log_address(log))
     cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
     fresh, second = (
         build_report(replayed, log_name=opened.name, policy=chosen, year=stated["reference_year"])
@@ -131,13 +131,15 @@ def verify(
 
 
 def _disagreement(log: Log) -> str:
-    from ledger.log.archive import ArchiveLog
+    from ledger.log.archive import as_archive
 
-    if not isinstance(log, ArchiveLog):
+    archive = as_archive(log)
+    if archive is None:
         return "the engines disagree: that is a fault of the ledger, please report it"
     return (
-        "the engines disagree: the archive's typed columns are forged, and the fold is right, or it"
-        f" is a fault of the ledger; `outcomes archive {log.folder} --refresh`, then verify again"
+        "the engines disagree: the archive's typed columns are forged, and the fold is right, or"
+        f" it is a fault of the ledger; `outcomes archive {archive.folder} --refresh`, then verify"
+        " again"
     )
 
 
@@ -152,11 +154,11 @@ def _years(text: str) -> range:
     return range(first, last + 1)
 
 
-def _engine(name: str | None, url: str) -> Engine:
+def _engine(name: str | None, address: LogAddress) -> Engine:
     from ledger.replay import ENGINES, default_engine
 
     if name is None:
-        return default_engine(url)
+        return default_engine(address)
     for engine in ENGINES:
         if engine == name:
             return engine

@@ -40,7 +40,7 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make the topics of a log as the ledger needs them; one that exists is left as it is."""
-    from ledger.log.kafka import parse_topic_address
+    from ledger.log.kafka.address import parse_topic_address
     from ledger.log.kafka.client import link_to
     from ledger.log.kafka.topic import (
         DERIVED_SETTINGS,

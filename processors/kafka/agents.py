@@ -19,7 +19,7 @@ import faust
 from faust.types import TP, EventT
 
 from ledger.diagnostics import abort_process, logger
-from ledger.log.kafka import TopicAddress
+from ledger.log.kafka.address import TopicAddress
 from processors.kafka.consumer import CommittedConsumer
 from processors.kafka.partitions import KafkaFold
 from processors.live_fold import group_of

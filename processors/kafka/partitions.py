@@ -18,7 +18,7 @@ from ledger.diagnostics import logger
 from ledger.errors import StoreError, UnreachableError
 from ledger.log import NewRecord
 from ledger.log.identity import identity_of
-from ledger.log.kafka import KafkaLog
+from ledger.log.kafka.log import KafkaLog
 from processors.dead_letters import dead_letter_key, encode_dead_letter
 from processors.live_fold import FoldAbandonedError, LiveFold
 from processors.partials import encode_partial, partial_key

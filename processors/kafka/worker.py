@@ -17,10 +17,10 @@ import faust
 from ledger.clock import now_ms
 from ledger.diagnostics import logger
 from ledger.errors import ConfigurationError, StoreError
-from ledger.log.kafka import KafkaLog, TopicAddress, parse_topic_address
-from ledger.log.kafka.address import connection_options
+from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.client import TROUBLE, link_to
 from ledger.log.kafka.client import one_line as one_line_of
+from ledger.log.kafka.log import KafkaLog
 from ledger.settings import load_settings
 from processors.kafka.agents import make_app
 from processors.kafka.partitions import KafkaFold, Topics
@@ -56,18 +56,17 @@ def live_years() -> range:
     return range(first, last + 1)
 
 
-def app_of(url: str, state: Path | None, policies: Sequence[Policy]) -> faust.App:
+def app_of(place: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> faust.App:
     """The Faust app of a worker on a Kafka log.
 
     Args:
-        url: `kafka://HOST:PORT[,…]/TOPIC`.
+        place: The log.
         state: The read model; in the working folder where None, named after topic and fold.
         policies: To keep live.
 
     Raises:
-        ConfigurationError: If the URL is none of a Kafka log, or the settings are wrong.
+        ConfigurationError: If the settings are wrong.
     """
-    place = parse_topic_address(url)
     path = state or Path(f"{place.topic}.live-{FOLD_VERSION}.db")
     years = live_years()
 
@@ -83,7 +82,7 @@ def app_of(url: str, state: Path | None, policies: Sequence[Policy]) -> faust.Ap
     return make_app(place, build, _faust_settings())
 
 
-def run_worker(url: str, state: Path | None, policies: Sequence[Policy]) -> int:
+def run_worker(place: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> int:
     """Run a worker until it is told to stop.
 
     The arguments are those of `app_of`.
@@ -92,22 +91,22 @@ def run_worker(url: str, state: Path | None, policies: Sequence[Policy]) -> int:
         The exit code.
 
     Raises:
-        ConfigurationError: If the URL is none of a Kafka log, or the settings are wrong.
+        ConfigurationError: If the settings are wrong.
         StoreError: If the brokers are out of reach, a topic is missing or breaks a promise, or
             Faust gives up.
     """
-    app = app_of(url, state, policies)
-    _look_at_topics(parse_topic_address(url))
+    app = app_of(place, state, policies)
+    _look_at_topics(place)
     told = _Told()
     logging.getLogger().addHandler(told)
-    logger().info("worker.started", log=url, policies=len(policies))
+    logger().info("worker.started", log=str(place), policies=len(policies))
     worker = _Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
         if ended.code:
-            raise _gave_up(parse_topic_address(url), worker.crash_reason, told) from None
+            raise _gave_up(place, worker.crash_reason, told) from None
     logger().info("worker.stopped")
     return worker.exit_code
 

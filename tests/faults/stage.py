@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from ledger.log import NewRecord, open_log
-from ledger.log.kafka import parse_topic_address
+from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.topic import DERIVED_SETTINGS, SETTINGS, create_topic
 from outcomes.synthetic import generate

@@ -25,7 +25,8 @@ from aiokafka.errors import for_code
 
 import deploy.broker
 from deploy.broker import NoKafkaError, free_ports, is_ready, kafka_jars
-from ledger.log.kafka import KafkaLog, parse_topic_address
+from ledger.log.kafka.address import parse_topic_address
+from ledger.log.kafka.log import KafkaLog
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path(__file__).with_name("broker.properties")
@@ -112,7 +113,7 @@ class Kafka:
         """Wait until no transaction is open: a broker answers before it has marked an end."""
         until = time.monotonic() + SETTLE_SECONDS
         with closing(KafkaLog.open(parse_topic_address(self.url(topic)))) as log:
-            while any("open transaction" in detail for _, detail in log.examine()):
+            while any("open transaction" in check.detail for check in log.examine()):
                 assert time.monotonic() < until, f"a transaction in {topic} does not end"
                 time.sleep(0.02)
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ledger.log.archive.log import ArchiveLog
+from ledger.log.archive.log import ArchiveLog, as_archive
 from ledger.log.archive.manifest import MANIFEST, RECORDS, Manifest, Segment, held_by
 from ledger.log.archive.merging import Merged, merge_segments
 from ledger.log.archive.writing import SEGMENT_BYTES, Archived, archive_log
@@ -21,6 +21,7 @@ __all__ = [
     "Merged",
     "Segment",
     "archive_log",
+    "as_archive",
     "held_by",
     "merge_segments",
 ]

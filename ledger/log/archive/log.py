@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.checking import leftovers, verified
@@ -17,10 +17,10 @@ from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.external_sort import by_key
-from ledger.log.port import Acknowledged, NewRecord
+from ledger.log.port import Acknowledged, Check, Log, NewRecord
 from schemas.record import Record
 
-__all__ = ["ArchiveLog"]
+__all__ = ["ArchiveLog", "as_archive", "refuse_appending"]
 
 
 class ArchiveLog:
@@ -39,14 +39,14 @@ class ArchiveLog:
         self.partitions = self._manifest.log.partitions
 
     @classmethod
-    def open(cls, path: str) -> ArchiveLog:
+    def open(cls, folder: Path) -> ArchiveLog:
         """Open an archive, after every file in it was hashed.
 
         Raises:
             StoreError: If there is none.
             DamagedArchiveError: If a file is missing, changed, or one too many.
         """
-        return cls(Path(path))
+        return cls(folder)
 
     def append(self, records: Iterable[NewRecord]) -> Acknowledged:  # noqa: ARG002 - see `port.Log`
         """Refused: what is sealed stays as it is.
@@ -124,17 +124,19 @@ class ArchiveLog:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def examine(self) -> Iterator[tuple[Literal["fine", "warning", "broken"], str]]:
-        """What `outcomes doctor` says of it; every record is read.
+    def examine(self) -> Iterator[Check]:
+        """Check every record against the manifest, see `port.Log`.
 
         Raises:
             DamagedArchiveError: If the records are not those that the manifest lists.
         """
         records = sum(1 for _ in self.read({}, self._cut))
         segments = len(self._manifest.segments)
-        yield "fine", f"{records:,} records in {segments:,} segments of {self.folder}, as sealed"
+        detail = f"{records:,} records in {segments:,} segments of {self.folder}, as sealed"
+        yield Check("archive", "fine", detail)
         for path in leftovers(self.folder, self._manifest):
-            yield "warning", f"{path} was left by a run cut short; the next one removes it"
+            detail = f"{path} was left by an interrupted run; the next run removes it"
+            yield Check("archive", "warning", detail)
 
     @property
     def manifest(self) -> Manifest:
@@ -212,6 +214,11 @@ class ArchiveLog:
         if at == segment.end:
             return segment.latest_ms
         return next(self._partition(partition, at - 1, at)).recorded_at
+
+
+def as_archive(log: Log) -> ArchiveLog | None:
+    """The log as an archive, whose sealed segments can be read one by one; None for another log."""
+    return log if isinstance(log, ArchiveLog) else None
 
 
 def refuse_appending(folder: Path) -> NoReturn:

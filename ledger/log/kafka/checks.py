@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from ledger.log.kafka.client import Link
 from ledger.log.kafka.reader import Reader
-from ledger.log.kafka.topic import Severity, describe_topic, topic_faults
+from ledger.log.kafka.topic import describe_topic, topic_faults
+from ledger.log.port import Severity
 from schemas.partition import partition_of
 
 __all__ = ["examine"]

@@ -19,9 +19,9 @@ from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, no_topic
 from ledger.log.kafka.reader import Reader
-from ledger.log.kafka.topic import Severity, describe_topic, topic_faults
+from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
-from ledger.log.port import Acknowledged, NewRecord
+from ledger.log.port import Acknowledged, Check, NewRecord
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]
@@ -199,10 +199,11 @@ class KafkaLog:
         if broken:
             raise StoreError(f"{self._link.place} breaks a promise of the ledger: {broken[0]}")
 
-    def examine(self) -> Iterator[tuple[Severity, str]]:
-        """Every setting and state of the topic that breaks a promise, with what to do."""
+    def examine(self) -> Iterator[Check]:
+        """Every setting and state of the topic that breaks a promise, see `port.Log`."""
         with self._asking() as reader:
-            yield from examine(self._link, reader, self.partitions)
+            for severity, detail in examine(self._link, reader, self.partitions):
+                yield Check("topic", severity, detail)
 
     @contextmanager
     def _asking(self) -> Iterator[Reader]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
@@ -22,18 +22,16 @@ from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from ledger.log.kafka.client import ANSWER_SECONDS, Link, Loop, trouble
+from ledger.log.port import Severity
 
 __all__ = [
     "DERIVED_SETTINGS",
     "SETTINGS",
-    "Severity",
     "Topic",
     "create_topic",
     "describe_topic",
     "topic_faults",
 ]
-
-Severity = Literal["fine", "warning", "broken"]
 
 MESSAGE_BYTES = 1_048_588
 """Kafka's own default: an event with room to spare, a broken emitter's megabytes refused."""

@@ -343,7 +343,7 @@ class TestDoctor:
         typed(folder, 3)[0].unlink()
         (check,) = self.checks(folder)
 
-        assert "warning" == check.verdict
+        assert "warning" == check.severity
         assert (
             f"{count - 2} of {count} segments have typed columns as stamped;"
             f" {first} is not what was stamped (and 1 more);"

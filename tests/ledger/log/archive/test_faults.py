@@ -47,7 +47,7 @@ def refused(folder, *words):
         assert [] == [word for word in words if word not in text], text
         assert 69 == raised.value.exit_code
     assert before == files(folder)
-    broken = [check.detail for check in examine(f"archive:{folder}") if check.verdict == "broken"]
+    broken = [check.detail for check in examine(f"archive:{folder}") if check.severity == "broken"]
     assert broken
     return broken
 
@@ -232,7 +232,7 @@ class TestForgeries:
 
         with pytest.raises(DamagedArchiveError, match=victim.name):
             everything(open_log(f"archive:{folder}"))
-        details = [one for one in examine(f"archive:{folder}") if one.verdict == "broken"]
+        details = [one for one in examine(f"archive:{folder}") if one.severity == "broken"]
         assert [victim.name in one.detail for one in details] == [True]
 
     def test_a_segment_that_is_sealed_but_no_gzip_file(self, folder):

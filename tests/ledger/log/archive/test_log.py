@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
-from ledger.log import NewRecord, for_appending, open_log
+from ledger.log import NewRecord, open_log, open_to_append
 from ledger.log.archive import ArchiveLog, archive_log, merge_segments
 from ledger.log.archive.manifest import place_of
 from ledger.log.identity import identity_of
@@ -30,7 +30,7 @@ class Archived:
     def __init__(self, log, folder):
         self.log, self.folder = log, folder
         archive_log(log, folder, segment_bytes=1_000)
-        self.archive = ArchiveLog.open(str(folder))
+        self.archive = ArchiveLog.open(folder)
 
     def append(self, new):
         acknowledged = self.log.append(new)
@@ -159,7 +159,7 @@ class TestReadOnly:
         assert str(raised.value).isprintable()
         with (
             pytest.raises(StoreError, match="takes no records"),
-            for_appending(f"archive:{tmp_path / 'a'}"),
+            open_to_append(f"archive:{tmp_path / 'a'}"),
         ):
             pytest.fail("opened to append")
 

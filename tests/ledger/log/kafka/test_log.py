@@ -551,7 +551,7 @@ class TestSecureListeners:
 
 def doctor_finds(url, text):
     """The doctor's verdicts whose detail holds a text."""
-    return [(check.name, check.verdict, text) for check in examine(url) if text in check.detail]
+    return [(check.name, check.severity, text) for check in examine(url) if text in check.detail]
 
 
 class TestDoctor:
@@ -561,7 +561,7 @@ class TestDoctor:
 
         verdicts = [check for check in examine(kafka.url(topic)) if check.name == "topic"]
 
-        assert ["warning"] == [check.verdict for check in verdicts]
+        assert ["warning"] == [check.severity for check in verdicts]
         assert "3 replicas" in verdicts[0].detail
 
     @pytest.mark.parametrize(
@@ -582,7 +582,7 @@ class TestDoctor:
         setting, value = name
         url = kafka.url(kafka.topic(1, {setting: value}))
 
-        broken = [check.detail for check in examine(url) if check.verdict == "broken"]
+        broken = [check.detail for check in examine(url) if check.severity == "broken"]
 
         assert len(broken) == 1
         assert broken[0].startswith(f"{setting} is {value}")
