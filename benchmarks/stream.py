@@ -28,7 +28,7 @@ from ledger.log import NewRecord, open_log
 from ledger.log.kafka.address import parse_topic_address
 from ledger.replay import replay
 from outcomes.synthetic import generate
-from processors.live_figures import workers_of
+from processors.kafka.published import partition_owners
 from projections.policy import DEFAULT_POLICY, built_in_policies
 
 SEED = 2022
@@ -243,7 +243,7 @@ class Bench:
         """Wait until two workers have a partition each; the one of the first."""
         deadline = perf_counter() + PATIENCE_SECONDS
         while True:
-            owners = workers_of(parse_topic_address(url))
+            owners = partition_owners(parse_topic_address(url))
             of_one = [part for part, who in owners.items() if f"-{one.pid}@" in who]
             of_other = [part for part, who in owners.items() if f"-{other.pid}@" in who]
             if of_one and of_other:

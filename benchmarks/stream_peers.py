@@ -241,7 +241,7 @@ def main() -> int:
     parser.add_argument("--collector", choices=["batch", "on", "off"], default="batch")
     chosen = parser.parse_args()
     if chosen.collector == "on":
-        vars(processors.live_fold)["_collector_off"] = nullcontext
+        vars(processors.live_fold)["_garbage_collection_paused"] = nullcontext
     elif chosen.collector == "off":
         gc.disable()
     place = parse_topic_address(chosen.url)

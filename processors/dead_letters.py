@@ -1,18 +1,34 @@
-"""A dead letter as it is published: a pointer to a record and a rule's name, never the payload."""
+"""A dead letter: a pointer to a quarantined record and a rule's name, never the payload."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import orjson
 
-from processors.read_model.store import DeadLetter
-
-__all__ = ["dead_letter_key", "decode_dead_letter", "encode_dead_letter"]
+__all__ = ["DeadLetter", "dead_letter_key", "decode_dead_letter", "encode_dead_letter"]
 
 _SCHEMA = "ledger/dead-letter/v1"
 
 
+class DeadLetter(NamedTuple):
+    """A pointer to a quarantined record, never its bytes.
+
+    Attributes:
+        partition: Of the record.
+        offset: Of the record.
+        rule: The first rule that it fails.
+        size: Of its value, in bytes; None for a tombstone.
+    """
+
+    partition: int
+    offset: int
+    rule: str
+    size: int | None
+
+
 def dead_letter_key(letter: DeadLetter) -> bytes:
-    """What compaction keeps one copy of, however often it was sent.
+    """The key under which compaction keeps one copy, however often the letter was sent.
 
     >>> dead_letter_key(DeadLetter(3, 17, "value_must_be_json", 12))
     b'3:17'
@@ -26,7 +42,7 @@ def encode_dead_letter(letter: DeadLetter) -> bytes:
 
 
 def decode_dead_letter(value: bytes | None) -> DeadLetter | None:
-    """Read a dead letter; None where it is none."""
+    """Read a dead letter; None where the value is not one."""
     try:
         members = orjson.loads(value or b"")
         return DeadLetter(*(members[name] for name in DeadLetter._fields))

@@ -17,13 +17,13 @@ _POLL_SECONDS = 0.2
 
 
 class Follower:
-    """Folds what a log holds and what comes, partition after partition."""
+    """Folds what a log holds and what is appended later, partition after partition."""
 
     def __init__(self, log: Log, fold: LiveFold) -> None:
         """Open the state of every partition.
 
         Raises:
-            StoreError: If the state is of another log.
+            StoreError: If the state belongs to another log.
         """
         self._log = log
         self._fold = fold
@@ -32,37 +32,31 @@ class Follower:
             fold.open_partition(partition, identity.get(partition))
 
     def step(self) -> int:
-        """Fold at most one batch of every partition.
-
-        Returns:
-            The number of records read.
-        """
-        end = self._log.end()
-        read = 0
-        for partition, upto in end.items():
+        """Fold at most one batch of every partition; the number of records read."""
+        count = 0
+        for partition, end in self._log.end().items():
             start = self._fold.states[partition].next_offset
-            if start >= upto:
-                continue
-            waiting = self._log.read({partition: start}, {partition: upto})
-            records = list(islice(waiting, BATCH_RECORDS))
-            self._fold.apply(partition, records)
-            read += len(records)
-        return read
+            if start < end:
+                waiting = self._log.read({partition: start}, {partition: end})
+                batch = list(islice(waiting, BATCH_RECORDS))
+                self._fold.apply(partition, batch)
+                count += len(batch)
+        return count
 
     def run(self, stop: threading.Event, *, once: bool) -> Iterator[int]:
-        """Follow until told to stop; a batch that has begun is finished.
+        """Follow the log; a batch that has begun is finished.
 
         Args:
-            stop: Set by a signal handler.
-            once: End when all that the log holds is folded.
+            stop: Ends it when set.
+            once: End when everything that the log holds is folded.
 
-        Returns:
-            After each step that read any, the number of records.
+        Yields:
+            The number of records read, after each step that read any.
         """
         while not stop.is_set():
-            read = self.step()
-            if read:
-                yield read
+            count = self.step()
+            if count:
+                yield count
             elif once:
                 return
             else:

@@ -1,87 +1,169 @@
-"""Live figures: what the workers hold right now, in the shape that a replay gives."""
+"""Live figures: what the workers hold right now, as the report of a year with its lag."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import orjson
 
-from ledger.errors import ConfigurationError, StoreError
 from ledger.log import Log, LogAddress, TopicAddress, open_log
 from ledger.log.identity import identity_of
 from ledger.replay import FiguresAtCut
-from processors.live_fold import FOLD_VERSION, group_of
-from processors.partials import Partial, PartialsRead
+from ledger.report import build_report
+from ledger.report.document import Report
+from processors.lag import Lag, measure_lag
+from processors.live_fold import FOLD_VERSION
+from processors.partials import Partial, merge_partials
 from processors.read_model.store import Store
-from projections.figures import Figures, RecordCounts
 from projections.policy import Policy
 
-__all__ = ["LiveReader", "added", "live_figures", "live_reader", "state_path", "workers_of"]
+__all__ = ["LiveFigures", "LiveReport", "open_live_figures", "read_store", "state_path"]
 
-LiveReader = Callable[[Sequence[Policy], int], FiguresAtCut]
-"""Reads the figures of some policies, for a report of one year."""
+_WATCH_SECONDS = 0.2
 
 
-def state_path(address: LogAddress, flag: str | None, fold_version: str) -> Path:
-    """The read model's file: the one named, or beside the embedded log.
+class LiveReport(NamedTuple):
+    """A report of live figures, and how far they are behind the log.
+
+    Attributes:
+        report: At the cut that the figures have reached.
+        lag: Of every partition.
+    """
+
+    report: Report
+    lag: Sequence[Lag]
+
+
+class FiguresSource(Protocol):
+    """Where live figures are read: a read model, or the topic that workers publish to."""
+
+    def read(self, policies: Sequence[Policy], year: int) -> FiguresAtCut:
+        """The figures of some policies, for a report of one year.
+
+        Raises:
+            ConfigurationError: If a policy or the year is not kept live.
+            StoreError: If there are none yet, or they belong to another log.
+        """
+
+    def owners(self) -> Mapping[int, str]:
+        """Partition → the worker that has it, where there is one.
+
+        Raises:
+            StoreError: If the brokers do not answer.
+        """
+
+
+class LiveFigures:
+    """The live figures of one log, to be read once or again and again."""
+
+    def __init__(self, log: Log, source: FiguresSource) -> None:
+        self._log = log
+        self._source = source
+
+    def read(self, policy: Policy, year: int) -> LiveReport:
+        """The figures of this moment.
+
+        Raises:
+            ConfigurationError: If the policy or the year is not kept live.
+            StoreError: If there are none yet, or they belong to another log.
+        """
+        figures = self._source.read([policy], year)
+        report = build_report(figures, log_name=self._log.name, policy=policy, year=year)
+        return LiveReport(report, measure_lag(self._log, figures.cut, self._source.owners()))
+
+    def watch(self, policy: Policy, year: int) -> Iterator[LiveReport]:
+        """The figures of this moment, and again whenever they have changed; never ends.
+
+        Raises:
+            ConfigurationError: As `read` does.
+            StoreError: As `read` does.
+        """
+        shown: Report | None = None
+        while True:
+            figures = self._source.read([policy], year)
+            report = build_report(figures, log_name=self._log.name, policy=policy, year=year)
+            if report != shown:
+                shown = report
+                owners = self._source.owners()
+                yield LiveReport(report, measure_lag(self._log, figures.cut, owners))
+            time.sleep(_WATCH_SECONDS)
+
+
+@contextmanager
+def open_live_figures(address: LogAddress, state: Path | None = None) -> Iterator[LiveFigures]:
+    """Open the live figures of a log.
+
+    Args:
+        address: Of the log.
+        state: The read model of an embedded log; beside the log where None.
+
+    Raises:
+        StoreError: If the log or its figures cannot be opened.
+    """
+    with ExitStack() as resources:
+        log = resources.enter_context(closing(open_log(address)))
+        source: FiguresSource
+        if isinstance(address, TopicAddress):
+            from processors.kafka.published import PublishedFigures  # noqa: PLC0415 - see open_log
+
+            published = PublishedFigures(address, log)
+            source = resources.enter_context(closing(published))
+        else:
+            store = Store(state_path(address, state), read_only=True)
+            source = _StoredFigures(resources.enter_context(closing(store)), log)
+        yield LiveFigures(log, source)
+
+
+def state_path(address: LogAddress, state: Path | None) -> Path:
+    """The read model's file: the one named, or one beside the embedded log.
 
     It belongs to one version of the fold; a newer one builds its own beside it.
     """
-    if flag is not None:
-        return Path(flag)
+    if state is not None:
+        return state
     assert not isinstance(address, TopicAddress), "a worker on Kafka names its own file"
-    return Path(f"{address.path}.live-{fold_version}.db")
+    return Path(f"{address.path}.live-{FOLD_VERSION}.db")
 
 
-def live_reader(address: LogAddress, log: Log, state: str | None) -> LiveReader:
-    """What reads the live figures of a log: the read model beside it, or the topic of its workers.
+class _StoredFigures:
+    """The figures in the read model of an embedded log, where one worker has all partitions."""
 
-    Raises:
-        StoreError: If there are none.
-    """
-    if isinstance(address, TopicAddress):
-        place = address.partials
-        partials = PartialsRead(open_log(place), log.partitions)
+    def __init__(self, store: Store, log: Log) -> None:
+        self._store = store
+        self._log = log
 
-        def published(policies: Sequence[Policy], year: int) -> FiguresAtCut:
-            partials.refresh()
-            return added(str(place), identity_of(log), partials.latest(), policies, year)
+    def read(self, policies: Sequence[Policy], year: int) -> FiguresAtCut:
+        """See `FiguresSource`; a read model holds every year."""
+        del year
+        return read_store(self._store, self._log, policies)
 
-        return published
-    store = Store(state_path(address, state, FOLD_VERSION), read_only=True)
-    return lambda policies, _: live_figures(store, log, policies)
-
-
-def workers_of(address: LogAddress) -> dict[int, str]:
-    """Partition → the worker that has it, on a Kafka log.
-
-    Raises:
-        StoreError: If the brokers do not say.
-    """
-    if not isinstance(address, TopicAddress):
+    def owners(self) -> Mapping[int, str]:
+        """See `FiguresSource`."""
         return {}
-    from ledger.log.kafka.client import link_to  # noqa: PLC0415 - aiokafka is not for all
-    from ledger.log.kafka.group import owners  # noqa: PLC0415
-
-    return owners(link_to(address), group_of(address.topic))
 
 
-def live_figures(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtCut:
-    """The figures of a read model, added up over the partitions.
+def read_store(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtCut:
+    """The figures of a read model, summed over the partitions.
 
     The cut is that of one moment: what the worker commits meanwhile is not seen.
 
     Raises:
         ConfigurationError: If a policy is not kept live.
-        StoreError: If the read model is of another log.
+        StoreError: If the read model belongs to another log.
     """
-    # Together with the states, so that no policy is taken for one that is still being computed.
+    # In one snapshot with the states, so that a policy still being computed is not yet known.
     with store.snapshot():
         states = [store.load(partition) for partition in range(log.partitions)]
-        about = store.about()
-    kept = (about.get(f"policies:{partition}", "[]") for partition in range(log.partitions))
-    known = frozenset[str].intersection(*(frozenset(orjson.loads(one)) for one in kept))
+        metadata = store.metadata()
+    policies_by_partition = (
+        frozenset(orjson.loads(metadata.get(f"policies:{partition}", "[]")))
+        for partition in range(log.partitions)
+    )
+    live_policies = frozenset[str].intersection(*policies_by_partition)
     partials = [
         Partial(
             partition,
@@ -89,54 +171,8 @@ def live_figures(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresA
             state.next_offset,
             state.latest_recorded_at,
             state.records,
-            {sha256: state.figures(sha256) for sha256 in known},
+            {sha256: state.figures(sha256) for sha256 in live_policies},
         )
         for partition, state in enumerate(states)
     ]
-    return added(str(store.path), identity_of(log), partials, policies, None)
-
-
-def added(
-    where: str,
-    identity: Mapping[int, str],
-    partials: Sequence[Partial],
-    policies: Sequence[Policy],
-    year: int | None,
-) -> FiguresAtCut:
-    """Partials of all partitions as one: figures add up.
-
-    Args:
-        where: Their place, for a person.
-        identity: Of the log that they must be of.
-        partials: One a partition.
-        policies: Those wanted.
-        year: The one wanted; None where all are held.
-
-    Raises:
-        ConfigurationError: If a policy or the year is not kept live.
-        StoreError: If a partial is of another log.
-    """
-    figures = {policy.sha256: Figures() for policy in policies}
-    counts = RecordCounts()
-    for one in partials:
-        if one.first_record not in (None, identity.get(one.partition)):
-            raise StoreError(
-                f"{where} is of another log: the first record of partition {one.partition} is not"
-                " the same; the log was made anew, and so must the figures be"
-            )
-        if year is not None and year not in one.years:
-            raise ConfigurationError(
-                f"{year} is not kept live in {where}, {min(one.years)} to {max(one.years)} are; use"
-                " `outcomes report`, which replays any year, or set OUTCOMES_LIVE_YEARS"
-            )
-        for policy in policies:
-            if policy.sha256 not in one.figures:
-                raise ConfigurationError(
-                    f"policy {policy.id} is not kept live in {where}; start the worker with it, or"
-                    " use `outcomes report`, which replays under any policy"
-                )
-            figures[policy.sha256].merge(one.figures[policy.sha256])
-        counts.add(one.records)
-    latest = [one.latest_recorded_at for one in partials if one.latest_recorded_at is not None]
-    cut = {one.partition: one.next_offset for one in partials}
-    return FiguresAtCut(cut, counts, figures, max(latest, default=None))
+    return merge_partials(str(store.path), identity_of(log), partials, policies, None)

@@ -15,8 +15,11 @@ import orjson
 
 from ledger.errors import StoreError
 from ledger.log.identity import record_hash
+from processors.dead_letters import DeadLetter
+from processors.read_model.checksum import cell_hash, student_hash
 from processors.read_model.increments import Increment, fold_student
-from processors.read_model.store import DeadLetter, PartitionState, Store, cell_hash, student_hash
+from processors.read_model.partition_state import PartitionState
+from processors.read_model.store import Store
 from processors.read_model.student_state import FOLD_REVISION, decode_history
 from projections.contributions import contributions
 from projections.facts import facts_of
@@ -26,17 +29,16 @@ from projections.policy import Policy
 from schemas import Event, Quarantined, Record, admit
 from schemas.version import RULES_VERSION
 
-__all__ = ["FOLD_VERSION", "FoldAbandonedError", "LiveFold", "group_of"]
+__all__ = ["FOLD_VERSION", "FoldCancelledError", "LiveFold", "consumer_group"]
 
 FOLD_VERSION = f"{RULES_VERSION}.{FOLD_REVISION}"
 """The rules version, and the hand-kept revision of the fold."""
 
+_CANCEL_CHECK_EVERY = 500
 
-_HEED_EVERY = 500
 
-
-class FoldAbandonedError(Exception):
-    """The worker is to stop, or the partition is another's now."""
+class FoldCancelledError(Exception):
+    """The worker is to stop, or the partition now belongs to another worker."""
 
 
 class LiveFold:
@@ -46,57 +48,56 @@ class LiveFold:
         store: The read model's file.
         policies: Kept live.
         states: By partition, those that were opened.
-        abandoned: Asked now and then within a batch; True gives it up, and nothing of it is kept.
+        is_cancelled: Called every few hundred records of a batch; True cancels the batch, and
+            nothing of it is kept.
     """
 
     def __init__(
         self, store: Store, policies: Sequence[Policy], *, log_name: str, partitions: int
     ) -> None:
-        """Take up a read model.
-
-        What another version of the fold has left is dropped and folded anew.
+        """Open a read model; one of another version of the fold is cleared, to be folded again.
 
         Raises:
-            StoreError: If it is of another log.
+            StoreError: If it belongs to another log.
         """
         self.store = store
         self.states: dict[int, PartitionState] = {}
-        self.abandoned: Callable[[], bool] = lambda: False
+        self.is_cancelled: Callable[[], bool] = lambda: False
         self.policies = list(policies)
         self._partitions = partitions
-        if store.about().get("fold", FOLD_VERSION) != FOLD_VERSION:
-            store.forget_all()
-        about = {"log": log_name, "partitions": str(partitions), "fold": FOLD_VERSION}
-        for name, ours in about.items():
-            theirs = store.about().get(name, ours)
-            if theirs != ours:
+        if store.metadata().get("fold", FOLD_VERSION) != FOLD_VERSION:
+            store.clear()
+        expected = {"log": log_name, "partitions": str(partitions), "fold": FOLD_VERSION}
+        stored = store.metadata()
+        for name, value in expected.items():
+            if stored.get(name, value) != value:
                 raise StoreError(
-                    f"{store.path} is of {name} {theirs}, not {ours}; name another file with"
-                    " --state, or delete this one: it is made anew from the log"
+                    f"{store.path} belongs to {name} {stored[name]}, not {value}; name another file"
+                    " with --state, or delete this one: it is rebuilt from the log"
                 )
-        store.set_about(about)
+        store.set_metadata(expected)
 
     def open_partition(self, partition: int, first_record: str | None) -> PartitionState:
-        """Load a partition's state; what does not stand up to its checksum is folded anew.
+        """Load a partition's state; one that fails its checksum is folded again.
 
         Args:
             partition: The partition.
             first_record: Names the log, see `ledger.log.identity`; None while it is empty.
 
         Raises:
-            StoreError: If the state is of another log.
+            StoreError: If the state was folded from another log.
         """
-        kept = self.states.get(partition)
-        if kept is not None:
-            # Nobody else writes to the file, so what was checked once still stands.
-            self.store.check_identity(partition, kept, first_record)
-            return kept
+        opened = self.states.get(partition)
+        if opened is not None:
+            # Nobody else writes to the file, so its checksum need not be computed twice.
+            self.store.check_identity(partition, opened, first_record)
+            return opened
         state = self.store.load(partition)
         self.store.check_identity(partition, state, first_record)
-        if state.checksum != self.store.checksum(partition):
-            self.store.forget(partition)
+        if state.checksum != self.store.compute_checksum(partition):
+            self.store.clear_partition(partition)
             state = PartitionState()
-        self._take_policies(partition, state)
+        self._update_policies(partition, state)
         self.states[partition] = state
         return state
 
@@ -105,12 +106,12 @@ class LiveFold:
 
         Args:
             partition: One that was opened.
-            records: In offset order; all that the log holds from the next offset on. Those below
-                it were folded before and are skipped.
+            records: In offset order, everything that the log holds from the next offset on.
+                Records below it were folded before and are skipped.
 
         Raises:
             StoreError: If the read model cannot take them; then it holds none of them.
-            FoldAbandonedError: If `abandoned` says so; the partition must be opened anew.
+            FoldCancelledError: If `is_cancelled` says so; the partition must be opened again.
         """
         state = self.states[partition]
         new = [record for record in records if record.offset >= state.next_offset]
@@ -118,7 +119,7 @@ class LiveFold:
             return
         # Until the commit the state in memory is ahead of the file; a failure must drop it.
         del self.states[partition]
-        with _collector_off():
+        with _garbage_collection_paused():
             self._apply(partition, state, new)
         self.states[partition] = state
 
@@ -127,19 +128,21 @@ class LiveFold:
             state.first_record = record_hash(new[0])
         by_subject: dict[str, list[Event]] = {}
         increment = Increment.under(self.policies)
-        dead: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for number, record in enumerate(new):
-            self.heed(number)
+            self.raise_if_cancelled(number)
             admitted = admit(record, self._partitions)
             if isinstance(admitted, Quarantined):
                 increment.records.quarantined[admitted.rule] += 1
-                dead.append(_dead_letter(record, admitted.rule))
+                dead_letters.append(_dead_letter(record, admitted.rule))
             else:
                 by_subject.setdefault(admitted.subject, []).append(admitted)
-        changed = self._fold(partition, state, by_subject, increment)
-        over = {event.offset for event in increment.over_limit}
-        dead += [
-            _dead_letter(one, Disposition.OVER_LIMIT.value) for one in new if one.offset in over
+        changed = self._fold_students(partition, state, by_subject, increment)
+        over_limit = {event.offset for event in increment.over_limit}
+        dead_letters += [
+            _dead_letter(record, Disposition.OVER_LIMIT.value)
+            for record in new
+            if record.offset in over_limit
         ]
         state.records.add(increment.records)
         state.next_offset = new[-1].offset + 1
@@ -150,19 +153,22 @@ class LiveFold:
             for policy, tally in increment.tallies.items()
             for cell in state.add(policy, tally.figures())
         ]
-        self.store.commit(partition, state, students=changed, cells=cells, dead_letters=dead)
+        self.store.commit(
+            partition, state, students=changed, cells=cells, dead_letters=dead_letters
+        )
 
-    def _fold(
+    def _fold_students(
         self,
         partition: int,
         state: PartitionState,
         by_subject: dict[str, list[Event]],
         increment: Increment,
     ) -> dict[str, bytes]:
-        stored = self.store.students(partition, list(by_subject))
+        """Fold a batch's events by student; the states that have changed, by subject."""
+        stored = self.store.student_states(partition, list(by_subject))
         changed: dict[str, bytes] = {}
         for number, (subject, events) in enumerate(by_subject.items()):
-            self.heed(number)
+            self.raise_if_cancelled(number)
             before = stored.get(subject)
             after = fold_student(subject, before, events, self.policies, increment)
             if after is None or after is before:
@@ -173,39 +179,42 @@ class LiveFold:
                 state.add_hash(-student_hash(subject, before))
         return changed
 
-    def heed(self, number: int = 0) -> None:
-        """Give up when that is wanted, which is asked now and then.
+    def raise_if_cancelled(self, number: int = 0) -> None:
+        """End a batch that is no longer wanted.
+
+        Args:
+            number: Of the loop's turn; only every few hundredth asks.
 
         Raises:
-            FoldAbandonedError: If `abandoned` says so.
+            FoldCancelledError: If `is_cancelled` says so.
         """
-        if number % _HEED_EVERY == 0 and self.abandoned():
-            raise FoldAbandonedError
+        if number % _CANCEL_CHECK_EVERY == 0 and self.is_cancelled():
+            raise FoldCancelledError
 
-    def _take_policies(self, partition: int, state: PartitionState) -> None:
+    def _update_policies(self, partition: int, state: PartitionState) -> None:
         """Compute the figures of a new policy from student state, and drop those of an old one."""
         wanted = {policy.sha256 for policy in self.policies}
-        known = set(orjson.loads(self.store.about().get(f"policies:{partition}", "[]")))
+        known = set(orjson.loads(self.store.metadata().get(f"policies:{partition}", "[]")))
         if wanted == known:
             return
         if state.next_offset:
             for cell in [cell for cell in state.cells if cell[0] not in wanted & known]:
                 state.add_hash(-cell_hash(cell, state.cells.pop(cell)))
-            for policy in (one for one in self.policies if one.sha256 not in known):
-                figures = self._count_all(partition, policy)
+            for policy in (policy for policy in self.policies if policy.sha256 not in known):
+                figures = self._compute_figures(partition, policy)
                 deque(state.add(policy.sha256, figures), maxlen=0)
             self.store.replace_cells(partition, state)
-        self.store.set_about({f"policies:{partition}": orjson.dumps(sorted(wanted)).decode()})
+        self.store.set_metadata({f"policies:{partition}": orjson.dumps(sorted(wanted)).decode()})
 
-    def _count_all(self, partition: int, policy: Policy) -> Figures:
+    def _compute_figures(self, partition: int, policy: Policy) -> Figures:
         tally = Tally()
-        for subject, text in self.store.every_student(partition):
-            events = list(decode_history(subject, text).events.values())
+        for subject, state in self.store.all_student_states(partition):
+            events = list(decode_history(subject, state).events.values())
             tally.add(contributions(facts_of(resolve(events).in_force), policy))
         return tally.figures()
 
 
-def group_of(log_name: str) -> str:
+def consumer_group(log_name: str) -> str:
     """The consumer group of a log's workers: a new fold reads the log from its own beginning."""
     return f"{log_name}-fold-{FOLD_VERSION}"
 
@@ -216,15 +225,15 @@ def _dead_letter(record: Record, rule: str) -> DeadLetter:
 
 
 @contextmanager
-def _collector_off() -> Iterator[None]:
-    """Without the garbage collector: it would look again and again at a batch's live objects.
+def _garbage_collection_paused() -> Iterator[None]:
+    """Do not let the garbage collector traverse a batch's live objects again and again.
 
-    Nothing here refers to itself but what a failing record leaves, and that is found afterwards.
+    Only what a failing record leaves refers to itself, and that is collected afterwards.
     """
-    was_on = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()

@@ -1,37 +1,38 @@
 """A partial: the complete live figures of one partition, as a worker publishes them.
 
-Adding the latest partial of every partition gives the live figures. A partial is a function of the
-log up to its next offset, so two workers at one offset publish the same bytes.
+The live figures are the sum of the latest partial of every partition. A partial is a function of
+the log below its next offset, so two workers at one offset publish the same bytes.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from ledger.errors import StoreError
-from ledger.log import Log
+from ledger.errors import ConfigurationError, StoreError
+from ledger.replay import FiguresAtCut
 from processors.live_fold import FOLD_VERSION
-from processors.read_model.store import PartitionState
+from processors.read_model.partition_state import PartitionState
 from projections.figures import Figures, RecordCounts
+from projections.policy import Policy
 
 __all__ = [
     "PARTIAL_BYTES_MAX",
     "Partial",
-    "PartialsRead",
+    "decode_members",
     "decode_partial",
     "encode_partial",
+    "merge_partials",
+    "partial_from_members",
     "partial_key",
 ]
 
 PARTIAL_BYTES_MAX = 900_000
 _SCHEMA = "ledger/partial/v1"
-_CAUGHT_UP = 1_000
-"""Records by which a newer version may be behind the older one that it takes over from."""
 
 
 class Partial(NamedTuple):
@@ -40,7 +41,7 @@ class Partial(NamedTuple):
     Attributes:
         partition: The partition.
         first_record: Names the log, see `ledger.log.identity`.
-        next_offset: Up to where it is folded.
+        next_offset: 1 + the offset of the last record folded.
         latest_recorded_at: Milliseconds since 1970.
         records: The counters.
         figures: By the policy's SHA-256.
@@ -57,7 +58,7 @@ class Partial(NamedTuple):
 
 
 def partial_key(partition: int) -> bytes:
-    """The key that compaction keeps the latest partial of: partition and version of the fold."""
+    """The key of which compaction keeps the latest partial: partition and version of the fold."""
     return f"{partition}/{FOLD_VERSION}".encode("ascii")
 
 
@@ -70,16 +71,16 @@ def encode_partial(
         partition: The partition.
         state: After a commit.
         policies: SHA-256 of those kept live.
-        years: Those that a report can be made of; the year before each goes with it, for growth.
+        years: Those that a report can be made of; each comes with the year before, for growth.
 
     Raises:
         StoreError: If it would be over 900 kB.
     """
-    live = frozenset(years)
-    held = live | {year - 1 for year in live}
+    report_years = frozenset(years)
+    figure_years = report_years | {year - 1 for year in report_years}
     figures: dict[str, list[tuple[int, str, str, int]]] = {sha256: [] for sha256 in policies}
     for (sha256, year, measure, group), count in sorted(state.cells.items()):
-        if year in held and sha256 in figures:
+        if year in figure_years and sha256 in figures:
             figures[sha256].append((year, measure, group, count))
     members = {
         "schema": _SCHEMA,
@@ -89,86 +90,26 @@ def encode_partial(
         "next_offset": state.next_offset,
         "latest_recorded_at": state.latest_recorded_at,
         "records": state.records.as_dict(),
-        "years": sorted(live),
+        "years": sorted(report_years),
         "figures": figures,
     }
-    text = zlib.compress(orjson.dumps(members, option=orjson.OPT_SORT_KEYS), 1)
-    if len(text) > PARTIAL_BYTES_MAX:
+    value = zlib.compress(orjson.dumps(members, option=orjson.OPT_SORT_KEYS), 1)
+    if len(value) > PARTIAL_BYTES_MAX:
         raise StoreError(
-            f"the figures of partition {partition} take {len(text):,} bytes, over"
+            f"the figures of partition {partition} take {len(value):,} bytes, over"
             f" {PARTIAL_BYTES_MAX:,}; keep fewer years or policies live"
         )
-    return text
+    return value
 
 
 def decode_partial(value: bytes | None) -> Partial | None:
-    """Read a partial; None where it is none."""
-    members = _members(value)
-    return None if members is None else _partial(members)
+    """Read a partial; None where the value is not one."""
+    members = decode_members(value)
+    return None if members is None else partial_from_members(members)
 
 
-class PartialsRead:
-    """The topic of partials as far as it was read: of each partition the one furthest on."""
-
-    def __init__(self, published: Log, partitions: int) -> None:
-        """Begin with nothing read.
-
-        Args:
-            published: The topic.
-            partitions: Of the ledger's log.
-        """
-        self._published = published
-        self._partitions = partitions
-        self._at: dict[int, int] = {}
-        self._furthest: dict[str, dict[int, dict[str, Any]]] = {}
-
-    def refresh(self) -> bool:
-        """Read what was published since the last time; whether there was anything."""
-        end = dict(self._published.end())
-        if end == self._at:
-            return False
-        for record in self._published.read({one: self._at.get(one, 0) for one in end}, end):
-            self.take(record.value)
-        self._at = end
-        return True
-
-    def take(self, value: bytes | None) -> None:
-        """Take one partial; what is none, or behind what is known, changes nothing."""
-        members = _members(value)
-        if members is not None:
-            known = self._furthest.setdefault(members["fold"], {})
-            # A worker that was cut off may publish what is long outdated.
-            if members["next_offset"] >= _next_offset(known.get(members["partition"])):
-                known[members["partition"]] = members
-
-    def latest(self) -> list[Partial]:
-        """One partial a partition, all of one version of the fold.
-
-        A newer version takes over when it covers every partition and has caught up with the older.
-
-        Raises:
-            StoreError: If no version covers every partition yet.
-        """
-        every = range(self._partitions)
-        whole = {
-            version: [found[partition] for partition in every]
-            for version, found in self._furthest.items()
-            if found.keys() >= set(every)
-        }
-        if not whole:
-            best = max(self._furthest.values(), key=len, default={})
-            missing = ", ".join(str(one) for one in every if one not in best)
-            raise StoreError(
-                f"{self._published.name}: no figures of partition {missing} yet; start `outcomes"
-                " worker`, or wait until it has caught up"
-            )
-        reached = {version: sum(map(_next_offset, found)) for version, found in whole.items()}
-        caught_up = [one for one in whole if reached[one] >= max(reached.values()) - _CAUGHT_UP]
-        newest = max(caught_up, key=lambda version: tuple(map(int, version.split("."))))
-        return [_partial(members) for members in whole[newest]]
-
-
-def _members(value: bytes | None) -> dict[str, Any] | None:
+def decode_members(value: bytes | None) -> dict[str, Any] | None:
+    """The JSON members of a partial; None where the value is not one."""
     try:
         members = orjson.loads(zlib.decompress(value or b""))
     except (zlib.error, orjson.JSONDecodeError):
@@ -176,11 +117,8 @@ def _members(value: bytes | None) -> dict[str, Any] | None:
     return members if isinstance(members, dict) and members.get("schema") == _SCHEMA else None
 
 
-def _next_offset(members: dict[str, Any] | None) -> int:
-    return -1 if members is None else int(members["next_offset"])
-
-
-def _partial(members: dict[str, Any]) -> Partial:
+def partial_from_members(members: dict[str, Any]) -> Partial:
+    """A partial from its JSON members."""
     records = {**members["records"], "quarantined": Counter(members["records"]["quarantined"])}
     return Partial(
         members["partition"],
@@ -191,6 +129,54 @@ def _partial(members: dict[str, Any]) -> Partial:
         {sha256: _figures(cells) for sha256, cells in members["figures"].items()},
         frozenset(members["years"]),
     )
+
+
+def merge_partials(
+    place: str,
+    identity: Mapping[int, str],
+    partials: Sequence[Partial],
+    policies: Sequence[Policy],
+    year: int | None,
+) -> FiguresAtCut:
+    """The sum of the partials of all partitions, in the shape that a replay gives.
+
+    Args:
+        place: Where they come from, for a message.
+        identity: Of the log that they must belong to.
+        partials: One a partition.
+        policies: Those wanted.
+        year: The one wanted; None where all are held.
+
+    Raises:
+        ConfigurationError: If a policy or the year is not kept live.
+        StoreError: If a partial belongs to another log.
+    """
+    figures = {policy.sha256: Figures() for policy in policies}
+    records = RecordCounts()
+    for partial in partials:
+        if partial.first_record not in (None, identity.get(partial.partition)):
+            raise StoreError(
+                f"{place} belongs to another log: the first record of partition"
+                f" {partial.partition} differs; the log was replaced, so its figures must be"
+                " rebuilt"
+            )
+        if year is not None and year not in partial.years:
+            raise ConfigurationError(
+                f"{year} is not kept live in {place}, {min(partial.years)} to {max(partial.years)}"
+                " are; use `outcomes report`, which replays any year, or set OUTCOMES_LIVE_YEARS"
+            )
+        for policy in policies:
+            if policy.sha256 not in partial.figures:
+                raise ConfigurationError(
+                    f"policy {policy.id} is not kept live in {place}; start the worker with it, or"
+                    " use `outcomes report`, which replays under any policy"
+                )
+            figures[policy.sha256].merge(partial.figures[policy.sha256])
+        records.add(partial.records)
+    recorded_at = (partial.latest_recorded_at for partial in partials)
+    latest = max((moment for moment in recorded_at if moment is not None), default=None)
+    cut = {partial.partition: partial.next_offset for partial in partials}
+    return FiguresAtCut(cut, records, figures, latest)
 
 
 def _figures(cells: Iterable[tuple[int, str, str, int]]) -> Figures:

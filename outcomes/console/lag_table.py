@@ -1,4 +1,4 @@
-"""How far live figures lag behind the log, as a table."""
+"""The lag of live figures behind the log, as a table."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["lag_table"]
 
 def lag_table(lags: Sequence[Lag]) -> Group:
     """One row a partition."""
-    table = plain_table("folded to", "end", "records", "seconds", "worker")
+    table = plain_table("processed to", "end", "records", "seconds", "worker")
     for lag in lags:
-        row = (lag.next_offset, lag.end, lag.records)
-        numbers = (*map(thousands, row), f"{lag.seconds:.1f}")
+        offsets = (lag.next_offset, lag.end, lag.records)
+        numbers = (*map(thousands, offsets), f"{lag.seconds:.1f}")
         table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "–")
-    return titled("Behind the log", table)
+    return titled("Lag", table)

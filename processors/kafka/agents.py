@@ -22,7 +22,7 @@ from ledger.diagnostics import abort_process, logger
 from ledger.log.kafka.address import TopicAddress
 from processors.kafka.consumer import CommittedConsumer
 from processors.kafka.partitions import KafkaFold
-from processors.live_fold import group_of
+from processors.live_fold import consumer_group
 from schemas import Record
 
 __all__ = ["Agents", "make_app"]
@@ -161,7 +161,7 @@ def make_app(
         settings: More of Faust's, such as the credentials for the broker.
     """
     app: Any = faust.App(
-        group_of(place.topic),
+        consumer_group(place.topic),
         broker=[f"kafka://{server}" for server in place.servers],
         broker_client_id=f"{socket.gethostname()}-{os.getpid()}",
         **_SETTINGS,

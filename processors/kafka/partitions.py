@@ -20,7 +20,7 @@ from ledger.log import NewRecord
 from ledger.log.identity import identity_of
 from ledger.log.kafka.log import KafkaLog
 from processors.dead_letters import dead_letter_key, encode_dead_letter
-from processors.live_fold import FoldAbandonedError, LiveFold
+from processors.live_fold import FoldCancelledError, LiveFold
 from processors.partials import encode_partial, partial_key
 from schemas import Record
 
@@ -104,15 +104,15 @@ class KafkaFold:
         Returns:
             The next offset of each partition; nothing when it was abandoned.
         """
-        self._fold.abandoned = abandoned
+        self._fold.is_cancelled = abandoned
         try:
             self._catch_up()
-        except FoldAbandonedError:
+        except FoldCancelledError:
             logger().info("catch_up.abandoned")
             self.owned = frozenset()
             return {}
         finally:
-            self._fold.abandoned = lambda: False
+            self._fold.is_cancelled = lambda: False
         self.publish()
         return {one: self._fold.states[one].next_offset for one in self.owned}
 
@@ -200,7 +200,7 @@ class KafkaFold:
                 # A topic that was deleted or made anew does not answer either.
                 with suppress(UnreachableError):
                     self._log.refuse_broken_promises()
-                self._fold.heed()
+                self._fold.raise_if_cancelled()
                 time.sleep(PAUSE_SECONDS)
 
     def _partial(self, partition: int) -> NewRecord:
@@ -217,7 +217,7 @@ class KafkaFold:
             self._dead_letters.send(
                 NewRecord(dead_letter_key(one), encode_dead_letter(one)) for one in found
             )
-            store.dead_letters_sent(partition, found[-1].offset + 1)
+            store.mark_dead_letters_sent(partition, found[-1].offset + 1)
 
     def _without_gaps(self, partition: int, delivered: Sequence[Record]) -> list[Record]:
         expected = self._fold.states[partition].next_offset

@@ -1,33 +1,62 @@
-"""The read model as a file: one writer at a time, and a damaged file is told from a foreign one."""
+"""The read model's file: one writer at a time, rebuilt when damaged, refused when foreign."""
 
 from __future__ import annotations
 
 import fcntl
 import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from ledger.errors import StoreError
+from sqlite_utils import Database
 
-__all__ = ["APPLICATION_ID", "connect", "is_damaged", "locked", "remove"]
+from ledger.errors import StoreError
+from processors.read_model.tables import MIGRATIONS
+
+__all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "lock_for_writing", "open_file"]
 
 APPLICATION_ID = 0x4F4C5354
 BUSY_SECONDS = 30
-_HEAD_BYTES = 100
-_APPLICATION_ID_AT = 68
+_HEADER_BYTES = 100
+_APPLICATION_ID_BYTES = slice(68, 72)
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection in a mode of SQLite's URIs: `ro`, `rw` or `rwc`."""
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+@contextmanager
+def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
+    """The read model as a connection, opened by its only writer or by a reader.
 
-
-def locked(path: Path) -> IO[str]:
-    """Be the only writer, until what is returned is closed or the process ends.
+    To a writer a missing file is created; a damaged one is created again, since it is a cache.
 
     Raises:
-        StoreError: If another process is.
+        StoreError: If it cannot be opened, is not a read model, or has a writer already.
+    """
+    if read_only and not path.exists():
+        raise StoreError(f"no figures at {path}; `outcomes worker` keeps them")
+    with ExitStack() as resources:
+        try:
+            if not read_only:
+                resources.enter_context(lock_for_writing(path))
+                if is_damaged(path):
+                    delete_file(path)
+            connection = _connect(path, "ro" if read_only else "rwc")
+            resources.callback(connection.close)
+            _refuse_foreign(path, connection)
+            if not read_only:
+                _prepare(connection)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"{path} cannot be opened ({error}): check the permissions of its folder, or"
+                " delete the file: it is rebuilt from the log"
+            ) from error
+        yield connection
+
+
+def lock_for_writing(path: Path) -> IO[str]:
+    """Become the only writer, until the returned file is closed or the process ends.
+
+    Raises:
+        StoreError: If another process is the writer.
     """
     lock = path.with_name(f"{path.name}.lock").open("w")
     try:
@@ -41,24 +70,44 @@ def locked(path: Path) -> IO[str]:
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether a file of ours can no longer be read whole; what is not ours is left alone."""
+    """Whether a read model can no longer be read whole; False for any other file, or none."""
     if not path.exists():
         return False
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4] != APPLICATION_ID.to_bytes(4):
+        header = file.read(_HEADER_BYTES)
+    if header[_APPLICATION_ID_BYTES] != APPLICATION_ID.to_bytes(4):
         return False
-    connection = connect(path, "rw")
+    connection = _connect(path, "rw")
     try:
         return bool(connection.execute("pragma quick_check(1)").fetchone() != ("ok",))
     except sqlite3.DatabaseError as error:
-        # A file that is locked, or a disk that is full, says nothing of what is in it.
+        # A locked file or a full disk is no evidence of damage.
         return "malformed" in str(error) or "not a database" in str(error)
     finally:
         connection.close()
 
 
-def remove(path: Path) -> None:
-    """Remove a file with what SQLite keeps beside it."""
+def delete_file(path: Path) -> None:
+    """Delete a database with the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """A connection in a mode of SQLite's URIs: `ro`, `rw` or `rwc`."""
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:
+    application_id = connection.execute("pragma application_id").fetchone()[0]
+    tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+    if application_id != APPLICATION_ID and tables:
+        raise StoreError(f"{path} is not a read model of this ledger; name another file")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = normal")
+    connection.execute(f"pragma application_id = {APPLICATION_ID}")
+    MIGRATIONS.apply(Database(connection))

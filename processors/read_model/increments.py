@@ -1,8 +1,8 @@
 """One student's new records: what they change in the state and in the figures.
 
-The contributions of the old history are taken away and those of the new one added, both computed
-from scratch by the same functions that a replay uses. So a late fact, a retraction or a correction
-needs no case of its own.
+The contributions of the old history are subtracted and those of the new one added, both computed
+from scratch by the functions that a replay uses. So a late fact, a retraction or a correction needs
+no case of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from processors.read_model.student_state import decode_history, extended
+from processors.read_model.student_state import append_events, decode_history
 from projections.contributions import contributions
 from projections.facts import facts_of
 from projections.figures import RecordCounts, Tally
@@ -37,7 +37,7 @@ class Increment:
 
     @classmethod
     def under(cls, policies: Iterable[Policy]) -> Increment:
-        """An increment of nothing."""
+        """An increment that changes nothing yet."""
         return cls({policy.sha256: Tally() for policy in policies})
 
 
@@ -46,44 +46,44 @@ def fold_student(
     state: bytes | None,
     events: Sequence[Event],
     policies: Sequence[Policy],
-    into: Increment,
+    increment: Increment,
 ) -> bytes | None:
-    """Fold new events of one student, and add what they change to an increment.
+    """Fold new events of one student, and add their changes to an increment.
 
     Args:
         subject: The student.
-        state: As the last fold left it; None for a student not seen before.
+        state: Before these events; None for a student not seen before.
         events: In log order, all after those in the state.
         policies: Those that the increment has tallies for.
-        into: Added to.
+        increment: Changes are added to it.
 
     Returns:
-        The new state, or the old one where the events change none of it.
+        The new state, or the old one where the events do not change it.
     """
     history = History() if state is None else decode_history(subject, state)
     before = list(history.events.values())
     new: list[Event] = []
     for event in events:
-        verdict = history.take(event)
-        into.records.take(verdict)
-        if verdict is Disposition.EVENT:
+        disposition = history.take(event)
+        increment.records.take(disposition)
+        if disposition is Disposition.EVENT:
             new.append(event)
-        elif verdict is Disposition.OVER_LIMIT:
-            into.over_limit.append(event)
+        elif disposition is Disposition.OVER_LIMIT:
+            increment.over_limit.append(event)
     if not new:
         return state
-    _count(before, policies, into, sign=-1)
-    _count([*before, *new], policies, into, sign=1)
-    return extended(state, new)
+    _count(before, policies, increment, sign=-1)
+    _count([*before, *new], policies, increment, sign=1)
+    return append_events(state, new)
 
 
 def _count(
-    events: Sequence[Event], policies: Sequence[Policy], into: Increment, *, sign: int
+    events: Sequence[Event], policies: Sequence[Policy], increment: Increment, *, sign: int
 ) -> None:
     if not events:
         return
     resolution = resolve(events)
-    into.records.resolve(resolution, sign)
+    increment.records.resolve(resolution, sign)
     facts = facts_of(resolution.in_force)
     for policy in policies:
-        into.tallies[policy.sha256].add(contributions(facts, policy), sign)
+        increment.tallies[policy.sha256].add(contributions(facts, policy), sign)

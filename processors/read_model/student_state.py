@@ -1,7 +1,7 @@
 """A student's history as bytes: what the rules need of each event, and nothing else.
 
-The incremental fold keeps this between one batch and the next. The bytes are a pure function of the
-student's events in log order, so two folds of one log hold the same bytes at the same offset.
+The live fold stores this between batches. The bytes are a pure function of the student's events in
+log order, so two folds of one log hold the same bytes at the same offset.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from schemas.events import (
 )
 from schemas.moments import day
 
-__all__ = ["FOLD_REVISION", "decode_history", "extended"]
+__all__ = ["FOLD_REVISION", "append_events", "decode_history"]
 
 FOLD_REVISION = 1
-"""Raise it whenever these bytes or what is made of them change, so that no state mixes meanings."""
+"""Raise it when these bytes or their meaning change, so that no read model mixes two meanings."""
 
-_KEPT: tuple[tuple[type[Fact], tuple[str, ...]], ...] = (
+_STORED_MEMBERS: tuple[tuple[type[Fact], tuple[str, ...]], ...] = (
     (Applied, ("application_id", "applied_on", "categories")),
     (
         Enrolled,
@@ -55,115 +55,115 @@ _KEPT: tuple[tuple[type[Fact], tuple[str, ...]], ...] = (
 )
 
 
-class _Form(NamedTuple):
-    """How facts of one type are written.
+class _FactCodec(NamedTuple):
+    """How facts of one type are encoded.
 
     Attributes:
-        number: The type's place in `_KEPT`.
+        number: The type's index in `_STORED_MEMBERS`.
         fact: The type.
-        names: The members kept.
-        members: Takes them off a fact.
-        readers: Of those members that are not written as they are.
+        names: The members stored.
+        members_of: Gets their values from a fact.
+        decoders: By name, of the members that JSON does not hold as they are.
     """
 
     number: int
     fact: type[Fact]
     names: tuple[str, ...]
-    members: Callable[[Fact], tuple[object, ...]]
-    readers: tuple[tuple[str, Callable[[Any], object]], ...]
+    members_of: Callable[[Fact], tuple[object, ...]]
+    decoders: tuple[tuple[str, Callable[[Any], object]], ...]
 
 
-def _categories(mask: int | None) -> frozenset[Category] | None:
-    return None if mask is None else _SETS[mask]
-
-
-def _day(text: str | None) -> date | None:
-    return None if text is None else day(text)
-
-
-def _identity(pair: list[str]) -> Identity:
-    return Identity(source=pair[0], id=pair[1])
-
-
-_SETS = [
+_CATEGORY_SETS = [
     frozenset(name for bit, name in enumerate(CATEGORIES) if mask >> bit & 1)
     for mask in range(1 << len(CATEGORIES))
 ]
-_MASKS = {categories: mask for mask, categories in enumerate(_SETS)}
+_CATEGORY_MASKS = {categories: mask for mask, categories in enumerate(_CATEGORY_SETS)}
 
 
-def _reader(fact: type[Fact], name: str) -> Callable[[Any], object] | None:
+def _decode_categories(mask: int | None) -> frozenset[Category] | None:
+    return None if mask is None else _CATEGORY_SETS[mask]
+
+
+def _decode_optional_day(text: str | None) -> date | None:
+    return None if text is None else day(text)
+
+
+def _decode_identity(pair: list[str]) -> Identity:
+    return Identity(source=pair[0], id=pair[1])
+
+
+def _decoder(fact: type[Fact], name: str) -> Callable[[Any], object] | None:
     if name == "categories":
-        return _categories
+        return _decode_categories
     if name == "retracts":
-        return _identity
+        return _decode_identity
     if not name.endswith("_on"):
         return None
-    return day if fact.model_fields[name].is_required() else _day
+    return day if fact.model_fields[name].is_required() else _decode_optional_day
 
 
-def _form(number: int, fact: type[Fact], names: tuple[str, ...]) -> _Form:
-    readers = ((name, _reader(fact, name)) for name in names)
-    special = tuple((name, reader) for name, reader in readers if reader is not None)
-    return _Form(number, fact, names, _taker(names), special)
+def _fact_codec(number: int, fact: type[Fact], names: tuple[str, ...]) -> _FactCodec:
+    decoders = ((name, _decoder(fact, name)) for name in names)
+    needed = tuple((name, decoder) for name, decoder in decoders if decoder is not None)
+    return _FactCodec(number, fact, names, _members_getter(names), needed)
 
 
-def _taker(names: tuple[str, ...]) -> Callable[[Fact], tuple[object, ...]]:
+def _members_getter(names: tuple[str, ...]) -> Callable[[Fact], tuple[object, ...]]:
     if len(names) > 1:
         return attrgetter(*names)
     return lambda fact: (getattr(fact, names[0]),)
 
 
-_FORMS = [_form(number, fact, names) for number, (fact, names) in enumerate(_KEPT)]
-_FORM_OF = {form.fact: form for form in _FORMS}
-assert set(_FORM_OF) == set(FACTS.values())
+_CODECS = [_fact_codec(number, *stored) for number, stored in enumerate(_STORED_MEMBERS)]
+_CODEC_BY_FACT = {codec.fact: codec for codec in _CODECS}
+assert set(_CODEC_BY_FACT) == set(FACTS.values())
 
 
-def extended(state: bytes | None, events: Iterable[Event]) -> bytes:
-    """The bytes of a history that goes on with more events.
+def append_events(state: bytes | None, events: Iterable[Event]) -> bytes:
+    """The bytes of a history with more events at its end.
 
     Args:
-        state: Of the history so far; None where there is none.
+        state: Of the history before; None where there is none.
         events: At least one, in log order.
 
     Returns:
         JSON, `[[source, id, time, digest, type, …], …]`, an array for each event.
     """
-    more = orjson.dumps([_written(event) for event in events], default=_plain)
+    more = orjson.dumps([_encode_event(event) for event in events], default=_encode_value)
     return more if state is None else state[:-1] + b"," + more[1:]
 
 
-def decode_history(subject: str, text: bytes) -> History:
-    """The history that `extended` wrote; positions and unused members are not in it."""
+def decode_history(subject: str, state: bytes) -> History:
+    """The history that `append_events` has encoded, without offsets and unused members."""
     history = History()
     events = history.events
-    for source, event_id, time, digest, number, *members in orjson.loads(text):
+    for source, event_id, time, digest, number, *members in orjson.loads(state):
         content = Content(None, bytes.fromhex(digest))
-        fact = _read(_FORMS[number], members)
+        fact = _decode_fact(_CODECS[number], members)
         events[source, event_id] = Event(0, 0, 0, subject, source, event_id, time, fact, content)
     return history
 
 
-def _written(event: Event) -> list[object]:
-    form = _FORM_OF[type(event.fact)]
+def _encode_event(event: Event) -> list[object]:
+    codec = _CODEC_BY_FACT[type(event.fact)]
     digest = event.content.digest.hex()
-    members = form.members(event.fact)
-    return [event.source, event.id, event.time, digest, form.number, *members]
+    members = codec.members_of(event.fact)
+    return [event.source, event.id, event.time, digest, codec.number, *members]
 
 
-def _plain(value: object) -> object:
-    """What orjson does not write by itself."""
+def _encode_value(value: object) -> object:
+    """What orjson does not encode by itself."""
     if isinstance(value, frozenset):
-        return _MASKS[value]
+        return _CATEGORY_MASKS[value]
     assert isinstance(value, Identity)
     return [value.source, value.id]
 
 
-def _read(form: _Form, members: list[Any]) -> Fact:
-    """A fact with the kept members alone; they were validated when the event was admitted."""
-    values = dict(zip(form.names, members, strict=True))
-    for name, reader in form.readers:
-        values[name] = reader(values[name])
-    fact = form.fact.__new__(form.fact)
+def _decode_fact(codec: _FactCodec, members: list[Any]) -> Fact:
+    """A fact with the stored members alone; they were validated when the event was admitted."""
+    values = dict(zip(codec.names, members, strict=True))
+    for name, decode in codec.decoders:
+        values[name] = decode(values[name])
+    fact = codec.fact.__new__(codec.fact)
     object.__setattr__(fact, "__dict__", values)
     return fact

@@ -16,7 +16,7 @@ from ledger.log.identity import identity_of
 from ledger.log.kafka.address import parse_topic_address
 from ledger.settings import Settings
 from processors.dead_letters import decode_dead_letter, encode_dead_letter
-from processors.live_fold import FOLD_VERSION, group_of
+from processors.live_fold import FOLD_VERSION, consumer_group
 from processors.partials import decode_partial
 from processors.read_model.store import Store
 from projections.policy import built_in_policies
@@ -188,7 +188,7 @@ class TestTopics:
         topic = parse_topic_address("kafka://127.0.0.1:9092/student-lifecycle")
         assert topic.partials.topic == "student-lifecycle-partials"
         assert topic.dead_letters.topic == "student-lifecycle-dead-letters"
-        assert group_of("student-lifecycle") == f"student-lifecycle-fold-{FOLD_VERSION}"
+        assert consumer_group("student-lifecycle") == f"student-lifecycle-fold-{FOLD_VERSION}"
 
 
 CELLS = (

@@ -49,7 +49,7 @@ MODES = {
         KafkaFold, "_partial", ending(KafkaFold._partial, after=False)
     ),
     "before_mark": lambda: setattr(
-        Store, "dead_letters_sent", ending(Store.dead_letters_sent, after=False)
+        Store, "mark_dead_letters_sent", ending(Store.mark_dead_letters_sent, after=False)
     ),
     "no_answer": lambda: setattr(Consumer, "perform_seek", no_answer),
 }

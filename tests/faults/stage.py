@@ -19,7 +19,7 @@ from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.topic import DERIVED_SETTINGS, SETTINGS, create_topic
 from outcomes.synthetic import generate
-from processors.live_fold import group_of
+from processors.live_fold import consumer_group
 from projections.history import EVENTS_MAX
 from schemas.partition import partition_of
 from tests.support.workers import Check, Emitter, Published, Worker, wait_until
@@ -182,7 +182,7 @@ class Stage:
     async def _move_group(self, move):
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap,
-            group_id=group_of(self.topic),
+            group_id=consumer_group(self.topic),
             enable_auto_commit=False,
         )
         await consumer.start()

@@ -27,8 +27,8 @@ from ledger.log import open_log
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
-from processors.live_figures import added
-from processors.partials import PartialsRead
+from processors.partials import merge_partials
+from processors.partials_reader import PartialsReader
 from projections.policy import built_in_policies
 from schemas.partition import partition_of
 
@@ -202,13 +202,13 @@ class Published(threading.Thread):
 
     def run(self):
         log, partials = open_log(self._url), open_log(f"{self._url}-partials")
-        read, at = PartialsRead(partials, log.partitions), {0: 0}
+        read, at = PartialsReader(partials, log.partitions), {0: 0}
         while not self._ended.wait(0.1):
             # The broker may be away, and at first nothing covers all partitions.
             with suppress(LedgerError):
                 for record in partials.read(at, partials.end()):
                     at = {0: record.offset + 1}
-                    read.take(record.value)
+                    read.add(record.value)
                     self._keep(read)
         log.close()
         partials.close()
@@ -269,7 +269,7 @@ class Check:
         self._url = url
         self._log = open_log(url)
         self._partials = open_log(f"{url}-partials")
-        self._read = PartialsRead(self._partials, self._log.partitions)
+        self._read = PartialsReader(self._partials, self._log.partitions)
 
     def close(self):
         self._log.close()
@@ -301,7 +301,7 @@ class Check:
         published.close()
         prefixes = Prefixes(self._log)
         identity = identity_of(self._log)
-        live = added(self._url, identity, latest, POLICIES, None)
+        live = merge_partials(self._url, identity, latest, POLICIES, None)
 
         assert identities(records) == live.records.events
         assert quarantined == live.records.quarantined.total()
@@ -310,7 +310,7 @@ class Check:
         assert len(cuts) >= SAMPLES, f"only {len(cuts)} snapshots were seen in mid load"
         for cut in [*cuts[:: max(1, len(cuts) // SAMPLES)][:SAMPLES], None]:
             partials = latest if cut is None else published.snapshots[cut]
-            figures = added(self._url, identity, partials, POLICIES, None)
+            figures = merge_partials(self._url, identity, partials, POLICIES, None)
             again = replay(prefixes, figures.cut, POLICIES)
             assert again.records == figures.records
             assert digests(again, prefixes.name) == digests(figures, prefixes.name), figures.cut

@@ -90,7 +90,7 @@ class TestLive:
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]
         owners = {one["owner"].partition("@")[0] for one in shown["live"]["partitions"]}
         assert {str(first.process.pid)} == {one.rpartition("-")[2] for one in owners}
-        assert "Behind the log" in page
+        assert "Lag" in page.splitlines()
         assert all(len(line) <= 100 for line in page.splitlines())
 
     def test_watch_prints_anew_what_changes(self, url, start):

@@ -27,8 +27,8 @@ def outcomes(*arguments, cwd, **options):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
+def record_lines(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("school")
     made = outcomes("generate", "--students", "3000", "--seed", "5", "--records", cwd=folder)
     lines = made.stdout.splitlines(keepends=True)
     assert len(lines) > 10_000
@@ -74,39 +74,41 @@ def replayed(cwd, cut):
 
 
 def cut_of(report):
-    return ",".join(f"{p}:{upto}" for p, upto in report["log"]["cut"].items())
+    return ",".join(f"{partition}:{end}" for partition, end in report["log"]["cut"].items())
 
 
 class TestWorker:
-    def test_live_figures_are_the_report_at_their_cut(self, world, folder):
-        send(world, folder)
+    def test_live_figures_are_the_report_at_their_cut(self, record_lines, folder):
+        send(record_lines, folder)
 
         worked = outcomes("worker", "--once", cwd=folder)
         shown = live(folder)
 
         assert 0 == worked.returncode, worked.stderr
         assert replayed(folder, cut_of(shown))["digest"] == shown["digest"]
-        assert [0] == [one["records"] for one in shown["live"]["partitions"]]
+        assert [0] == [partition["records"] for partition in shown["live"]["partitions"]]
 
-    def test_it_follows_what_comes_and_stops_clean_on_sigterm(self, world, folder):
-        send(world[:2_000], folder)
+    def test_it_follows_what_is_appended_and_stops_cleanly_on_sigterm(self, record_lines, folder):
+        send(record_lines[:2_000], folder)
         worker = start_worker(folder)
         try:
             wait_until_live(folder, 2_000)
-            send(world[2_000:4_000], folder)
+            send(record_lines[2_000:4_000], folder)
             wait_until_live(folder, 4_000)
         finally:
             worker.send_signal(signal.SIGTERM)
-            _, told = worker.communicate(timeout=PATIENCE)
+            _, diagnostics = worker.communicate(timeout=PATIENCE)
 
         assert 0 == worker.returncode
-        assert "worker.stopped" == json.loads(told.splitlines()[-1])["event"]
+        assert "worker.stopped" == json.loads(diagnostics.splitlines()[-1])["event"]
 
-    def test_killed_over_and_over_it_loses_nothing_and_counts_nothing_twice(self, world, folder):
-        """kill -9 at moments that differ, while records come in; then the digest of a replay."""
+    def test_a_worker_killed_again_and_again_loses_nothing_and_counts_nothing_twice(
+        self, record_lines, folder
+    ):
+        """kill -9 at different moments under load; then the digest is that of a replay."""
         for number in range(6):
             worker = start_worker(folder) if number else None
-            send(world[number * 1_500 : (number + 1) * 1_500], folder)
+            send(record_lines[number * 1_500 : (number + 1) * 1_500], folder)
             if worker is not None:
                 time.sleep(0.05 * number)  # the moment of the kill, not a wait for anything
                 worker.kill()
@@ -117,14 +119,14 @@ class TestWorker:
         assert 9_000 == shown["log"]["records"]
         assert replayed(folder, "0:9000")["digest"] == shown["digest"]
 
-    def test_every_live_report_under_load_is_the_one_at_its_own_cut(self, world, folder):
-        send(world[:500], folder)
+    def test_every_live_report_under_load_is_the_replay_at_its_cut(self, record_lines, folder):
+        send(record_lines[:500], folder)
         worker = start_worker(folder)
         sampled = {}
         try:
             wait_until_live(folder, 500)
             for start in range(500, 4_500, 500):
-                send(world[start : start + 500], folder)
+                send(record_lines[start : start + 500], folder)
                 shown = live(folder)
                 sampled[cut_of(shown)] = shown["digest"]
         finally:
@@ -134,8 +136,8 @@ class TestWorker:
         assert len(sampled) > 1
         assert sampled == {cut: replayed(folder, cut)["digest"] for cut in sampled}
 
-    def test_a_second_worker_on_one_read_model_is_refused(self, world, folder):
-        send(world[:100], folder)
+    def test_a_second_worker_on_one_read_model_is_refused(self, record_lines, folder):
+        send(record_lines[:100], folder)
         worker = start_worker(folder)
         try:
             wait_until_live(folder, 100)
@@ -148,10 +150,10 @@ class TestWorker:
         assert b"has a worker already" in second.stderr.splitlines()[-1]
 
     @pytest.mark.parametrize("keep_bytes", [0, 8_192, 20_000])
-    def test_a_truncated_read_model_is_refused_with_what_to_do_or_made_anew(
-        self, world, folder, keep_bytes
+    def test_a_truncated_read_model_is_rebuilt_or_refused_with_what_to_do(
+        self, record_lines, folder, keep_bytes
     ):
-        send(world[:1_000], folder)
+        send(record_lines[:1_000], folder)
         outcomes("worker", "--once", cwd=folder)
         expected = live(folder)["digest"]
         (state,) = folder.glob("ledger.db.live-*.db")
@@ -166,8 +168,8 @@ class TestWorker:
 
         assert expected == live(folder)["digest"]
 
-    def test_live_without_a_worker_says_what_to_do(self, world, folder):
-        send(world[:10], folder)
+    def test_live_without_a_worker_says_what_to_do(self, record_lines, folder):
+        send(record_lines[:10], folder)
 
         shown = outcomes("live", "--year", "2022", cwd=folder)
 
