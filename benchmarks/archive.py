@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from replay import MEBIBYTE, OUTCOMES, PEAK_OF_CHILD, PEAK_UNIT, SEED, Watch, batches, machine
 
-from ledger.columns.build import keep_typed
+from ledger.columns.build import build_columns
 from ledger.log import NewRecord, open_log
 from ledger.log.archive import archive_log
 from outcomes.synthetic import generate
@@ -57,7 +57,7 @@ class Bench:
     def typed(self, watch: Watch) -> None:
         """Read, admit, write as columns, hash, put on disk; one process a core."""
         with watch:
-            assert keep_typed(self.folder).made
+            assert build_columns(self.folder).built
 
     def peak(self) -> int:
         """The peak of resident bytes of the command that archives."""

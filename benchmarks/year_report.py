@@ -23,12 +23,12 @@ from typing import Any, NamedTuple
 import duckdb
 from replay import MEBIBYTE, OUTCOMES, PEAK_UNIT, SEED, YEAR, Watch, batches, machine, tell
 
-from ledger.columns.build import keep_typed
-from ledger.columns.cache import find_typed, typed_path
+from ledger.columns.build import build_columns
+from ledger.columns.cache import check_columns, column_path
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import ArchiveLog, archive_log
 from ledger.replay import replay
-from ledger.replay.sql_engine import replay_typed
+from ledger.replay.sql_engine import query_columns
 from ledger.report import build_report
 from outcomes.synthetic import generate
 from projections.policy import Policy, built_in_policies
@@ -74,7 +74,7 @@ def world(place: Place, watch: Watch, students: int) -> Found:
 def typed(place: Place, watch: Watch, _: int) -> Found:
     """From sealed records to columns: reading, admission, sorting, writing, hashing."""
     with watch:
-        keep_typed(place.archive)
+        build_columns(place.archive)
     return {}
 
 
@@ -82,7 +82,7 @@ def hashing(place: Place, watch: Watch, _: int) -> Found:
     """What every report of an archive does first: hash all evidence, and all typed columns."""
     with watch:
         log = ArchiveLog(place.archive)
-        found = find_typed(place.archive, log.manifest.segments)
+        found = check_columns(place.archive, log.manifest.segments)
     assert all(one.fault is None for one in found)
     return {}
 
@@ -91,9 +91,9 @@ def columnar(place: Place, watch: Watch, policies: int) -> Found:
     """Typed columns to the whole report: every measure and group, this year and the one before."""
     chosen = list(built_in_policies().values())[:policies]
     log = ArchiveLog(place.archive)
-    files = [typed_path(place.archive, one) for one in log.manifest.segments]
+    files = [column_path(place.archive, one) for one in log.manifest.segments]
     with watch:
-        reports = _digests(log, replay_typed(files, log.end(), chosen), chosen)
+        reports = _digests(log, query_columns(files, log.end(), chosen), chosen)
     return {"reports": reports}
 
 

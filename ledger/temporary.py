@@ -1,4 +1,4 @@
-"""A temporary folder for what a replay makes and throws away."""
+"""Temporary folders, for what a replay writes and discards."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from ledger.errors import StoreError
 
-__all__ = ["scratch"]
+__all__ = ["temporary_folder"]
 
 
 @contextmanager
-def scratch(prefix: str) -> Iterator[Path]:
-    """A folder that is gone afterwards.
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Create a folder and remove it afterwards.
 
     Args:
-        prefix: Of its name.
+        prefix: The beginning of its name.
 
     Raises:
-        StoreError: If it cannot be made, or is full.
+        StoreError: If it cannot be created, or is full.
     """
     try:
         with TemporaryDirectory(prefix=prefix) as folder:
             yield Path(folder)
     except OSError as error:
         raise StoreError(
-            f"{error.filename or gettempdir()}: {error.strerror}; make room in the temporary folder"
-            " or name another one in TMPDIR"
+            f"{error.filename or gettempdir()}: {error.strerror}; free space in the temporary"
+            " folder or set TMPDIR to another one"
         ) from error

@@ -69,6 +69,6 @@ def _log_checks(log: Log, now: int) -> Iterator[Check]:
     yield from log.examine()
     archive = as_archive(log)
     if archive is not None:
-        from ledger.columns.cache import examine_typed  # noqa: PLC0415 - DuckDB is not for every log
+        from ledger.columns.cache import examine_columns  # noqa: PLC0415 - DuckDB is not for every log
 
-        yield Check("typed", *examine_typed(archive))
+        yield examine_columns(archive)

@@ -1,8 +1,8 @@
-"""The typed columns that an archive keeps: which can be used, and what a replay does without them.
+"""The typed columns that an archive keeps: where they are, and which of them are fresh.
 
-Beside each Parquet file lies a stamp: of which sealed records it was made, under which rules and in
-which layout, and what its bytes are. Neither is evidence. What is not exactly as stamped, for
-exactly the sealed records, is passed over, and its columns are made from the records.
+Beside each Parquet file is a stamp: of which sealed records it was built, under which rules and in
+which layout, and the hash of its bytes. Neither is evidence. A file that differs from its stamp, or
+whose stamp is of anything but the sealed records, is not used.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from ledger.columns.schema import LAYOUT
+from ledger.log import Check
 from ledger.log.archive import ArchiveLog, Segment
 from ledger.log.archive.files import side_by_side
 from ledger.log.archive.self_digest import signed
@@ -24,30 +25,30 @@ from ledger.numbers import pluralise
 from schemas.version import RULES_VERSION
 
 __all__ = [
-    "TYPED",
-    "Found",
-    "examine_typed",
+    "FOLDER",
+    "ColumnFile",
+    "check_columns",
+    "column_path",
+    "examine_columns",
     "file_state",
-    "find_typed",
     "stamp",
     "stamp_path",
-    "typed_path",
 ]
 
-TYPED = "typed"
+FOLDER = "typed"
 """The folder of the typed columns, beside that of the segments."""
 
 SCHEMA: Final = "ledger/typed/v1"
 
 
-class Found(NamedTuple):
-    """What lies in the place of a segment's typed columns.
+class ColumnFile(NamedTuple):
+    """The typed columns of a segment, as they are in its archive.
 
     Attributes:
-        segment: Whose.
-        path: The place.
-        fault: Why it cannot be used; None where it is fresh.
-        state: Tells the file that was hashed from any other in its place.
+        segment: The segment.
+        path: Where its typed columns are kept.
+        fault: Why they cannot be used; None where they are fresh.
+        state: Of the file that was hashed, see `file_state`.
     """
 
     segment: Segment
@@ -56,7 +57,7 @@ class Found(NamedTuple):
     state: tuple[int, ...] = ()
 
 
-def typed_path(folder: Path, segment: Segment) -> Path:
+def column_path(folder: Path, segment: Segment) -> Path:
     """Where an archive keeps the typed columns of a segment.
 
     Args:
@@ -64,16 +65,16 @@ def typed_path(folder: Path, segment: Segment) -> Path:
         segment: One of its segments.
     """
     name = Path(segment.file).name
-    return folder / TYPED / f"{name.removesuffix('.jsonl.gz')}.parquet"
+    return folder / FOLDER / f"{name.removesuffix('.jsonl.gz')}.parquet"
 
 
 def stamp_path(path: Path) -> Path:
-    """Where the stamp of typed columns lies."""
+    """Where the stamp of a file of typed columns is kept."""
     return path.with_suffix(".json")
 
 
 def stamp(segment: Segment, sha256: object, size: object) -> bytes:
-    """What stands beside typed columns that were made by this ledger.
+    """The stamp of typed columns that this ledger builds.
 
     Args:
         segment: Of which sealed records.
@@ -92,50 +93,59 @@ def stamp(segment: Segment, sha256: object, size: object) -> bytes:
     )
 
 
-def find_typed(folder: Path, segments: Iterable[Segment]) -> list[Found]:
-    """Look what an archive keeps for some segments; every file that could be used is hashed.
+def check_columns(folder: Path, segments: Iterable[Segment]) -> list[ColumnFile]:
+    """Check the typed columns of some segments; every file that may be used is hashed.
 
     Args:
         folder: The archive.
         segments: Any of its segments.
     """
-    return side_by_side(partial(_found, folder), segments)
+    return side_by_side(partial(_check, folder), segments)
 
 
-def examine_typed(log: ArchiveLog) -> tuple[Literal["fine", "warning"], str]:
-    """What `outcomes doctor` says of the typed columns of an archive; every file is hashed."""
-    found = find_typed(log.folder, log.manifest.segments)
-    faults = [one.fault for one in found if one.fault is not None]
-    fresh = f"{len(found) - len(faults):,} of {pluralise(len(found), 'segment')}"
+def examine_columns(log: ArchiveLog) -> Check:
+    """The check of an archive's typed columns for `outcomes doctor`; every file is hashed."""
+    files = check_columns(log.folder, log.manifest.segments)
+    faults = [file.fault for file in files if file.fault is not None]
+    fresh = (
+        f"fresh typed columns for {len(files) - len(faults):,} of"
+        f" {pluralise(len(files), 'segment')}"
+    )
     if not faults:
-        return "fine", f"{fresh} have typed columns as stamped"
+        return Check("typed", "fine", fresh)
     more = f" (and {len(faults) - 1:,} more)" if len(faults) > 1 else ""
-    again = f"`outcomes archive {log.folder} --refresh` makes them anew"
-    return "warning", f"{fresh} have typed columns as stamped; {faults[0]}{more}; {again}"
+    advice = f"`outcomes archive {log.folder} --refresh` rebuilds them"
+    return Check("typed", "warning", f"{fresh}; {faults[0]}{more}; {advice}")
 
 
-def _found(folder: Path, segment: Segment) -> Found:
-    path = typed_path(folder, segment)
+def file_state(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from any other that is put in its place."""
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
+
+
+def _check(folder: Path, segment: Segment) -> ColumnFile:
+    path = column_path(folder, segment)
     try:
         data = stamp_path(path).read_bytes()
         members = _members(data)
-        fault = _fault_of_stamp(stamp_path(path), members, data, segment)
+        fault = _stamp_fault(stamp_path(path), members, data, segment)
         if fault is not None:
-            return Found(segment, path, fault)
+            return ColumnFile(segment, path, fault)
         with path.open("rb") as file:
             state = file_state(os.fstat(file.fileno()))
             size, sha256 = state[0], hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
-        return Found(segment, path, f"{error.filename} is missing")
+        return ColumnFile(segment, path, f"{error.filename} is missing")
     except OSError as error:
-        return Found(segment, path, f"{error.filename or path} cannot be read ({error.strerror})")
+        fault = f"{error.filename or path} cannot be read ({error.strerror})"
+        return ColumnFile(segment, path, fault)
     if data != stamp(segment, sha256, size):
-        return Found(segment, path, f"{path} is not what was stamped")
-    return Found(segment, path, None, state)
+        return ColumnFile(segment, path, f"{path} differs from its stamp")
+    return ColumnFile(segment, path, None, state)
 
 
 def _members(data: bytes) -> dict[str, Any]:
-    """What a stamp says; nothing where it is none."""
+    """The members of a stamp; none where it is not one."""
     try:
         members = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -143,18 +153,13 @@ def _members(data: bytes) -> dict[str, Any]:
     return members if isinstance(members, dict) else {}
 
 
-def _fault_of_stamp(
+def _stamp_fault(
     path: Path, members: Mapping[str, Any], data: bytes, segment: Segment
 ) -> str | None:
-    """Why typed columns with such a stamp need not be looked at."""
+    """Why typed columns with this stamp need not be hashed."""
     if data == stamp(segment, members.get("sha256"), members.get("bytes")):
         return None
-    stated = {name: value for name, value in members.items() if name != "digest"}
-    if data != signed(stated):
-        return f"{path} is not what was written"
+    without_digest = {name: value for name, value in members.items() if name != "digest"}
+    if data != signed(without_digest):
+        return f"{path} is damaged"
     return f"{path} is of other records, rules or columns"
-
-
-def file_state(status: os.stat_result) -> tuple[int, ...]:
-    """What tells a file from any other that is put in its place."""
-    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev

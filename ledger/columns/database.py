@@ -15,17 +15,17 @@ __all__ = ["MEMORY_LIMIT", "Database"]
 
 MEMORY_LIMIT = "2GB"
 _ADVICE = (
-    ("No space left", "the disk is full; make room and try again"),
+    ("No space left", "the disk is full; free space and try again"),
     ("Could not write file", "the disk refuses; is it full?"),
-    ("Out of Memory", "make room in the temporary folder, into which it spills"),
-    ("No magic bytes", "the file is damaged or foreign; make it again"),
-    ("Invalid Input Error", "the file is damaged or foreign; make it again"),
-    ("No files found", "a file is missing; make it again"),
+    ("Out of Memory", "free space in the temporary folder, to which it spills"),
+    ("No magic bytes", "the file is damaged or not Parquet; rebuild it"),
+    ("Invalid Input Error", "the file is damaged or not Parquet; rebuild it"),
+    ("No files found", "a file is missing; rebuild it"),
 )
 
 
 class Database:
-    """A database in memory that spills into a folder.
+    """A database in memory that spills to a folder.
 
     Args:
         spill: The folder; its owner removes it.
@@ -43,7 +43,7 @@ class Database:
                 "autoload_known_extensions": False,
             },
         )
-        # It would draw one on standard output, in processes that it takes for interactive.
+        # In a process that it takes for interactive, DuckDB draws a bar on standard output.
         self._connection.execute("set enable_progress_bar = false")
 
     def run(self, statements: str, parameters: Mapping[str, object] | None = None) -> None:
@@ -52,7 +52,7 @@ class Database:
         Raises:
             StoreError: If the disk or a file fails it.
         """
-        with _one_line():
+        with _translated_errors():
             self._connection.execute(statements, parameters)
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
@@ -61,30 +61,30 @@ class Database:
         Raises:
             StoreError: As `run`.
         """
-        with _one_line():
+        with _translated_errors():
             return self._connection.execute(query).fetchall()
 
-    def let(self, **variables: object) -> None:
+    def set_variables(self, **variables: object) -> None:
         """Set variables, which statements read with `getvariable`."""
         for name, value in variables.items():
             self.run(f"set variable {name} = $value", {"value": value})
 
     def close(self) -> None:
-        """Let go of memory and files."""
+        """Release memory and files."""
         self._connection.close()
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
-    """Turn DuckDB's errors about disks and files into one line that says what to do.
+def _translated_errors() -> Iterator[None]:
+    """Translate DuckDB's errors about disks and files into one line that says what to do.
 
-    Any other one is a fault of a statement, which is ours. To DuckDB Ctrl-C is one of its errors.
+    Any other is an error in a statement, which is ours. DuckDB reports Ctrl-C as one of its errors.
     """
     try:
         yield
     except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as error:
         text = str(error)
-        advice = next((advice for sign, advice in _ADVICE if sign in text), "see the disk")
+        advice = next((advice for sign, advice in _ADVICE if sign in text), "check the disk")
         raise StoreError(f"DuckDB stopped ({text.splitlines()[0]}): {advice}") from error
     except RuntimeError as error:
         if "Query interrupted" not in str(error):

@@ -1,7 +1,7 @@
 """Records as typed columns: one row a record, admitted or not, as Parquet that any tool reads.
 
 Admission is that of `schemas`; nothing here judges or counts. The files are derived from a log and
-made again at will: they are no evidence.
+can be rebuilt at any time: they are not evidence.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from schemas import Quarantined, Record, admit
 from schemas.events import CATEGORIES, Evidence, Identity
 from schemas.moments import instant
 
-__all__ = ["LAYOUT", "typed_files", "write_typed"]
+__all__ = ["LAYOUT", "write_column_files", "write_columns"]
 
 LAYOUT = 1
-"""The number of these columns, their names, types and meanings; other ones have another number."""
+"""The version of these columns: their names, types and meanings; any other has another number."""
 
 FILE_RECORDS = 500_000
 
-# As the lines below name them; the members of `data` keep their names.
+# The members of a line of JSON, in which a record goes to DuckDB; those of `data` keep their names.
 _LINE = {
     "partition": "integer",
     "offset": "bigint",
@@ -90,22 +90,22 @@ _COPY = """
 """
 
 
-def _stand_in(what: str, *columns: str) -> str:
-    """SQL for 128 bits of SHA-256 that stand for some texts, null where one of them is.
+def _hash128(domain: str, *columns: str) -> str:
+    """SQL for 128 bits of SHA-256 in place of some texts; null where one of them is null.
 
-    They are compared and sorted in a fraction of the time; the lengths keep the texts apart.
+    A hash is compared and sorted in a fraction of the time; the lengths keep the texts apart.
     """
-    texts = "".join(f" || length({one}) || ':' || {one}" for one in columns)
-    return f"left(sha256('{what}'{texts}), 32)::uuid"
+    texts = "".join(f" || length({column}) || ':' || {column}" for column in columns)
+    return f"left(sha256('{domain}'{texts}), 32)::uuid"
 
 
 _COLUMNS = {
     "columns": str(_LINE),
-    "student": _stand_in("student", "subject"),
-    "application": _stand_in("application", "subject", "application_id"),
-    "enrolment": _stand_in("enrolment", "subject", "enrollment_id"),
-    "identity": _stand_in("event", "subject", "source", "id"),
-    "retracts_identity": _stand_in("event", "subject", "retracts.source", "retracts.id"),
+    "student": _hash128("student", "subject"),
+    "application": _hash128("application", "subject", "application_id"),
+    "enrolment": _hash128("enrolment", "subject", "enrollment_id"),
+    "identity": _hash128("event", "subject", "source", "id"),
+    "retracts_identity": _hash128("event", "subject", "retracts.source", "retracts.id"),
     "category_bits": " + ".join(
         f"{1 << bit} * list_contains(categories, '{name}')::utinyint"
         for bit, name in enumerate(CATEGORIES)
@@ -113,13 +113,13 @@ _COLUMNS = {
 }
 
 
-def write_typed(records: Iterable[Record], partitions: int, target: Path) -> None:
+def write_columns(records: Iterable[Record], partitions: int, target: Path) -> None:
     """Write the typed columns of some records as one Parquet file, clustered by subject.
 
     Args:
         records: Any, in any order; those of one segment for example.
         partitions: The log's partition count, which admission asks for.
-        target: The file to write; beside it lies a temporary folder meanwhile.
+        target: The file to write; a temporary folder is made beside it meanwhile.
 
     Raises:
         StoreError: If the disk refuses.
@@ -133,22 +133,22 @@ def write_typed(records: Iterable[Record], partitions: int, target: Path) -> Non
             database.run(_COPY.format(target=quoted, **_COLUMNS), {"lines": str(lines)})
 
 
-def typed_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:
-    """Write the typed columns of a log that keeps none, in files of 500,000 records.
+def write_column_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:
+    """Write the typed columns of any number of records, in files of 500,000 records.
 
     Args:
-        records: The log's, up to a cut.
+        records: Any, in any order.
         partitions: The log's partition count.
-        folder: Where the files go; at least one, be there a record or not.
+        folder: Where the files go; there is at least one, even without a record.
 
     Raises:
         StoreError: If the disk refuses.
     """
     files: list[Path] = []
-    following = iter(records)
-    while (part := list(islice(following, 1))) or not files:
+    remaining = iter(records)
+    while (first := list(islice(remaining, 1))) or not files:
         target = folder / f"{len(files):06}.parquet"
-        write_typed(chain(part, islice(following, FILE_RECORDS - 1)), partitions, target)
+        write_columns(chain(first, islice(remaining, FILE_RECORDS - 1)), partitions, target)
         files.append(target)
     return files
 
@@ -163,23 +163,23 @@ def _line(record: Record, partitions: int) -> bytes:
     if isinstance(admitted, Quarantined):
         row["rule"] = admitted.rule
     else:
-        at = instant(admitted.time)
-        assert at is not None
-        micros, nanos = divmod(at.nanos, 1_000)
+        moment = instant(admitted.time)
+        assert moment is not None
+        micros, nanos = divmod(moment.nanos, 1_000)
         row |= vars(admitted.fact)
         row |= {
             "subject": admitted.subject,
             "source": admitted.source,
             "id": admitted.id,
             "type": admitted.fact.TYPE,
-            "micros": at.seconds * 1_000_000 + micros,
+            "micros": moment.seconds * 1_000_000 + micros,
             "time_nanos": nanos,
             "digest": admitted.content.digest.hex(),
         }
-    return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(row, default=_json_value, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     if isinstance(value, frozenset):
         return [category for category in CATEGORIES if category in value]
     assert isinstance(value, Evidence | Identity)

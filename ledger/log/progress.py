@@ -1,4 +1,4 @@
-"""Telling how far a reading has come, now and then."""
+"""Reporting how far a reading has come."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections.abc import Callable, Iterable, Iterator
 
 from schemas.record import Record
 
-__all__ = ["PROGRESS_EVERY", "with_progress"]
+__all__ = ["PROGRESS_EVERY", "ProgressCallback", "no_progress", "with_progress"]
 
 PROGRESS_EVERY = 5_000
 
+ProgressCallback = Callable[[int], None]
+"""Called now and then with the number of records so far."""
+
+
+def no_progress(_: int) -> None:
+    """Report to nobody."""
+
 
 def with_progress(
-    records: Iterable[Record], progress: Callable[[int], None], *, there: int = 0
+    records: Iterable[Record], progress: ProgressCallback, *, before: int = 0
 ) -> Iterator[Record]:
-    """Records as they come, and every 5,000 of them how many there were.
+    """Records as they come; every 5,000 of them are reported.
 
     Args:
         records: Any.
-        progress: Told the number.
-        there: How many there were before.
+        progress: Called with the number so far.
+        before: The number of records before these.
     """
-    for count, record in enumerate(records, there + 1):
+    for count, record in enumerate(records, before + 1):
         if count % PROGRESS_EVERY == 0:
             progress(count)
         yield record

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.replay.engines import ENGINES, Engine, default_engine, replay_each, replay_with
+from ledger.replay.engines import ENGINES, Engine, default_engine, replay, replay_each
 from ledger.replay.figures_at_cut import FiguresAtCut
-from ledger.replay.fold import replay
 
-__all__ = [
-    "ENGINES",
-    "Engine",
-    "FiguresAtCut",
-    "default_engine",
-    "replay",
-    "replay_each",
-    "replay_with",
-]
+__all__ = ["ENGINES", "Engine", "FiguresAtCut", "default_engine", "replay", "replay_each"]

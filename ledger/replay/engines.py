@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from ledger.log import ArchiveAddress, Cut, Log, LogAddress
-from ledger.replay import fold
+from ledger.log.progress import ProgressCallback, no_progress
 from ledger.replay.figures_at_cut import FiguresAtCut
+from ledger.replay.fold import fold_log
 from projections.policy import Policy
 
-__all__ = ["ENGINES", "Engine", "default_engine", "replay_each", "replay_with"]
+__all__ = ["ENGINES", "Engine", "default_engine", "replay", "replay_each"]
 
 Engine = Literal["fold", "columnar"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
@@ -28,43 +29,47 @@ def default_engine(address: LogAddress) -> Engine:
     return "columnar" if isinstance(address, ArchiveAddress) else "fold"
 
 
-def replay_with(
-    engine: Engine,
+def replay(
     log: Log,
     cut: Cut,
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] = lambda _: None,
+    engine: Engine = "fold",
+    progress: ProgressCallback = no_progress,
 ) -> FiguresAtCut:
-    """Replay a log up to a cut with one of the engines; see `replay_each`."""
-    (found,) = replay_each(engine, log, [cut], policies, progress=progress)
-    return found
+    """Replay a log up to a cut; see `replay_each`."""
+    (figures,) = replay_each(log, [cut], policies, engine=engine, progress=progress)
+    return figures
 
 
 def replay_each(
-    engine: Engine,
     log: Log,
     cuts: Sequence[Cut],
     policies: Sequence[Policy],
     *,
-    progress: Callable[[int], None] = lambda _: None,
+    engine: Engine = "fold",
+    progress: ProgressCallback = no_progress,
 ) -> list[FiguresAtCut]:
-    """Replay a log up to each of several cuts with one of the engines; both find the same.
+    """Replay a log up to each of several cuts, reading it once; both engines give the same figures.
 
     Args:
-        engine: Which one.
-        log: Any log; it is read once.
+        log: Any log.
         cuts: How far to read, at least one; brought to the normal form first.
-        policies: Any number, one given twice counts once; figures of all years come out for each.
-        progress: Told the number of records read, now and then.
+        policies: Any number; a policy that is given twice is applied once.
+        engine: Which of the two.
+        progress: Called with the number of records read.
+
+    Returns:
+        For each cut the figures of all years under each policy.
 
     Raises:
         CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read, or a temporary folder is full.
     """
-    once = list({policy.sha256: policy for policy in policies}.values())
+    distinct = list({policy.sha256: policy for policy in policies}.values())
+    normal_cuts = [log.normalise(cut) for cut in cuts]
     if engine == "fold":
-        return fold.replay_each(log, cuts, once, progress=progress)
-    from ledger.replay import sql_engine  # noqa: PLC0415 - DuckDB is not for every command
+        return fold_log(log, normal_cuts, distinct, progress)
+    from ledger.replay.sql_engine import query_log  # noqa: PLC0415 - DuckDB is not for every command
 
-    return sql_engine.replay_each(log, cuts, once, progress=progress)
+    return query_log(log, normal_cuts, distinct, progress)

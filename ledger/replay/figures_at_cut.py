@@ -1,4 +1,4 @@
-"""What a replay finds, whichever engine does it."""
+"""The result of a replay, whichever engine makes it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["FiguresAtCut"]
 
 @dataclass(frozen=True, slots=True)
 class FiguresAtCut:
-    """What a replay has found, for every year at once.
+    """The figures of all years at a cut.
 
     Attributes:
-        cut: Normalised (SPEC section 5).
+        cut: In its normal form (SPEC section 5).
         records: Where every record went.
         figures: By the policy's SHA-256.
         latest_recorded_at: Of all records below the cut, in milliseconds; None without records.
-        remark: What a person may want to know of how it was done.
+        remark: What a user should know of how the replay was done.
     """
 
     cut: Cut

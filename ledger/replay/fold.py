@@ -6,12 +6,12 @@ log's size. The rules are those of `projections`, the same that the live fold ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
 from ledger.log import Cut, Log, furthest
-from ledger.log.progress import with_progress
+from ledger.log.progress import ProgressCallback, with_progress
 from ledger.replay.figures_at_cut import FiguresAtCut
 from projections.contributions import contributions
 from projections.facts import facts_of
@@ -20,56 +20,39 @@ from projections.history import History, resolve
 from projections.policy import Policy
 from schemas import Event, Quarantined, admit
 
-__all__ = ["replay", "replay_each"]
+__all__ = ["fold_log"]
 
 
-def replay(
-    log: Log,
-    cut: Cut,
-    policies: Sequence[Policy],
-    *,
-    progress: Callable[[int], None] = lambda _: None,
-) -> FiguresAtCut:
-    """Fold a log up to a cut under several policies in one pass; see `replay_each`."""
-    (found,) = replay_each(log, [cut], policies, progress=progress)
-    return found
-
-
-def replay_each(
-    log: Log,
-    cuts: Sequence[Cut],
-    policies: Sequence[Policy],
-    *,
-    progress: Callable[[int], None] = lambda _: None,
+def fold_log(
+    log: Log, cuts: Sequence[Cut], policies: Sequence[Policy], progress: ProgressCallback
 ) -> list[FiguresAtCut]:
     """Fold a log up to each of several cuts under several policies, reading it once.
 
     Args:
         log: Any log.
-        cuts: How far to read, at least one; brought to the normal form first.
-        policies: Any number; figures of all years come out for each.
-        progress: Told the number of records read, now and then.
+        cuts: In their normal form, at least one.
+        policies: Each once; figures of all years are made for each.
+        progress: Called with the number of records read.
 
     Raises:
-        CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read.
     """
-    parts = [_Part(log.normalise(cut), policies) for cut in cuts]
-    records = with_progress(log.read_by_key(furthest([part.cut for part in parts])), progress)
-    for _, of_one_key in groupby(records, key=attrgetter("key")):
-        histories = [(part, History()) for part in parts]
-        for record in of_one_key:
+    folds = [_CutFold(cut, policies) for cut in cuts]
+    records = with_progress(log.read_by_key(furthest(cuts)), progress)
+    for _, records_of_key in groupby(records, key=attrgetter("key")):
+        histories = [(fold, History()) for fold in folds]
+        for record in records_of_key:
             admitted = admit(record, log.partitions)
-            for part, history in histories:
-                if record.offset < part.cut[record.partition]:
-                    part.take(admitted, history)
-        for part, history in histories:
-            part.add(history)
-    return [part.replayed(log) for part in parts]
+            for fold, history in histories:
+                if record.offset < fold.cut[record.partition]:
+                    fold.count(admitted, history)
+        for fold, history in histories:
+            fold.add(history)
+    return [fold.figures_at_cut(log) for fold in folds]
 
 
-class _Part:
-    """What is found below one of the cuts."""
+class _CutFold:
+    """The figures below one of the cuts."""
 
     def __init__(self, cut: Cut, policies: Sequence[Policy]) -> None:
         self.cut = cut
@@ -77,8 +60,8 @@ class _Part:
         self._counts = RecordCounts()
         self._figures = {policy.sha256: Figures() for policy in policies}
 
-    def take(self, admitted: Event | Quarantined, history: History) -> None:
-        """Count a record, and note what it tells of a student."""
+    def count(self, admitted: Event | Quarantined, history: History) -> None:
+        """Count a record, and add an event to its student's history."""
         if isinstance(admitted, Quarantined):
             self._counts.quarantined[admitted.rule] += 1
         else:
@@ -94,6 +77,7 @@ class _Part:
         for policy in self._policies:
             self._figures[policy.sha256].add(contributions(facts, policy))
 
-    def replayed(self, log: Log) -> FiguresAtCut:
-        """All of it."""
-        return FiguresAtCut(self.cut, self._counts, self._figures, log.latest_recorded_at(self.cut))
+    def figures_at_cut(self, log: Log) -> FiguresAtCut:
+        """The sum over all students."""
+        latest = log.latest_recorded_at(self.cut)
+        return FiguresAtCut(self.cut, self._counts, self._figures, latest)

@@ -1,13 +1,13 @@
 """The replay by column: the rules of the specification once more, as SQL over typed columns.
 
 It is a second opinion, so it shares no figure code with `projections`: only policies, and the
-containers that a report is made from. The rules stand in `sql/`, one file a family; here they are
-handed their parameters and run.
+containers that a report is made from. The rules are in `sql/`, one file a family; this module gives
+them their parameters and runs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,91 +19,85 @@ from ledger.columns.database import Database
 from ledger.columns.reading import ColumnsChangedError, open_columns
 from ledger.errors import StoreError
 from ledger.log import Cut, Log, furthest
+from ledger.log.progress import ProgressCallback
 from ledger.replay.figures_at_cut import FiguresAtCut
-from ledger.temporary import scratch
+from ledger.temporary import temporary_folder
 from projections.figures import Figures, RecordCounts
 from projections.measures.catalogue import FAMILIES
 from projections.policy import Policy
 
-__all__ = ["replay_each", "replay_typed"]
+__all__ = ["query_columns", "query_log"]
 
 _SCRIPTS = resources("ledger.replay") / "sql"
 _HISTORY = ("records", "facts", "memberships")
 _FAMILIES = tuple(family.name for family in FAMILIES)
-# Each family's script makes a view of what it contributes.
+# Each family's script creates the view of its contributions.
 _CONTRIBUTION = "create or replace temp view contribution as " + " union all by name ".join(
     f"from {family}_contribution" for family in _FAMILIES
 )
 PASS_RECORDS = 4_000_000
-TRIES = 10
+ATTEMPTS = 10
 _DAY = 86_400
 # No admitted date is later than 2199, so a longer span changes nothing.
 _MONTHS_MAX = 12 * 300
 
 
-def replay_each(
-    log: Log,
-    cuts: Sequence[Cut],
-    policies: Sequence[Policy],
-    *,
-    progress: Callable[[int], None] = lambda _: None,
+def query_log(
+    log: Log, cuts: Sequence[Cut], policies: Sequence[Policy], progress: ProgressCallback
 ) -> list[FiguresAtCut]:
-    """Replay a log up to each of several cuts, reading it once.
-
-    Typed columns that the log does not keep are made in a temporary folder first.
+    """Replay a log up to each of several cuts under several policies, reading it once.
 
     Args:
-        log: Any log.
-        cuts: How far to read, at least one; brought to the normal form first.
-        policies: Any number; figures of all years come out for each.
-        progress: Told the number of records read, now and then.
+        log: Any log; typed columns that it does not keep are built in a temporary folder first.
+        cuts: In their normal form, at least one.
+        policies: Each once; figures of all years are made for each.
+        progress: Called with the number of records read.
 
     Raises:
-        CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read, or the temporary folder is full.
     """
-    cuts = [log.normalise(cut) for cut in cuts]
     end = furthest(cuts)
-    for _ in range(TRIES):
-        with (
-            suppress(ColumnsChangedError),
-            open_columns(log, end, progress=progress) as columns,
-        ):
+    for _ in range(ATTEMPTS):
+        with suppress(ColumnsChangedError), open_columns(log, end, progress=progress) as columns:
             return [
-                replace(replay_typed(columns.files, cut, policies), remark=columns.remark)
+                replace(query_columns(columns.files, cut, policies), remark=columns.remark)
                 for cut in cuts
             ]
     raise StoreError(f"the archive of {log.name} kept changing while it was read; try again later")
 
 
-def replay_typed(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> FiguresAtCut:
+def query_columns(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> FiguresAtCut:
     """Replay typed columns up to a cut under several policies.
 
     Figures add up over partitions, so a large log is replayed some partitions at a time, in memory
     that follows from the largest of them.
 
     Args:
-        files: Those of `write_typed` that hold every record below the cut, once each; at least one.
+        files: Typed columns that hold every record below the cut, once each; at least one file.
         cut: In its normal form; records at or above it are left out.
-        policies: Any number; figures of all years come out for each.
+        policies: Each once; figures of all years are made for each.
 
     Raises:
-        StoreError: If a file is missing or no Parquet, or the temporary folder is full.
+        StoreError: If a file is missing or not Parquet, or the temporary folder is full.
     """
     assert list(cut) == list(range(len(cut))), "the cut is not in its normal form"
     counts = RecordCounts()
     figures = {policy.sha256: Figures() for policy in policies}
     latest: list[int] = []
     for partitions in passes(cut):
-        with scratch("outcomes-spill-") as folder, closing(Database(folder)) as database:
-            _view(database, files, {one: cut[one] for one in partitions}, whole=cut)
-            for script in _HISTORY:
-                database.run(_script(script))
+        with (
+            temporary_folder("outcomes-spill-") as folder,
+            closing(Database(folder)) as database,
+        ):
+            part = {partition: cut[partition] for partition in partitions}
+            _create_record_view(database, files, part, is_whole=part == cut)
+            for name in _HISTORY:
+                database.run(_script(name))
             for policy in policies:
                 figures[policy.sha256].merge(_figures(database, policy))
             database.run(_script("counters"))
             counts.add(_counters(database))
-            ((recorded_at,),) = database.rows("select max(recorded_at) from typed")
+            ((recorded_at,),) = database.rows("select max(recorded_at) from typed_record")
             latest += [] if recorded_at is None else [recorded_at]
     return FiguresAtCut(cut, counts, figures, max(latest, default=None))
 
@@ -118,37 +112,39 @@ def passes(cut: Cut) -> Iterator[list[int]]:
     >>> list(passes({0: 3_000_000, 1: 900_000, 2: 200_000, 3: 9_000_000}))
     [[0, 1], [2], [3]]
     """
-    together, records = list[int](), 0
-    for partition, upto in cut.items():
-        if together and records + upto > PASS_RECORDS:
-            yield together
-            together, records = [], 0
-        together.append(partition)
-        records += upto
-    yield together
+    partitions, records = list[int](), 0
+    for partition, end in cut.items():
+        if partitions and records + end > PASS_RECORDS:
+            yield partitions
+            partitions, records = [], 0
+        partitions.append(partition)
+        records += end
+    yield partitions
 
 
-def _view(database: Database, files: Sequence[Path], cut: Cut, *, whole: Cut) -> None:
-    """Make the view `typed` of the records of some partitions below the cut."""
+def _create_record_view(
+    database: Database, files: Sequence[Path], cut: Cut, *, is_whole: bool
+) -> None:
+    """Create the view `typed_record` of the records of some partitions below the cut."""
     names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    database.run(f"create temp view stored as from read_parquet([{names}])")
+    database.run(f"create temp view stored_record as from read_parquet([{names}])")
     # A cut is mostly the end, which the files' own statistics tell without reading a row.
     beyond = " or ".join(
-        f'partition = {partition} and "offset" >= {upto}' for partition, upto in cut.items()
+        f'partition = {partition} and "offset" >= {end}' for partition, end in cut.items()
     )
     conditions = []
-    if cut != whole:
+    if not is_whole:
         conditions.append(f"partition in ({', '.join(map(str, cut))})")
-    database.run(f"create temp view beyond as from stored where {beyond}")
-    if database.rows("select 1 from beyond limit 1"):
+    database.run(f"create temp view record_beyond_cut as from stored_record where {beyond}")
+    if database.rows("select 1 from record_beyond_cut limit 1"):
         conditions.append(f"not ({beyond})")
-    kept = f" where {' and '.join(conditions)}" if conditions else ""
-    database.run(f"create temp view typed as from stored{kept}")
+    condition = f" where {' and '.join(conditions)}" if conditions else ""
+    database.run(f"create temp view typed_record as from stored_record{condition}")
 
 
 def _figures(database: Database, policy: Policy) -> Figures:
     (first_month, first_day), (last_month, last_day) = policy.placement_days
-    database.let(
+    database.set_variables(
         outcome_window_months=min(policy.outcome_window_months, _MONTHS_MAX),
         outcome_window_anchor=policy.outcome_window_anchor,
         outcome_window_scope=policy.outcome_window_scope,
@@ -165,15 +161,15 @@ def _figures(database: Database, policy: Policy) -> Figures:
         placement_answer=policy.placement_answer,
         placement_statuses=list(policy.placement_statuses),
     )
-    pairs = [(one, name) for name, group in policy.funding_groups.items() for one in group]
+    pairs = [(funding, name) for name, group in policy.funding_groups.items() for funding in group]
     database.run(
         "create or replace temp table funding_group as"
         " select unnest($fundings) as funding, unnest($names) as name",
-        {"fundings": [one for one, _ in pairs], "names": [name for _, name in pairs]},
+        {"fundings": [funding for funding, _ in pairs], "names": [name for _, name in pairs]},
     )
     _set_zone(database, policy.time_zone)
-    for script in _FAMILIES:
-        database.run(_script(script))
+    for family in _FAMILIES:
+        database.run(_script(family))
     database.run(_CONTRIBUTION)
     database.run(_script("figures"))
     figures = Figures()
@@ -193,9 +189,9 @@ def _counters(database: Database) -> RecordCounts:
 
 
 def _set_zone(database: Database, zone: ZoneInfo) -> None:
-    """The zone's offsets from UTC while outcomes were stated.
+    """Create `zone_offset`: the zone's offsets from UTC while outcomes were stated.
 
-    Python's zone data and not DuckDB's own, so that one machine knows one version of it.
+    From Python's zone data and not DuckDB's own, so that both engines use the same release.
     """
     bounds = "select epoch_us(min(time)), epoch_us(max(time)) from outcome"
     first, last = database.rows(bounds)[0]
@@ -206,14 +202,14 @@ def _set_zone(database: Database, zone: ZoneInfo) -> None:
         "create or replace temp table zone_offset as"
         " select make_timestamp(unnest($since::bigint[]) * 1000000) as since,"
         " unnest($seconds::bigint[]) as seconds",
-        {"since": [at for at, _ in changes], "seconds": [seconds for _, seconds in changes]},
+        {"since": [since for since, _ in changes], "seconds": [seconds for _, seconds in changes]},
     )
 
 
 def zone_offsets(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The offsets of a zone between two moments, each with the second from which it holds.
+    """The offsets of a zone between two moments, each with the second from which it applies.
 
-    No zone changes twice within a day and is back where it was.
+    It assumes that no zone changes twice within a day and ends where it began.
 
     >>> list(zone_offsets(ZoneInfo("Europe/Paris"), 1640995200, 1672531200))
     [(1640995200, 3600), (1648342800, 7200), (1667091600, 3600)]

@@ -13,7 +13,7 @@ from outcomes.cli.options import JsonOption, LogOption, log_url
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.columns.build import Kept
+    from ledger.columns.build import BuildResult
 
 __all__ = ["archive"]
 
@@ -68,7 +68,7 @@ def _add(folder: Path, url: str, segment_bytes: int, *, json: bool) -> None:
                 "archive": str(folder),
                 "records": added.records,
                 "segments": added.segments,
-                "typed": _typed(folder).made,
+                "typed": _typed(folder).built,
                 "end": {str(partition): upto for partition, upto in added.end.items()},
                 "digest": added.digest,
             }
@@ -92,7 +92,7 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
                 "archive": str(folder),
                 "segments_before": merged.before,
                 "segments": merged.after,
-                "typed": _typed(folder).made,
+                "typed": _typed(folder).built,
                 "digest": merged.digest,
             }
         )
@@ -104,21 +104,22 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
 
 
 def _refresh(folder: Path, *, json: bool) -> None:
-    kept = _typed(folder, anew=True)
+    built = _typed(folder, rebuild=True)
     if json:
-        terminal.print_json({"archive": str(folder), "typed": kept.made})
+        terminal.print_json({"archive": str(folder), "typed": built.built})
     else:
-        _tell_typed(kept)
+        _tell_typed(built)
 
 
-def _typed(folder: Path, *, anew: bool = False) -> Kept:
-    from ledger.columns.build import keep_typed
+def _typed(folder: Path, *, rebuild: bool = False) -> BuildResult:
+    from ledger.columns.build import build_columns
     from ledger.log.archive import held_by
 
     with terminal.progress("making typed columns", held_by(folder).records) as told:
-        return keep_typed(folder, anew=anew, progress=told)
+        return build_columns(folder, rebuild=rebuild, progress=told)
 
 
-def _tell_typed(kept: Kept) -> None:
-    made = pluralise(kept.made, "segment")
-    terminal.line(f"typed columns of {made} made, {kept.segments - kept.made} as they were")
+def _tell_typed(built: BuildResult) -> None:
+    segments, kept = pluralise(built.built, "segment"), built.segments - built.built
+    verb = "was" if kept == 1 else "were"
+    terminal.line(f"typed columns of {segments} built, {kept:,} {verb} up to date")

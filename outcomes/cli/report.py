@@ -195,7 +195,7 @@ def _replay(
     from ledger.replay import replay_each
 
     with terminal.progress("replaying", max(sum(cut.values()) for cut in cuts)) as told:
-        replayed = replay_each(engine, log, cuts, policies, progress=told)
+        replayed = replay_each(log, cuts, policies, engine=engine, progress=told)
     if replayed[0].remark is not None:
         inform(replayed[0].remark)
     return replayed

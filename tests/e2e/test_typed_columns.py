@@ -118,7 +118,7 @@ class TestInterrupted:
             os.killpg(child.pid, signal.SIGINT)
             done = finish(child)
 
-        fails(done, 130, "interrupted", "the records are sealed", "goes on from there")
+        fails(done, 130, "interrupted", "the records are sealed", "builds the others")
         assert [] == processes_in(tmp_path)
         assert [] == leftovers(archive)
         made = faults(archive).count(None)
@@ -159,7 +159,7 @@ class TestCommand:
     def test_archiving_makes_them_and_says_so(self, made):
         folder, done = made
 
-        assert "typed columns of 3 segments made, 0 as they were" == done.text.splitlines()[-1]
+        assert "typed columns of 3 segments built, 0 were up to date" == done.text.splitlines()[-1]
         assert {None} == set(faults(folder))
 
     def test_refreshing_makes_all_anew_without_the_log(self, small, tmp_path):
@@ -170,7 +170,7 @@ class TestCommand:
         as_text = run("archive", "a", "--refresh", folder=tmp_path)
         as_json = run("archive", "a", "--refresh", "--json", folder=tmp_path)
 
-        assert "typed columns of 3 segments made, 0 as they were\n" == as_text.text
+        assert "typed columns of 3 segments built, 0 were up to date\n" == as_text.text
         assert {"archive": "a", "typed": 3} == as_json.json
         assert {None} == set(faults(small))
         assert before == evidence(small)
@@ -180,7 +180,7 @@ class TestCommand:
 
         done = run("archive", "a", "--merge", folder=tmp_path)
 
-        assert "typed columns of 3 segments made, 0 as they were" == done.text.splitlines()[-1]
+        assert "typed columns of 3 segments built, 0 were up to date" == done.text.splitlines()[-1]
         assert [None] * 3 == faults(archive)
         assert 6 == len(list((archive / "typed").iterdir()))
 
@@ -202,7 +202,7 @@ class TestCommand:
 
         assert world.report.read_bytes() == done.out
         assert (
-            "typed columns of 1 of 3 segments were made for this replay only;"
+            "typed columns of 1 of 3 segments were built for this replay only;"
             " `outcomes archive a` keeps them\n"
         ) == done.err.decode()
         assert before == state(small)
@@ -232,5 +232,5 @@ class TestCommand:
         (warned,) = (one for one in done.json if one["name"] == "typed")
 
         assert ("fine", 0, "warning") == (fine["verdict"], done.code, warned["verdict"])
-        assert f"a/typed/{path.name} is not what was stamped" in warned["detail"]
+        assert f"a/typed/{path.name} differs from its stamp" in warned["detail"]
         assert "`outcomes archive a --refresh`" in warned["detail"]

@@ -1,10 +1,10 @@
-"""One-line changes of meaning, a dozen and more in each engine; every one must turn a test red.
+"""One-line changes of meaning in each engine; a test must fail for every one of them.
 
     make mutants                                  all of them, about a quarter of an hour
     .venv/bin/python -m tests.mutations.mutants NAME ...
 
-Each is made in a copy of the tree, in which the tests that hold the engines side by side are run. A
-mutant that they do not notice says that they would not notice a mistake of that kind either.
+Each is made in a copy of the tree, in which the tests that compare the engines are run. If they do
+not notice a mutant, they would not notice a mistake of that kind either.
 """
 
 from __future__ import annotations
@@ -41,58 +41,63 @@ class Mutant(NamedTuple):
     """One change.
 
     Attributes:
-        name: What the changed engine would say.
-        file: Below the root.
-        before: Stands once in the file.
-        after: Stands there instead.
+        name: The rule that the changed engine would follow.
+        file: Relative to the root.
+        original: A text that occurs once in the file.
+        replacement: The text that replaces it.
     """
 
     name: str
     file: str
-    before: str
-    after: str
+    original: str
+    replacement: str
 
 
-def _sql(name, family, before, after):
-    return Mutant(f"columnar: {name}", f"ledger/replay/sql/{family}.sql", before, after)
+def _sql(name, script, original, replacement):
+    return Mutant(f"columnar: {name}", f"ledger/replay/sql/{script}.sql", original, replacement)
 
 
-def _fold(name, module, before, after):
+def _fold(name, module, original, replacement):
     family = ROOT / "projections" / "measures" / f"{module}.py"
     folder = "projections/measures" if family.exists() else "projections"
-    return Mutant(f"fold: {name}", f"{folder}/{module}.py", before, after)
+    return Mutant(f"fold: {name}", f"{folder}/{module}.py", original, replacement)
 
 
 MUTANTS = (
     _sql("every copy is a duplicate", "records", "first_value(digest)", "last_value(digest)"),
     _sql("a thousand and one events", "records",
-         "order by first_place) > 1000", "order by first_place) > 1001"),
+         "order by first_offset) > 1000", "order by first_offset) > 1001"),
     _sql("a retraction can be retracted", "records", "then 'void'", "then 'in_force'"),
     _sql(
         "a retraction names itself", "records",
-        "named.identity = retracting.retracts_identity", "named.identity = retracting.identity",
+        "named_event.identity = retracting_event.retracts_identity",
+        "named_event.identity = retracting_event.identity",
     ),
-    _sql("repeats are facts", "facts", "min(place) as first_place", "max(place) as first_place"),
+    _sql("repeats are facts", "facts",
+         "min(log_offset) as first_offset", "max(log_offset) as first_offset"),
     _sql("the latest graduation counts", "facts", "min(on_date) filter", "max(on_date) filter"),
-    _sql("the last word moves the date", "facts", "(on_date, place))", "(place, on_date))"),
-    _sql("of one moment the id decides", "facts", "order by source, id", "order by id, source"),
+    _sql("the last record sets the expected date", "facts",
+         "(on_date, log_offset))", "(log_offset, on_date))"),
+    _sql("of outcomes of one moment the id decides", "facts",
+         "order by source, id", "order by id, source"),
     _sql("the first of a day's declarations", "memberships",
-         "order by since, place)", "order by since, -place)"),
+         "order by since, log_offset)", "order by since, -log_offset)"),
     _sql("an anniversary is too early", "career_outcomes",
-         "on_date >= anchor.on_date +", "on_date > anchor.on_date +"),
-    _sql("nanoseconds do not count", "career_outcomes", "time, time_nanos, nth", "time, nth"),
+         ">= anchor.on_date +", "> anchor.on_date +"),
+    _sql("nanoseconds do not count", "career_outcomes",
+         "time, time_nanos, order_in_moment", "time, order_in_moment"),
     _sql("a student from the second day", "career_outcomes",
-         "began.on_date <= walked.on_date", "began.on_date < walked.on_date"),
+         "first_enrolment.on_date <= ranked", "first_enrolment.on_date < ranked"),
     _sql("the year's last application", "orientation", "min(applied_on)", "max(applied_on)"),
     _sql("funding of the last that day", "enrolment",
-         "(enrolled_on, place)", "(enrolled_on, -place)"),
+         "(enrolled_on, log_offset)", "(enrolled_on, -log_offset)"),
     _sql("leaving on the deadline is too late", "graduation",
-         "withdrawal.withdrew_on <= dated.deadline", "withdrawal.withdrew_on < dated.deadline"),
+         "withdrawal.withdrew_on <= dated", "withdrawal.withdrew_on < dated"),
     _sql("graduating on the day of leaving is too late", "graduation",
-         "dated.graduated_on > withdrawal", "dated.graduated_on >= withdrawal"),
+         "graduated_on > withdrawal", "graduated_on >= withdrawal"),
     _sql("an answer on the day is too early", "placement",
          "answer.answered_on >= graduate.on_date", "answer.answered_on > graduate.on_date"),
-    _sql("the first of a day's answers", "placement", "place desc", "place"),
+    _sql("the first of a day's answers", "placement", "log_offset desc", "log_offset"),
     _sql("a declaration from the next day on", "figures",
          "contribution.on_date >= membership.since", "contribution.on_date > membership.since"),
     _sql("whoever is placed has not answered", "figures",
@@ -130,7 +135,7 @@ MUTANTS = (
 
 
 def is_noticed(mutant: Mutant, folder: Path) -> bool:
-    """Whether the equality tests fail in a copy of the tree that has the change."""
+    """Whether the tests that compare the engines fail in a copy of the tree with the change."""
     for name in _COPIED:
         source, target = ROOT / name, folder / name
         if source.is_dir():
@@ -139,8 +144,8 @@ def is_noticed(mutant: Mutant, folder: Path) -> bool:
             shutil.copy(source, target)
     file = folder / mutant.file
     text = file.read_text(encoding="utf-8")
-    assert text.count(mutant.before) == 1, mutant
-    file.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    assert text.count(mutant.original) == 1, mutant
+    file.write_text(text.replace(mutant.original, mutant.replacement), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *EQUALITY],
         cwd=folder,
@@ -150,13 +155,13 @@ def is_noticed(mutant: Mutant, folder: Path) -> bool:
         timeout=_SECONDS_MAX,
         check=False,
     )
-    # 1 is a failed test; anything else would be a tree that does not run at all.
+    # 1 is a failed test; anything else is a tree that does not run at all.
     assert done.returncode in (0, 1), done.stdout
     return done.returncode == 1
 
 
 def main(names: list[str]) -> int:
-    """Make the named mutants, or all; 1 where one goes unnoticed."""
+    """Try the named mutants, or all; 1 if one goes unnoticed."""
     unnoticed = 0
     for mutant in MUTANTS:
         if names and mutant.name not in names:

@@ -52,6 +52,12 @@ def modules_of(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+def modules_in(package: str) -> list[str]:
+    """The names of a package and of all modules in it."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in modules_of(package))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
 class TestImportContracts:
     @pytest.fixture
     def copy(self, tmp_path: Path) -> Path:
@@ -126,6 +132,22 @@ class TestImportContracts:
     @pytest.mark.parametrize("module", CONTRACTS["second_opinion"]["source_modules"])
     def test_the_columnar_replay_is_kept_from_the_fold(self, module: str, copy: Path) -> None:
         self.keeps_apart(copy, "second_opinion", module)
+
+    def test_the_contract_on_the_columnar_replay_covers_all_of_its_modules(self) -> None:
+        fold_side = {"ledger.replay", "ledger.replay.engines", "ledger.replay.fold"}
+        modules = {*modules_in("ledger/columns"), *modules_in("ledger/replay")} - fold_side
+        assert modules == set(CONTRACTS["second_opinion"]["source_modules"])
+
+    def test_the_contract_on_the_columnar_replay_forbids_all_rules(self) -> None:
+        without_rules = {
+            "projections",
+            "projections.figures",
+            "projections.measures",
+            "projections.measures.catalogue",
+            "projections.policy",
+        }
+        forbidden = set(CONTRACTS["second_opinion"]["forbidden_modules"])
+        assert set(modules_in("projections")) - without_rules <= forbidden
 
     @pytest.mark.parametrize("module", ["projections", "ledger.settings"])
     def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger.replay import ENGINES, replay_with
+from ledger.replay import ENGINES, replay
 from tests.support.histories import log_of
 
 # Where there is a file system in memory: no test here is about the disk.
@@ -27,7 +27,7 @@ def kept_in_a_log(records, partitions=1):
 
 def said_by(engine, log, policies, cut=None):
     """All that an engine finds: cut, counters, latest record, and every cell that is not 0."""
-    replayed = replay_with(engine, log, log.end() if cut is None else cut, policies)
+    replayed = replay(log, log.end() if cut is None else cut, policies, engine=engine)
     return {
         "cut": replayed.cut,
         "records": replayed.records.as_dict(),

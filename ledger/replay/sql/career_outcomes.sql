@@ -1,10 +1,10 @@
--- Which declarations are career outcomes: the 12-month rule. SPEC section 4, Career outcomes.
+-- Which declared outcomes are career outcomes: the 12-month rule. SPEC section 4, Career outcomes.
 --
--- Reads  outcome, tied, began, zone_offset; variables outcome_*
+-- Reads  outcome, outcome_tie, first_enrolment, zone_offset; variables outcome_*
 -- Makes  career_outcomes_contribution (student, on_date, year, measure, kind, population, month)
 
 create or replace temp table candidate as
-with dated as (
+with dated_outcome as (
     select *, outcome_on as on_date from outcome
     where getvariable('outcome_date') = 'outcome_on'
     union all
@@ -14,67 +14,68 @@ with dated as (
 )
 select
     * exclude (outcome_on, credited),
-    -- Who is walked alone: the student, or each kind of a student.
-    if(getvariable('outcome_window_scope') = 'student', '', kind) as walk
-from dated
+    -- The 12-month rule is applied to each student, or to each kind of outcome of a student.
+    if(getvariable('outcome_window_scope') = 'student', '', kind) as series
+from dated_outcome
 where list_contains(getvariable('outcome_kinds'), kind)
   and (credited or not getvariable('outcome_must_be_credited'));
 
--- A window is a month at least, so of several candidates on one day at most the first counts, and
--- the walk may go from day to day.
-create or replace temp table day_walked as
-select distinct student, walk, on_date from candidate;
+-- A window is a month at least, so at most the first of several candidates on a day counts, and the
+-- rule can go from day to day.
+create or replace temp table candidate_day as
+select distinct student, series, on_date from candidate;
 
-create or replace temp table day_counted as
+create or replace temp table counted_day as
 with recursive last_counted as (
-    select student, walk, min(on_date) as on_date
-    from day_walked where getvariable('outcome_window_anchor') = 'last_counted'
-    group by student, walk
+    select student, series, min(on_date) as on_date
+    from candidate_day where getvariable('outcome_window_anchor') = 'last_counted'
+    group by student, series
     union all
-    select day_walked.student, day_walked.walk, min(day_walked.on_date)
+    select candidate_day.student, candidate_day.series, min(candidate_day.on_date)
     from last_counted as anchor
-    join day_walked
-        on day_walked.student = anchor.student
-        and day_walked.walk = anchor.walk
-        and day_walked.on_date >= anchor.on_date + to_months(getvariable('outcome_window_months'))
-    group by day_walked.student, day_walked.walk
+    join candidate_day
+        on candidate_day.student = anchor.student
+        and candidate_day.series = anchor.series
+        and candidate_day.on_date
+            >= anchor.on_date + to_months(getvariable('outcome_window_months'))
+    group by candidate_day.student, candidate_day.series
 ),
 last_declared as (
-    select student, walk, on_date, lag(on_date) over days as anchor_on
-    from day_walked where getvariable('outcome_window_anchor') = 'last_declared'
-    window days as (partition by student, walk order by on_date)
+    select student, series, on_date, lag(on_date) over days as anchor_on
+    from candidate_day where getvariable('outcome_window_anchor') = 'last_declared'
+    window days as (partition by student, series order by on_date)
 )
 from last_counted
 union all
-select student, walk, on_date from last_declared
+select student, series, on_date from last_declared
 where anchor_on is null
    or on_date >= anchor_on + to_months(getvariable('outcome_window_months'))
 union all
-select student, walk, min(on_date)
-from day_walked where getvariable('outcome_window_anchor') = 'calendar_year'
-group by student, walk, year(on_date);
+select student, series, min(on_date)
+from candidate_day where getvariable('outcome_window_anchor') = 'calendar_year'
+group by student, series, year(on_date);
 
 create or replace temp view career_outcomes_contribution as
-with walked as (
+with ranked_candidate as (
     select
         *,
         row_number() over (
-            partition by student, walk, on_date order by time, time_nanos, nth_of_moment
-        ) as nth_of_day
-    from candidate left join tied using (partition, place)
+            partition by student, series, on_date order by time, time_nanos, order_in_moment
+        ) as order_in_day
+    from candidate left join outcome_tie using (partition, log_offset)
 )
 select
-    walked.student,
-    walked.on_date,
-    year(walked.on_date) as year,
+    ranked_candidate.student,
+    ranked_candidate.on_date,
+    year(ranked_candidate.on_date) as year,
     if(
-        walked.nth_of_day = 1 and day_counted.on_date is not null,
+        ranked_candidate.order_in_day = 1 and counted_day.on_date is not null,
         'career_outcomes',
         'outcomes_repeated'
     ) as measure,
-    walked.kind,
-    if(began.on_date <= walked.on_date, 'student', 'learner') as population,
-    month(walked.on_date) as month
-from walked
-left join day_counted using (student, walk, on_date)
-left join began on began.student = walked.student;
+    ranked_candidate.kind,
+    if(first_enrolment.on_date <= ranked_candidate.on_date, 'student', 'learner') as population,
+    month(ranked_candidate.on_date) as month
+from ranked_candidate
+left join counted_day using (student, series, on_date)
+left join first_enrolment on first_enrolment.student = ranked_candidate.student;

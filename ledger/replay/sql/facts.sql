@@ -1,26 +1,28 @@
 -- The facts in force, one table a fact. SPEC section 1, repeats; SPEC section 4, Graduation.
 --
--- Reads  standing
--- Makes  again                   the places of repeats
---        application, enrolment  those in force, an enrolment with all that hangs on it
---        withdrawal, answer, outcome, tied
---        orphan                  the places of what hangs on no enrolment
+-- Reads  event_in_force
+-- Makes  statement               what is stated of applications, enrolments and categories
+--        repeat                  the records that state an application or enrolment again
+--        application, enrolment  an enrolment with its latest dates
+--        orphan                  the records that name an enrolment that nobody stated
+--        withdrawal, answer, outcome
+--        outcome_tie             the order of outcomes that were stated at the same moment
 
--- One reading of the columns serves all that is about an application, an enrolment or categories.
-create or replace temp table stated as
+-- The columns are read once for everything that concerns an application or enrolment (`entity`).
+create or replace temp table statement as
 select
     student,
     partition,
-    place,
+    log_offset,
     type,
-    coalesce(enrolment, application) as about,
+    coalesce(enrolment, application) as entity,
     coalesce(
         applied_on, enrolled_on, declared_on, decided_on, graduated_on, withdrew_on
     ) as on_date,
     expected_graduation_on,
-    coalesce(funding, reason) as word,
+    coalesce(funding, reason) as funding_or_reason,
     category_bits
-from standing
+from event_in_force
 where type in (
     'ledger.student.applied.v1',
     'ledger.student.enrolled.v1',
@@ -30,52 +32,53 @@ where type in (
     'ledger.student.withdrew.v1'
 );
 
--- Few applications and enrolments are stated again, and only those need to be put in order.
-create or replace temp table again as
-with statement as (
-    from stated where type in ('ledger.student.applied.v1', 'ledger.student.enrolled.v1')
+-- Few applications and enrolments are stated more than once, and only those need sorting.
+create or replace temp table repeat as
+with opening as (
+    from statement where type in ('ledger.student.applied.v1', 'ledger.student.enrolled.v1')
 ),
-several as (
-    select about, min(place) as first_place from statement group by about having count(*) > 1
+repeated_entity as (
+    select entity, min(log_offset) as first_offset
+    from opening group by entity having count(*) > 1
 )
-select partition, place from statement join several using (about)
-where place > first_place;
+select partition, log_offset from opening join repeated_entity using (entity)
+where log_offset > first_offset;
 
 create or replace temp table application as
-select student, place, on_date as applied_on, category_bits
-from stated anti join again using (partition, place)
+select student, log_offset, on_date as applied_on, category_bits
+from statement anti join repeat using (partition, log_offset)
 where type = 'ledger.student.applied.v1';
 
--- The latest decision moves the expected date, of two on a day the later record; the earliest
+-- The latest decision sets the expected date, of two on a day the later record; the earliest
 -- graduation counts.
-create or replace temp table changed as
+create or replace temp table enrolment_change as
 select
-    about,
-    arg_max(expected_graduation_on, (on_date, place))
+    entity,
+    arg_max(expected_graduation_on, (on_date, log_offset))
         filter (type = 'ledger.enrollment.rescheduled.v1') as expected_on,
     min(on_date) filter (type = 'ledger.student.graduated.v1') as graduated_on
-from stated
+from statement
 where type in ('ledger.enrollment.rescheduled.v1', 'ledger.student.graduated.v1')
-group by about;
+group by entity;
 
 create or replace temp table enrolment as
 select
     student,
-    place,
-    about as enrolment,
+    log_offset,
+    entity as enrolment,
     on_date as enrolled_on,
-    word as funding,
+    funding_or_reason as funding,
     category_bits,
     expected_graduation_on as first_expected_on,
     coalesce(expected_on, expected_graduation_on) as latest_expected_on,
     graduated_on
-from stated anti join again using (partition, place)
-left join changed using (about)
+from statement anti join repeat using (partition, log_offset)
+left join enrolment_change using (entity)
 where type = 'ledger.student.enrolled.v1';
 
 create or replace temp table orphan as
-select place
-from stated anti join enrolment on enrolment.enrolment = stated.about
+select log_offset
+from statement anti join enrolment on enrolment.enrolment = statement.entity
 where type in (
     'ledger.enrollment.rescheduled.v1',
     'ledger.student.graduated.v1',
@@ -83,28 +86,29 @@ where type in (
 );
 
 create or replace temp view withdrawal as
-select about as enrolment, on_date as withdrew_on, word as reason
-from stated where type = 'ledger.student.withdrew.v1';
+select entity as enrolment, on_date as withdrew_on, funding_or_reason as reason
+from statement where type = 'ledger.student.withdrew.v1';
 
 create or replace temp table answer as
-select student, place, answered_on, status, job_found_on, in_field
-from standing
+select student, log_offset, answered_on, status, job_found_on, in_field
+from event_in_force
 where type = 'ledger.survey.answered.v1' and survey = 'job' and status <> 'unknown';
 
 create or replace temp table outcome as
-select student, partition, place, time, time_nanos, outcome_on, kind, credited
-from standing where type = 'ledger.outcome.declared.v1';
+select student, partition, log_offset, time, time_nanos, outcome_on, kind, credited
+from event_in_force where type = 'ledger.outcome.declared.v1';
 
--- Of outcomes stated at one moment the order is that of source and id, texts that nobody else needs.
-create or replace temp table tied as
-with moment as (
+-- Outcomes that were stated at the same moment are ordered by source and id; these texts are read
+-- for no others.
+create or replace temp table outcome_tie as
+with shared_moment as (
     select student, time, time_nanos from outcome group by all having count(*) > 1
 )
 select
     partition,
-    place,
+    log_offset,
     row_number() over (
         partition by student, time, time_nanos order by source, id
-    ) as nth_of_moment
-from standing semi join moment using (student, time, time_nanos)
+    ) as order_in_moment
+from event_in_force semi join shared_moment using (student, time, time_nanos)
 where type = 'ledger.outcome.declared.v1';

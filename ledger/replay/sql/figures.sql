@@ -1,10 +1,11 @@
 -- The cells of every year: contributions, counted by measure and group. SPEC section 4, measures.
 --
--- Reads  contribution (the families' views, one under the other), membership, group_of
+-- Reads  contribution (the union of the families' views), membership, category_group
 -- Makes  cell (year, measure, name, count)
 
--- A contribution names the furthest measure that it reaches, and counts under these as well.
-create or replace temp table reached_before as
+-- A contribution names the last measure of a funnel that it reaches, and counts under those before
+-- it as well.
+create or replace temp table implied_measure as
 from (values
     ('career_outcomes', ['outcomes_declared']),
     ('outcomes_repeated', ['outcomes_declared']),
@@ -13,10 +14,10 @@ from (values
     ('respondents', ['graduates']),
     ('placed', ['respondents', 'graduates']),
     ('placed_in_field', ['placed', 'respondents', 'graduates'])
-) as reached_before (measure, others);
+) as implied_measure (measure, implied);
 
 create or replace temp table cell as
-with counted as (
+with counted_contribution as (
     select year, measure, category_bits, kind, population, month, funding, count(*) as count
     from contribution left join membership
         on contribution.student = membership.student
@@ -24,23 +25,26 @@ with counted as (
         and contribution.on_date < membership.until
     group by all
 ),
-grouped as (
+group_count as (
     select year, measure, name, count
-    from counted join group_of on counted.category_bits is not distinct from group_of.category_bits
+    from counted_contribution join category_group
+        on counted_contribution.category_bits is not distinct from category_group.category_bits
     union all
-    select year, measure, 'kind:' || kind, count from counted where kind is not null
+    select year, measure, 'kind:' || kind, count from counted_contribution where kind is not null
     union all
     select year, measure, 'population:' || population, count
-    from counted where population is not null
+    from counted_contribution where population is not null
     union all
     select year, measure, 'month:' || lpad(month::varchar, 2, '0'), count
-    from counted where month is not null
+    from counted_contribution where month is not null
     union all
-    select year, measure, 'funding:' || funding, count from counted where funding is not null
+    select year, measure, 'funding:' || funding, count
+    from counted_contribution where funding is not null
 ),
-measured as (
-    from grouped
+measure_count as (
+    from group_count
     union all
-    select year, unnest(others), name, count from grouped join reached_before using (measure)
+    select year, unnest(implied), name, count
+    from group_count join implied_measure using (measure)
 )
-select year, measure, name, sum(count)::bigint as count from measured group by all;
+select year, measure, name, sum(count)::bigint as count from measure_count group by all;

@@ -1,10 +1,10 @@
--- Who was expected to graduate in a year, and did in time. SPEC section 4, Graduation.
+-- Who was expected to graduate in a year, and who did so in time. SPEC section 4, Graduation.
 --
 -- Reads  enrolment, withdrawal; variables expected_date, graduation_deadline, excluded_withdrawals
 -- Makes  graduation_contribution (student, on_date, year, measure)
 
 create or replace temp view graduation_contribution as
-with dated as (
+with dated_enrolment as (
     select
         *,
         if(
@@ -17,12 +17,15 @@ with dated as (
         ) as deadline
     from enrolment
 ),
-expected as (
-    select * from dated anti join withdrawal
-        on withdrawal.enrolment = dated.enrolment
+expected_graduate as (
+    select * from dated_enrolment anti join withdrawal
+        on withdrawal.enrolment = dated_enrolment.enrolment
         and list_contains(getvariable('excluded_withdrawals'), withdrawal.reason)
-        and withdrawal.withdrew_on <= dated.deadline
-        and (dated.graduated_on is null or dated.graduated_on > withdrawal.withdrew_on)
+        and withdrawal.withdrew_on <= dated_enrolment.deadline
+        and (
+            dated_enrolment.graduated_on is null
+            or dated_enrolment.graduated_on > withdrawal.withdrew_on
+        )
 )
 select
     student,
@@ -33,4 +36,4 @@ select
         'graduated_as_expected',
         'expected_to_graduate'
     ) as measure
-from expected group by student, year(expected_on);
+from expected_graduate group by student, year(expected_on);

@@ -9,7 +9,7 @@ with applicant as (
     from application
     group by student, year(applied_on)
 ),
-became as (
+new_student as (
     select student, year
     from applicant semi join enrolment
         on enrolment.student = applicant.student
@@ -19,5 +19,5 @@ became as (
 )
 select
     applicant.*,
-    if(became.student is null, 'applicants', 'became_students') as measure
-from applicant left join became using (student, year);
+    if(new_student.student is null, 'applicants', 'became_students') as measure
+from applicant left join new_student using (student, year);

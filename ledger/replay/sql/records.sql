@@ -1,80 +1,82 @@
--- What becomes of each admitted record: event, duplicate, conflict, one too many, retracted.
+-- What each admitted record is: an event, a duplicate, a conflict, one too many, or retracted.
 -- SPEC section 1, Which records count.
 --
--- Reads  typed       every record below the cut, see ledger/columns/schema.py
--- Makes  examined    the records that need a closer look, each with its verdict
---        retraction  the retractions, each with the event that it names
---        set_aside   the places of records that no figure is made of
---        standing    the others: first of their identity, not retracted
+-- Reads  typed_record     every record below the cut, see ledger/columns/schema.py
+-- Makes  admitted_record  those that pass admission
+--        record_verdict   what those records are that may be anything but an event in force
+--        retraction       the retractions, each with the event that it names
+--        excluded_record  the records that no figure is made of
+--        event_in_force   the others: the first of their identity, and not retracted
 --
--- `student`, `identity` and `digest` are 128 bits of a hash that stand for the subject, for subject,
--- source and id together, and for the content.
+-- `student`, `identity` and `digest` are 128 bits of a hash: of the subject, of subject, source and
+-- id together, and of the content.
 
--- A subject lies in one partition, so within a subject log order is the order of offsets.
-create or replace temp view admitted as
-select *, "offset" as place from typed where rule is null;
+-- All records of a subject are in one partition, so their offsets are in log order.
+create or replace temp view admitted_record as
+select *, "offset" as log_offset from typed_record where rule is null;
 
-create or replace temp table crowded as
-select student from admitted group by student having count(*) > 1000;
+create or replace temp table crowded_student as
+select student from admitted_record group by student having count(*) > 1000;
 
--- An identity takes its place among its subject's events with its first record.
-create or replace temp table one_too_many as
-with stated as (
-    select student, identity, min(place) as first_place
-    from admitted semi join crowded using (student)
+-- The first record of an identity decides where it stands among its subject's events.
+create or replace temp table excess_identity as
+with first_record as (
+    select student, identity, min(log_offset) as first_offset
+    from admitted_record semi join crowded_student using (student)
     group by student, identity
 )
-select identity from stated
-qualify row_number() over (partition by student order by first_place) > 1000;
+select identity from first_record
+qualify row_number() over (partition by student order by first_offset) > 1000;
 
-create or replace temp table retracting as
-select identity, retracts_identity from admitted where type = 'ledger.event.retracted.v1';
+create or replace temp table retracting_event as
+select identity, retracts_identity from admitted_record where type = 'ledger.event.retracted.v1';
 
--- Only what was stated twice, retracts or may be retracted, or is one too many can be set aside.
-create or replace temp table doubtful as
-select identity from admitted group by identity having count(*) > 1
+-- Only these can be excluded: identities stated twice, retractions and what they name, and those
+-- beyond the limit.
+create or replace temp table contested_identity as
+select identity from admitted_record group by identity having count(*) > 1
 union
-select identity from retracting
+select identity from retracting_event
 union
-select retracts_identity from retracting
+select retracts_identity from retracting_event
 union
-from one_too_many;
+from excess_identity;
 
-create or replace temp table examined as
+create or replace temp table record_verdict as
 select
     partition,
-    place,
+    log_offset,
     identity,
     retracts_identity,
     type,
     case
-        when identity in (from one_too_many) then 'one_too_many'
-        when place = first_value(place) over copies then 'event'
+        when identity in (from excess_identity) then 'excess_event'
+        when log_offset = first_value(log_offset) over copies then 'event'
         when digest = first_value(digest) over copies then 'duplicate'
         else 'conflict'
     end as verdict
-from admitted semi join doubtful using (identity)
-window copies as (partition by identity order by place);
+from admitted_record semi join contested_identity using (identity)
+window copies as (partition by identity order by log_offset);
 
 create or replace temp table retraction as
 select
-    named.partition,
-    named.place,
+    named_event.partition,
+    named_event.log_offset,
     case
-        when named.place is null then 'pending'
-        when named.type = 'ledger.event.retracted.v1' then 'void'
+        when named_event.log_offset is null then 'pending'
+        when named_event.type = 'ledger.event.retracted.v1' then 'void'
         else 'in_force'
     end as state
-from examined as retracting
-left join examined as named
-    on named.identity = retracting.retracts_identity
-    and named.verdict = 'event'
-where retracting.verdict = 'event' and retracting.type = 'ledger.event.retracted.v1';
+from record_verdict as retracting_event
+left join record_verdict as named_event
+    on named_event.identity = retracting_event.retracts_identity
+    and named_event.verdict = 'event'
+where retracting_event.verdict = 'event' and retracting_event.type = 'ledger.event.retracted.v1';
 
-create or replace temp table set_aside as
-select partition, place from examined where verdict <> 'event'
+create or replace temp table excluded_record as
+select partition, log_offset from record_verdict where verdict <> 'event'
 union
-select partition, place from retraction where state = 'in_force';
+select partition, log_offset from retraction where state = 'in_force';
 
-create or replace temp view standing as
-from admitted anti join set_aside using (partition, place);
+create or replace temp view event_in_force as
+from admitted_record anti join excluded_record using (partition, log_offset);

@@ -6,8 +6,8 @@ import json
 from contextlib import closing
 from itertools import chain
 
-from ledger.columns.build import keep_typed
-from ledger.columns.cache import find_typed, stamp, stamp_path, typed_path
+from ledger.columns.build import build_columns
+from ledger.columns.cache import check_columns, column_path, stamp, stamp_path
 from ledger.log import NewRecord, open_log
 from ledger.log.archive import archive_log
 from outcomes.synthetic import generate
@@ -35,7 +35,7 @@ def archive_of(folder, records, *, segment_bytes=40_000, partitions=PARTITIONS, 
     with log_of(folder, records, partitions=partitions) as log:
         archive_log(log, folder / "a", segment_bytes=segment_bytes)
     if typed:
-        keep_typed(folder / "a")
+        build_columns(folder / "a")
     return folder / "a"
 
 
@@ -52,7 +52,7 @@ def said(folder, cut=None, engine="columnar"):
 def looked_at(folder):
     """What is found in the place of each segment's typed columns."""
     with closing(opened(folder)) as log:
-        return find_typed(folder, log.manifest.segments)
+        return check_columns(folder, log.manifest.segments)
 
 
 def faults(folder):
@@ -73,7 +73,7 @@ def typed(folder, number=0):
     """The path of a segment's typed columns, and the segment."""
     with closing(opened(folder)) as log:
         segment = log.manifest.segments[number]
-    return typed_path(folder, segment), segment
+    return column_path(folder, segment), segment
 
 
 def flip(path, bit):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.columns import build
-from ledger.columns.build import keep_typed
+from ledger.columns import workers
+from ledger.columns.build import build_columns
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import archive_log, merge_segments
 from ledger.log.archive import files as archive_files
@@ -50,8 +50,8 @@ def folder(sealed_only, tmp_path):
 @pytest.fixture
 def in_processes(monkeypatch):
     """Even the smallest archive is worth a process, and there is a core for each of two."""
-    monkeypatch.setattr(build, "ALONE_BYTES", 0)
-    monkeypatch.setattr(build.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(workers, "SINGLE_PROCESS_BYTES", 0)
+    monkeypatch.setattr(workers.os, "cpu_count", lambda: 2)
 
 
 def are_fresh(folder):
@@ -72,7 +72,7 @@ class TestUpToDate:
         before, told = evidence(folder), []
         count = len(segments(folder))
 
-        kept = keep_typed(folder, progress=told.append)
+        kept = build_columns(folder, progress=told.append)
 
         assert (count, count) == kept
         are_fresh(folder)
@@ -81,76 +81,76 @@ class TestUpToDate:
         assert (0, len(everything(opened(folder)))) == (told[0], told[-1])
 
     def test_a_run_with_nothing_to_make_changes_no_byte(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         before = state(folder)
 
-        assert (0, len(segments(folder))) == keep_typed(folder)
+        assert (0, len(segments(folder))) == build_columns(folder)
 
         assert before == state(folder)
 
     def test_only_what_is_not_fresh_is_made(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         path, _ = typed(folder, 1)
         flip(path, 999)
         before = {one: one.stat().st_ino for one in path.parent.iterdir() if one.stem != path.stem}
 
-        assert 1 == keep_typed(folder).made
+        assert 1 == build_columns(folder).built
 
         are_fresh(folder)
         assert before.items() <= {one: one.stat().st_ino for one in path.parent.iterdir()}.items()
 
     def test_all_are_made_anew_when_asked(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         before = state(folder / "typed")
 
-        assert len(segments(folder)) == keep_typed(folder, anew=True).made
+        assert len(segments(folder)) == build_columns(folder, rebuild=True).built
 
         are_fresh(folder)
         assert not before.items() & state(folder / "typed").items()
 
     def test_of_an_archive_that_grew_only_the_new_segments(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         log = opened(folder)
         more = plain_records(9, partition=2, first=log.end()[2])
         longer = MemoryLog([*everything(log), *more], partitions=log.partitions)
         longer.name = log.name
         archive_log(longer, folder)
 
-        assert 1 == keep_typed(folder).made
+        assert 1 == build_columns(folder).built
         are_fresh(folder)
 
     def test_of_a_merged_archive_the_old_ones_go(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         merge_segments(folder)
 
-        assert (3, 3) == keep_typed(folder)
+        assert (3, 3) == build_columns(folder)
         are_fresh(folder)
         assert said(folder, engine="fold") == said(folder)
 
     def test_an_archive_of_nothing_gets_no_folder(self, tmp_path):
         folder = archive_of(tmp_path, [], typed=False)
 
-        assert (0, 0) == keep_typed(folder)
+        assert (0, 0) == build_columns(folder)
         assert not (folder / "typed").exists()
 
 
 class TestTidying:
     def test_what_a_run_cut_short_has_left_is_removed(self, folder):
-        keep_typed(folder)
+        build_columns(folder)
         path, _ = typed(folder)
         run = path.parent / "tmpx.partial"
         (run / "outcomes-typed-x").mkdir(parents=True)
         (run / "outcomes-typed-x" / "lines.jsonl").write_bytes(b"{}")
         path.with_name(f"{path.stem}.json.partial").write_bytes(b"{")
 
-        assert 0 == keep_typed(folder).made
+        assert 0 == build_columns(folder).built
         are_fresh(folder)
 
     def test_what_somebody_put_there_is_left_alone(self, folder):
         (folder / "typed" / "mine").mkdir(parents=True)
         for name in ("notes.txt", "mine.json", "mine/p0000.parquet"):
             (folder / "typed" / name).write_bytes(b"mine")
-        keep_typed(folder)
+        build_columns(folder)
 
         assert 3 == sum(data == b"mine" for data in files(folder).values())
 
@@ -160,7 +160,7 @@ class TestSideBySide:
         before, told = evidence(folder), []
         count = len(segments(folder))
 
-        assert (count, count) == keep_typed(folder, progress=told.append)
+        assert (count, count) == build_columns(folder, progress=told.append)
 
         are_fresh(folder)
         assert before == evidence(folder)
@@ -178,7 +178,7 @@ class TestSideBySide:
                 child.kill()
 
         with pytest.raises(StoreError) as raised:
-            keep_typed(folder, progress=kill)
+            build_columns(folder, progress=kill)
 
         text = str(raised.value)
         assert text.isprintable()
@@ -187,14 +187,14 @@ class TestSideBySide:
         assert [] == leftovers(folder)
         assert [] == multiprocessing.active_children()
         assert before == evidence(folder)
-        assert 0 < keep_typed(folder).made <= count
+        assert 0 < build_columns(folder).built <= count
         are_fresh(folder)
 
     def test_damaged_records_are_told_as_such(self, folder, in_processes):
         flip(segments(folder)[-1], 2_000)
 
         with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
-            keep_typed(folder)
+            build_columns(folder)
         assert [] == multiprocessing.active_children()
 
     def test_trouble_in_a_process_is_told_in_one_line(self, folder, in_processes):
@@ -203,22 +203,22 @@ class TestSideBySide:
         path.mkdir(parents=True)
 
         with pytest.raises(StoreError, match="the records are sealed, but not all of their"):
-            keep_typed(folder)
+            build_columns(folder)
         assert [] == leftovers(folder)
 
 
 class TestRefused:
     def test_where_there_is_no_archive_nothing_is_made(self, tmp_path):
         with pytest.raises(StoreError, match="no archive at"):
-            keep_typed(tmp_path / "none")
+            build_columns(tmp_path / "none")
         with pytest.raises(StoreError, match="no archive at"):
-            keep_typed(tmp_path)
+            build_columns(tmp_path)
 
         assert [] == list(tmp_path.iterdir())
 
     def test_beside_another_run_that_writes(self, folder):
         with one_writer(folder), pytest.raises(StoreError, match="another run is writing"):
-            keep_typed(folder)
+            build_columns(folder)
 
         assert not (folder / "typed").exists()
 
@@ -226,7 +226,7 @@ class TestRefused:
         flip(segments(folder)[0], 2_000)
 
         with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
-            keep_typed(folder)
+            build_columns(folder)
         assert [] == leftovers(folder)
         assert [] == list(folder.glob("typed/*"))
 
@@ -243,18 +243,18 @@ class TestInterrupted:
                 raise KeyboardInterrupt
 
         with pytest.raises(InterruptError) as raised:
-            keep_typed(folder, progress=interrupt)
+            build_columns(folder, progress=interrupt)
 
         made = faults(folder).count(None)
         assert 0 < made < count
         assert (
             "interrupted, the records are sealed, typed columns of"
-            f" {pluralise(made, 'segment')} made; `outcomes archive {folder}` goes on from there"
+            f" {pluralise(made, 'segment')} built; `outcomes archive {folder}` builds the others"
         ) == str(raised.value)
         assert [] == leftovers(folder)
         assert [] == multiprocessing.active_children()
         assert before == evidence(folder)
-        assert count - made == keep_typed(folder).made
+        assert count - made == build_columns(folder).built
 
 
 class TestEveryStep:
@@ -280,11 +280,11 @@ class TestEveryStep:
             with pytest.MonkeyPatch.context() as patch:
                 left = stop_after(patch, after, trouble)
                 with suppress(Stop, StoreError):
-                    keep_typed(folder)
+                    build_columns(folder)
                 done = left[0] >= 0
             assert before == evidence(folder)
             assert expected == said(folder)
-            keep_typed(folder)
+            build_columns(folder)
             are_fresh(folder)
             if done:
                 break
@@ -295,7 +295,7 @@ class TestEveryStep:
         stop_after(monkeypatch, 1, FULL)
 
         with pytest.raises(StoreError) as raised:
-            keep_typed(folder)
+            build_columns(folder)
 
         text = str(raised.value)
         assert text.isprintable()
@@ -319,7 +319,7 @@ class TestDurability:
 
         monkeypatch.setattr(archive_files.os, "fsync", noted("fsync", os.fsync))
         monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
-        keep_typed(folder)
+        build_columns(folder)
 
         renamed = [at for at, (name, *_) in enumerate(calls) if name == "replace"]
         assert 2 * len(segments(folder)) == len(renamed)

@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from ledger.columns import reading
-from ledger.columns.build import keep_typed
-from ledger.columns.cache import find_typed, stamp_path
-from ledger.columns.schema import LAYOUT, write_typed
+from ledger.columns.build import build_columns
+from ledger.columns.cache import check_columns, stamp_path
+from ledger.columns.schema import LAYOUT, write_columns
 from ledger.errors import StoreError
 from ledger.log.archive import archive_log, merge_segments
-from ledger.replay import replay_with, sql_engine
+from ledger.replay import replay, sql_engine
 from ledger.report import build_report
 from outcomes.doctor import examine
 from tests.ledger.columns.archives import (
@@ -63,12 +63,12 @@ def nothing_is_made(monkeypatch):
     def refuse(*arguments):
         pytest.fail("columns were made although fresh ones are kept")
 
-    monkeypatch.setattr(reading, "typed_files", refuse)
+    monkeypatch.setattr(reading, "write_column_files", refuse)
 
 
 def replayed(folder, engine="columnar"):
     log = opened(folder)
-    return replay_with(engine, log, log.end(), [POLICY])
+    return replay(log, log.end(), [POLICY], engine=engine)
 
 
 def digest_of(found):
@@ -102,12 +102,12 @@ class TestFresh:
 
     def test_where_the_archive_was_continued_only_what_came_is_made(self, folder, monkeypatch):
         made = []
-        of_records = reading.typed_files
+        of_records = reading.write_column_files
 
         def noted(records, *rest):
             return of_records((made.append(one) or one for one in records), *rest)
 
-        monkeypatch.setattr(reading, "typed_files", noted)
+        monkeypatch.setattr(reading, "write_column_files", noted)
         log = opened(folder)
         more = plain_records(20, partition=1, first=log.end()[1])
         longer = MemoryLog([*everything(log), *more], partitions=PARTITIONS)
@@ -179,7 +179,7 @@ def of_a_newer_ledger(path, segment, folder):
 def doctored(path, segment, folder):
     """The stamp is the right one, but the columns are those of other records."""
     records = [one._replace(value=b"{}") for one in opened(folder).records_of(segment)]
-    write_typed(records, PARTITIONS, path)
+    write_columns(records, PARTITIONS, path)
 
 
 def in_the_place_of_another(path, segment, folder):
@@ -189,24 +189,24 @@ def in_the_place_of_another(path, segment, folder):
 
 
 DAMAGES = {
-    truncated: "is not what was stamped",
-    flipped: "is not what was stamped",
-    grown: "is not what was stamped",
+    truncated: "differs from its stamp",
+    flipped: "differs from its stamp",
+    grown: "differs from its stamp",
     missing: "is missing",
     unstamped: "is missing",
-    half_a_stamp: "is not what was written",
-    no_object: "is not what was written",
-    spaced_stamp: "is not what was written",
+    half_a_stamp: "is damaged",
+    no_object: "is damaged",
+    spaced_stamp: "is damaged",
     of_other_rules: "is of other records, rules or columns",
     of_another_layout: "is of other records, rules or columns",
     of_a_newer_ledger: "is of other records, rules or columns",
-    doctored: "is not what was stamped",
+    doctored: "differs from its stamp",
     in_the_place_of_another: "is of other records, rules or columns",
 }
 
 
 class TestNeverTrusted:
-    """What is not exactly as stamped, for exactly these records, is made again."""
+    """Only files that equal their stamp, of exactly these records, are used."""
 
     @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
     def test_typed_columns_that_are(self, folder, expected, damage):
@@ -240,7 +240,7 @@ class TestNeverTrusted:
             data = victim.read_bytes()
             for bit in chance.sample(range(len(data) * 8), count):
                 flip(victim, bit)
-                (found,) = find_typed(folder, [segment])
+                (found,) = check_columns(folder, [segment])
                 assert found.fault is not None, bit
                 victim.write_bytes(data)
         assert {None} == set(faults(folder))
@@ -260,7 +260,7 @@ class TestNeverTrusted:
             typed(folder, number)[0].unlink()
 
         assert (
-            f"typed columns of 2 of {count} segments were made for this replay only;"
+            f"typed columns of 2 of {count} segments were built for this replay only;"
             f" `outcomes archive {folder}` keeps them"
         ) == replayed(folder).remark
 
@@ -282,7 +282,7 @@ class TestChangedMeanwhile:
     @pytest.fixture
     def changed_while_read(self, monkeypatch):
         """Replay, and change the archive so many times between hashing and reading."""
-        read = sql_engine.replay_typed
+        read = sql_engine.query_columns
         left = []
 
         def changed_before(files, *rest):
@@ -294,7 +294,7 @@ class TestChangedMeanwhile:
             left[:] = [change] * times
             return replayed(folder)
 
-        monkeypatch.setattr(sql_engine, "replay_typed", changed_before)
+        monkeypatch.setattr(sql_engine, "query_columns", changed_before)
         return replay_while_changed
 
     def test_what_was_replaced_is_read_again(self, folder, whole, changed_while_read):
@@ -309,7 +309,7 @@ class TestChangedMeanwhile:
     def test_what_a_merge_removed_is_read_again(self, folder, whole, changed_while_read):
         def merged(files):
             merge_segments(folder)
-            keep_typed(folder)
+            build_columns(folder)
 
         found = changed_while_read(folder, merged)
 
@@ -317,7 +317,7 @@ class TestChangedMeanwhile:
         assert found.remark is None
 
     def test_an_archive_that_never_rests_is_told(self, folder, monkeypatch, changed_while_read):
-        monkeypatch.setattr(sql_engine, "TRIES", 2)
+        monkeypatch.setattr(sql_engine, "ATTEMPTS", 2)
 
         def touched(files):
             files[0].touch()
@@ -334,7 +334,7 @@ class TestDoctor:
         count = len(opened(folder).manifest.segments)
         (check,) = self.checks(folder)
 
-        assert ("fine", f"{count} of {count} segments have typed columns as stamped") == check[1:]
+        assert ("fine", f"fresh typed columns for {count} of {count} segments") == check[1:]
 
     def test_what_is_not_fresh_is_named_with_what_to_do(self, folder):
         count = len(opened(folder).manifest.segments)
@@ -345,9 +345,9 @@ class TestDoctor:
 
         assert "warning" == check.severity
         assert (
-            f"{count - 2} of {count} segments have typed columns as stamped;"
-            f" {first} is not what was stamped (and 1 more);"
-            f" `outcomes archive {folder} --refresh` makes them anew"
+            f"fresh typed columns for {count - 2} of {count} segments;"
+            f" {first} differs from its stamp (and 1 more);"
+            f" `outcomes archive {folder} --refresh` rebuilds them"
         ) == check.detail
 
 
@@ -371,7 +371,7 @@ class TestLayout:
     """Other columns, types or meanings have another number; what was pinned is never edited."""
 
     def test_the_columns_of_a_layout_are_those_that_were_pinned(self, tmp_path):
-        write_typed([], 1, tmp_path / "none.parquet")
+        write_columns([], 1, tmp_path / "none.parquet")
         columns = duckdb.sql(f"describe from '{tmp_path / 'none.parquet'}'").fetchall()
         pinned = " ".join(PINNED[LAYOUT].split()).split(", ")
 

@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from ledger.columns.schema import typed_files, write_typed
+from ledger.columns.schema import write_column_files, write_columns
 from schemas import Record
 from schemas.events import FACTS
 from schemas.partition import partition_of
@@ -34,7 +34,7 @@ def records():
 @pytest.fixture
 def typed(records, tmp_path):
     target = tmp_path / "ty'ped.parquet"
-    write_typed(records, 2, target)
+    write_columns(records, 2, target)
     assert [target] == list(tmp_path.iterdir())
 
     def rows(columns):
@@ -83,7 +83,7 @@ class TestColumns:
         other = encoded(dict(reversed((one | {"traceparent": 1}).items())))
         values = (value, other, value.replace(b"2022-12-01", b"2022-12-02"))
         copies = [records[1]._replace(value=each, offset=n) for n, each in enumerate(values)]
-        write_typed(copies, 2, tmp_path / "copies.parquet")
+        write_columns(copies, 2, tmp_path / "copies.parquet")
         found = duckdb.sql(f"from '{tmp_path}/copies.parquet' order by \"offset\"")
         first, second, third = (row[0] for row in found.select("digest").fetchall())
 
@@ -104,7 +104,7 @@ class TestColumns:
             for one in story("applied a1 2022-03-10")
         ]
         records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(told * 2)]
-        write_typed(records, 1, tmp_path / "names.parquet")
+        write_columns(records, 1, tmp_path / "names.parquet")
         found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
 
         for counted, expected in (("student", 1), ("application", 4), ("identity", len(names))):
@@ -125,7 +125,7 @@ class TestColumns:
         }
 
     def test_every_member_of_every_fact_has_a_column(self, tmp_path):
-        write_typed([], 1, tmp_path / "none.parquet")
+        write_columns([], 1, tmp_path / "none.parquet")
         columns = set(duckdb.sql(f"from '{tmp_path}/none.parquet'").columns)
         members = {name for fact in FACTS.values() for name in fact.model_fields}
 
@@ -138,13 +138,13 @@ class TestFiles:
 
     def test_records_are_spread_over_files_and_none_is_lost(self, tmp_path, records, monkeypatch):
         monkeypatch.setattr("ledger.columns.schema.FILE_RECORDS", 2)
-        files = typed_files(iter(records), 2, tmp_path)
+        files = write_column_files(iter(records), 2, tmp_path)
         rows = duckdb.read_parquet([str(file) for file in files])
 
         assert 3 == len(files)
         assert [0, 1, 2, 3, 9] == sorted(row[0] for row in rows.select('"offset"').fetchall())
 
     def test_no_record_makes_one_empty_file(self, tmp_path):
-        (file,) = typed_files(iter([]), 1, tmp_path)
+        (file,) = write_column_files(iter([]), 1, tmp_path)
 
         assert [(0,)] == duckdb.read_parquet(str(file)).count("*").fetchall()

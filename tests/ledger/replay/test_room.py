@@ -20,21 +20,21 @@ from contextlib import closing
 from ledger.errors import StoreError
 from ledger.log import open_log
 from ledger.columns import database, reading
-from ledger.replay import sql_engine
+from ledger.replay import replay
 from projections.policy import built_in_policies
 
 database.MEMORY_LIMIT = "30MB"
-write, files = reading.typed_files, []
+write, files = reading.write_column_files, []
 
 def full_from_now_on(*arguments):
     files.extend(write(*arguments))
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     return files
 
-reading.typed_files = full_from_now_on
+reading.write_column_files = full_from_now_on
 with closing(open_log(sys.argv[1])) as log:
     try:
-        sql_engine.replay_each(log, [log.end()], list(built_in_policies().values()))
+        replay(log, log.end(), list(built_in_policies().values()), engine="columnar")
     except StoreError as error:
         print(error)
 """
@@ -74,7 +74,7 @@ class TestFullDisk:
         done = run("-m", "outcomes", *words, folder=folder, bytes_max=bytes_max)
 
         assert (69, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
-        assert "make room in the temporary folder" in done.stderr
+        assert "free space in the temporary folder" in done.stderr
         assert [] == list(folder.iterdir())
 
     def test_a_replay_that_finds_no_room_to_spill_is_one_line(self, log, tmp_path):

@@ -14,8 +14,8 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.log import NewRecord
-from ledger.replay import replay_with
-from ledger.replay.sql_engine import passes, replay_typed, zone_offsets
+from ledger.replay import replay
+from ledger.replay.sql_engine import passes, query_columns, zone_offsets
 from ledger.report import build_report
 from outcomes.synthetic import generate
 from projections.history import EVENTS_MAX
@@ -49,7 +49,7 @@ def value_of(case):
 
 
 def columnar_report(log, policy, year):
-    replayed = replay_with("columnar", log, log.end(), [policy])
+    replayed = replay(log, log.end(), [policy], engine="columnar")
     return build_report(replayed, log_name=log.name, policy=policy, year=year)
 
 
@@ -343,13 +343,13 @@ class TestFiles:
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(StoreError, match=r"none\.parquet"):
-            replay_typed([tmp_path / "none.parquet"], {0: 1}, BUILT_IN)
+            query_columns([tmp_path / "none.parquet"], {0: 1}, BUILT_IN)
 
     def test_a_foreign_file_is_named(self, tmp_path):
         file = tmp_path / "o'ther.parquet"
         file.write_bytes(b"no Parquet at all, but long enough to be one")
         with pytest.raises(StoreError, match=r"o'ther\.parquet"):
-            replay_typed([file], {0: 1}, BUILT_IN)
+            query_columns([file], {0: 1}, BUILT_IN)
 
     def test_an_empty_log_has_a_report(self, tmp_path):
         with log_of(tmp_path, []) as log:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.replay import replay_with, sql_engine
+from ledger.replay import replay, sql_engine
 from ledger.report import build_report, report_bytes
 from outcomes.cli.run import run
 from tests.support.histories import kept, log_of, policy_of, story
@@ -16,7 +16,7 @@ from tests.support.histories import kept, log_of, policy_of, story
 def report(tmp_path):
     """A report of one applicant, and a log."""
     with log_of(tmp_path, [kept(one) for one in story("applied a1 2022-03-10")]) as log:
-        replayed = replay_with("fold", log, log.end(), [policy_of()])
+        replayed = replay(log, log.end(), [policy_of()])
         made = build_report(replayed, log_name=log.name, policy=policy_of(), year=2022)
     file = tmp_path / "report.json"
     file.write_bytes(report_bytes(made))
@@ -25,7 +25,7 @@ def report(tmp_path):
 
 @pytest.fixture
 def _wrong_engine(monkeypatch):
-    right = sql_engine.replay_each
+    right = sql_engine.query_log
 
     def wrong(*arguments, **options):
         (found,) = right(*arguments, **options)
@@ -33,7 +33,7 @@ def _wrong_engine(monkeypatch):
             figures.cells[2022, "applicants", "all"] += 1
         return [replace(found, latest_recorded_at=found.latest_recorded_at)]
 
-    monkeypatch.setattr(sql_engine, "replay_each", wrong)
+    monkeypatch.setattr(sql_engine, "query_log", wrong)
 
 
 @pytest.mark.usefixtures("_wrong_engine")
