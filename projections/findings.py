@@ -7,34 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import NamedTuple
 
 from schemas.admission import Event
 from schemas.events import Enrolled
+from schemas.finding import Finding
 from schemas.moments import Instant, instant, utc_text
 
-__all__ = ["StatedFinding", "stated_findings"]
+__all__ = ["stated_findings"]
 
 _EPOCH = date(1970, 1, 1)
 _HOUR = 3_600
 _NOT_YET = ("expected_graduation_on", "enrolled_on")
 
 
-class StatedFinding(NamedTuple):
-    """A finding on one event.
-
-    Attributes:
-        rule: Its name in SPEC section 1, findings.
-        pointer: JSON pointer to the member.
-        reason: A few words for a person.
-    """
-
-    rule: str
-    pointer: str
-    reason: str
-
-
-def stated_findings(event: Event) -> Iterator[StatedFinding]:
+def stated_findings(event: Event) -> Iterator[Finding]:
     """The findings that follow from an event and its `recorded_at` alone."""
     fact = event.fact
     recorded_on = _EPOCH + timedelta(milliseconds=event.recorded_at)
@@ -43,15 +29,15 @@ def stated_findings(event: Event) -> Iterator[StatedFinding]:
         late = isinstance(on, date) and name not in _NOT_YET and on > recorded_on + timedelta(1)
         if late:
             rule = "fact_must_not_follow_its_recording"
-            yield StatedFinding(rule, f"/data/{name}", f"{on} is after {recorded_on}")
+            yield Finding(rule, f"/data/{name}", f"{on} is after {recorded_on}")
     at = instant(event.time)
     assert at is not None
     seconds, millis = divmod(event.recorded_at, 1_000)
     if at > Instant(seconds + _HOUR, millis * 1_000_000):
         rule = "time_must_not_follow_recording"
-        yield StatedFinding(rule, "/time", f"more than 1 h after {utc_text(event.recorded_at)}")
+        yield Finding(rule, "/time", f"more than 1 h after {utc_text(event.recorded_at)}")
     if isinstance(fact, Enrolled) and fact.expected_graduation_on < fact.enrolled_on:
-        yield StatedFinding(
+        yield Finding(
             "expected_graduation_must_not_precede_enrolment",
             "/data/expected_graduation_on",
             f"{fact.expected_graduation_on} is before {fact.enrolled_on}",

@@ -1,46 +1,94 @@
-"""What is wrong with a record, for the person who can mend it: where, and in a few words."""
+"""What is wrong with a record, for the person who can correct it: where, and in a few words."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 import orjson
 from pydantic import ValidationError
 
-from schemas.admission import (
-    RULES,
-    Candidate,
+from schemas.envelope import Envelope
+from schemas.events import FACTS, Fact
+from schemas.finding import Finding
+from schemas.record import Record
+from schemas.rules import (
+    Reading,
     Rule,
+    broken_rule,
     data_must_match_its_type,
     date_must_be_plausible,
     envelope_must_be_a_cloud_event,
-    implausible,
+    implausible_dates,
     key_must_equal_subject,
     partition_must_follow_key,
+    read,
     schema_version_must_be_known,
     subject_must_be_a_pseudonym,
     type_must_be_known,
     value_must_be_json,
 )
-from schemas.envelope import Envelope
-from schemas.events import FACTS, Fact
-from schemas.record import Record
 
-__all__ = ["Fault", "faults"]
+__all__ = ["faults"]
+
+_Located = tuple[str, str]  # pointer and reason of a finding
 
 
-class Fault(NamedTuple):
-    """One thing that is wrong with a record.
+def faults(record: Record, partitions: int) -> list[Finding]:
+    """What is wrong with a record: every place at which it fails its first failing rule.
 
-    Attributes:
-        rule: The first rule that the record fails.
-        pointer: JSON pointer (RFC 6901) to the member at fault; empty for the whole record.
-        reason: A few words for a person.
+    Returns:
+        Nothing when the record is an event.
     """
+    reading = read(record, partitions)
+    rule = broken_rule(reading)
+    if rule is None:
+        return []
+    located = list(_LOCATE[rule](reading)) if rule in _LOCATE else []
+    whole = (_POINTERS.get(rule, ""), _sentence(rule))
+    return [Finding(rule.__name__, pointer, reason) for pointer, reason in located or [whole]]
 
-    rule: str
-    pointer: str
-    reason: str
+
+def _sentence(rule: Rule) -> str:
+    return (rule.__doc__ or "").strip().rstrip(".")
+
+
+def _syntax_faults(reading: Reading) -> Iterator[_Located]:
+    try:
+        orjson.loads((reading.record.value or b"").decode("utf-8"))
+    except UnicodeDecodeError as error:
+        yield "", f"not UTF-8 at byte {error.start + 1}"
+    except orjson.JSONDecodeError as error:
+        yield "", f"{error.msg}, at character {error.pos + 1}"
+
+
+def _envelope_faults(reading: Reading) -> Iterator[_Located]:
+    return _model_faults(Envelope, reading.decoded, "")
+
+
+def _data_faults(reading: Reading) -> Iterator[_Located]:
+    envelope = reading.envelope
+    assert envelope is not None
+    return _model_faults(FACTS[envelope.type], envelope.data, "/data")
+
+
+def _date_faults(reading: Reading) -> Iterator[_Located]:
+    fact, envelope = reading.fact, reading.envelope
+    assert fact is not None
+    assert envelope is not None
+    for pointer in implausible_dates(fact, envelope.time):
+        yield pointer, "a date from 1900-01-01 to 2199-12-31"
+
+
+def _model_faults(model: type[Envelope | Fact], data: object, parent: str) -> Iterator[_Located]:
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            yield parent + _pointer(fault["loc"]), fault["msg"]
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in location)
 
 
 _POINTERS: dict[Rule, str] = {
@@ -50,56 +98,9 @@ _POINTERS: dict[Rule, str] = {
     type_must_be_known: "/type",
     schema_version_must_be_known: "/type",
 }
-
-
-def faults(record: Record, partitions: int) -> list[Fault]:
-    """What is wrong with a record: every place at which it fails its first failing rule.
-
-    Returns:
-        Nothing when the record is an event.
-    """
-    candidate = Candidate(record, partitions)
-    failed = next((rule for rule in RULES if not rule(candidate)), None)
-    if failed is None:
-        return []
-    name = failed.__name__
-    if failed is envelope_must_be_a_cloud_event:
-        return _model_faults(name, Envelope, candidate.decoded, "")
-    if failed is data_must_match_its_type:
-        envelope = candidate.envelope
-        return _model_faults(name, FACTS[envelope.type], envelope.data, "/data")
-    if failed is date_must_be_plausible:
-        reason = "a date from 1900-01-01 to 2199-12-31"
-        pointers = implausible(candidate.fact, candidate.envelope.time)
-        return [Fault(name, pointer, reason) for pointer in pointers]
-    reason = (failed.__doc__ or "").strip().rstrip(".")
-    if failed is value_must_be_json:
-        reason = _parse_error(candidate.value) or reason
-    return [Fault(name, _POINTERS.get(failed, ""), reason)]
-
-
-def _parse_error(value: bytes) -> str | None:
-    try:
-        orjson.loads(value.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start + 1}"
-    except orjson.JSONDecodeError as error:
-        return f"{error.msg}, at character {error.pos + 1}"
-    return None
-
-
-def _model_faults(
-    rule: str, model: type[Envelope | Fact], data: object, parent: str
-) -> list[Fault]:
-    try:
-        model.model_validate(data)
-    except ValidationError as error:
-        return [
-            Fault(rule, parent + _pointer(one["loc"]), one["msg"])
-            for one in error.errors(include_url=False, include_input=False)
-        ]
-    raise AssertionError(rule)
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in location)
+_LOCATE: dict[Rule, Callable[[Reading], Iterator[_Located]]] = {
+    value_must_be_json: _syntax_faults,
+    envelope_must_be_a_cloud_event: _envelope_faults,
+    data_must_match_its_type: _data_faults,
+    date_must_be_plausible: _date_faults,
+}

@@ -24,8 +24,8 @@ from ledger.log import Log, NewRecord
 from ledger.log.record_lines import parse_record
 from projections.findings import stated_findings
 from schemas import Event, Record, admit
-from schemas.admission import VALUE_BYTES_MAX
 from schemas.faults import faults
+from schemas.rules import VALUE_BYTES_MAX
 
 __all__ = [
     "RECORD_LINE_BYTES_MAX",

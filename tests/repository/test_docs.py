@@ -22,8 +22,8 @@ from projections.figures import RecordCounts
 from projections.history import Disposition
 from projections.policy import Policy, built_in_policies
 from schemas import Event, Record, admit
-from schemas.admission import RULES
 from schemas.events import FACTS
+from schemas.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
