@@ -58,6 +58,71 @@ def modules_in(package: str) -> list[str]:
     return [".".join(path.parts).removesuffix(".__init__") for path in paths]
 
 
+PURE_IMPORTS = frozenset(
+    {
+        "__future__",
+        "calendar",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "functools",
+        "hashlib",
+        "importlib",
+        "importlib.resources",
+        "itertools",
+        "json",
+        "math",
+        "orjson",
+        "pydantic",
+        "pydantic_core",
+        "re",
+        "rfc8785",
+        "typing",
+        "zoneinfo",
+    }
+)
+"""What schemas and projections may import: nothing that reads or changes the world."""
+
+
+def impure(source: str) -> set[str]:
+    """The imports and calls of a module through which a rule would touch the world."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or ".")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            found |= {node.func.id} & {"open", "print", "input", "exec", "eval", "__import__"}
+    ours = {name for name in found if name.partition(".")[0] in {"schemas", "projections"}}
+    return found - ours - PURE_IMPORTS
+
+
+class TestPurity:
+    @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
+    def test_rules_and_words_use_only_what_is_pure(self, package: str) -> None:
+        found = {
+            str(path.relative_to(ROOT)): impure(path.read_text(encoding="utf-8"))
+            for path in modules_of(package)
+        }
+        assert {name: names for name, names in found.items() if names} == {}
+
+    @pytest.mark.parametrize(
+        ("planted", "seen"),
+        [
+            ("import pathlib", {"pathlib"}),
+            ("def f():\n    from urllib import request", {"urllib"}),
+            ("data = open('x').read()", {"open"}),
+            ("from ledger.clock import now_ms", {"ledger.clock"}),
+            ("from schemas.record import Record", set()),
+        ],
+    )
+    def test_what_touches_the_world_is_seen(self, planted: str, seen: set[str]) -> None:
+        assert impure(planted) == seen
+
+
 class TestImportContracts:
     @pytest.fixture
     def copy(self, tmp_path: Path) -> Path:
@@ -121,6 +186,41 @@ class TestImportContracts:
         status, output = self.lint(copy, "cycles")
         assert status == 1, output
         assert f"No cycles are allowed in {lower.partition('.')[0]}." in output
+
+    @pytest.mark.parametrize(
+        "planted",
+        [
+            "def planted():\n    import outcomes.doctor\n",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import outcomes.doctor\n",
+            "try:\n    from outcomes import doctor\nexcept ImportError:\n    doctor = None\n",
+        ],
+        ids=["in a function", "for types only", "optional"],
+    )
+    def test_an_import_up_is_refused_wherever_it_hides(self, planted: str, copy: Path) -> None:
+        with module_path(copy, "ledger.log.kafka.topic").open("a", encoding="utf-8") as file:
+            file.write(f"\n{planted}")
+        status, output = self.lint(copy, "storeys")
+        assert status == 1, output
+        assert "ledger is not allowed to import outcomes:" in output
+
+    def test_a_package_that_is_new_in_a_storey_is_held_to_the_contracts(self, copy: Path) -> None:
+        new = copy / "ledger" / "planted"
+        new.mkdir()
+        (new / "__init__.py").write_text("import outcomes.doctor\n", encoding="utf-8")
+        self.plant(copy, "ledger.log.cut", "ledger.planted")
+        (new / "circle.py").write_text("import ledger.log.cut\n", encoding="utf-8")
+        assert "ledger is not allowed to import outcomes:" in self.lint(copy, "storeys")[1]
+        assert "No cycles are allowed in ledger." in self.lint(copy, "cycles")[1]
+
+    def test_only_the_families_of_measures_are_imported_by_name_at_run_time(self) -> None:
+        """Nothing else escapes the contracts, which see no import that a name is computed for."""
+        found = {
+            str(path.relative_to(ROOT)): re.findall(r"\bimport_module\((.*?)\)", source)
+            for package in PACKAGES
+            for path in modules_of(package)
+            if re.search(r"\b(?:import_module|__import__)\(", source := path.read_text("utf-8"))
+        }
+        assert found == {"projections/contributions.py": ['f"projections.measures.{family}"']}
 
     def test_no_contract_makes_an_exception(self) -> None:
         assert [one["id"] for one in CONTRACTS.values() if one.get("ignore_imports")] == []
