@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ledger.log import NewRecord, open_log
 from ledger.replay import replay
-from ledger.report import build_report, report_bytes
+from ledger.report import build_report, encode_report
 from outcomes.synthetic import generate
 from projections.policy import DEFAULT_POLICY, built_in_policies
 from schemas import Quarantined, Record, admit
@@ -159,7 +159,7 @@ class Bench:
         with watch, closing(open_log(self.log)) as log:
             replayed = replay(log, log.end(), chosen)
             for policy in chosen:
-                report_bytes(build_report(replayed, log_name=log.name, policy=policy, year=YEAR))
+                encode_report(build_report(replayed, log_name=log.name, policy=policy, year=YEAR))
         assert replayed.records.records == self.events, replayed.records
 
     def each_batch(self, watch: Watch, work: Callable[[list[Record]], int]) -> int:

@@ -170,7 +170,7 @@ def _digests(log: Log, replayed: Any, policies: Iterable[Policy]) -> list[str]: 
     made = (
         build_report(replayed, log_name=log.name, policy=policy, year=YEAR) for policy in policies
     )
-    return [str(report["digest"]) for report in made]
+    return [report.digest for report in made]
 
 
 def run_step(step: Callable[[Place, Watch, int], Found], place: Place, number: int) -> Found:

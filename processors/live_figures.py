@@ -13,8 +13,7 @@ import orjson
 from ledger.log import Log, LogAddress, TopicAddress, open_log
 from ledger.log.identity import identity_of
 from ledger.replay import FiguresAtCut
-from ledger.report import build_report
-from ledger.report.document import Report
+from ledger.report import Report, build_report
 from processors.lag import Lag, measure_lag
 from processors.live_fold import FOLD_VERSION
 from processors.partials import Partial, merge_partials

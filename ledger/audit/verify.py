@@ -1,73 +1,29 @@
-"""Verification: compare a report with the figures of a fresh replay, cell by cell."""
+"""Verification: replay a report's cut with both engines and compare cell by cell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
 
-import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from ledger.errors import ConfigurationError
+from ledger.log import Cut, Log
+from ledger.replay import ENGINES, Engine
+from ledger.report.make import ProgressBar, ReportQuery, make_reports, no_progress_bar
+from ledger.report.model import Report, ReportOutline, Row
+from projections.policy import Policy, built_in_policies
 
-from ledger.errors import BadInputError, ConfigurationError
-from ledger.report.document import Report
-from schemas.version import RULES_VERSION
-
-__all__ = ["Difference", "difference_line", "differences", "read_report"]
-
-
-class _Shape(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class _Policy(_Shape):
-    id: str
-    version: int
-    sha256: str
-
-
-class _Log(_Shape):
-    cut: dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[int, Field(ge=0)]]
-    records: int
-
-
-class _Records(_Shape):
-    quarantined: dict[str, int]
-
-
-class _Row(_Shape):
-    measure: str
-    group: str
-
-
-def _no_row_twice(rows: list[_Row]) -> list[_Row]:
-    if len({(row.measure, row.group) for row in rows}) != len(rows):
-        raise ValueError("a row stands twice")
-    return rows
-
-
-class _Report(_Shape):
-    """As much of a report's shape as a comparison needs."""
-
-    schema_name: Annotated[Literal["ledger/report/v1"], Field(alias="schema")]
-    rules: int
-    reference_year: Annotated[int, Field(ge=1900, le=2199)]
-    policy: _Policy
-    log: _Log
-    records: _Records
-    counts: Annotated[list[_Row], AfterValidator(_no_row_twice)]
-    rates: Annotated[list[_Row], AfterValidator(_no_row_twice)]
-    provisional: dict[str, str]
-    digest: str
+__all__ = ["Difference", "Verification", "difference_line", "differences", "verify_reports"]
 
 
 class Difference(NamedTuple):
-    """A place where a report and the replay do not agree.
+    """A cell on which two reports do not agree.
 
     Attributes:
         cell: Such as `career_outcomes|all previous`, `records|events` or `digest`.
-        stated: What the report says; "nothing" where it says nothing.
-        replayed: What the log says, likewise.
+        stated: What the first report says; "nothing" where it says nothing.
+        replayed: What the second one says, likewise.
     """
 
     cell: str
@@ -75,47 +31,85 @@ class Difference(NamedTuple):
     replayed: object
 
 
-def read_report(path: str) -> Report:
-    """Read a report file.
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of one report.
+
+    Attributes:
+        name: What a person knows the report by.
+        fresh: The same report by the fold.
+        second: The same report by the columnar engine.
+        differences: Between the report and the fold.
+        disagreements: Between the fold and the columnar engine.
+    """
+
+    name: str
+    fresh: Report
+    second: Report
+    differences: Sequence[Difference]
+    disagreements: Sequence[Difference]
+
+    @property
+    def cells(self) -> int:
+        """How many cells of figures were compared."""
+        return 2 * (len(self.fresh.counts) + len(self.fresh.rates))
+
+
+def verify_reports(
+    log: Log,
+    reports: Mapping[str, ReportOutline],
+    policies: Sequence[Policy] = (),
+    *,
+    progress: ProgressBar = no_progress_bar,
+    notify: Callable[[str], None] = lambda _: None,
+) -> list[Verification]:
+    """Make each report again from the log, by each of the two engines, and compare.
+
+    Args:
+        log: Any log.
+        reports: By what a person knows them by.
+        policies: Under which they may have been made, besides the built-in ones.
+        progress: Shows how far a replay is.
+        notify: Gets what a person may want to know of how it was done, one sentence.
 
     Raises:
-        BadInputError: If it is unreadable or no report.
-        ConfigurationError: If it is a report under rules that this ledger does not know.
+        ConfigurationError: If a report was made under another policy.
+        CutNotHeldError: If the log does not hold a report's cut.
+        StoreError: If the log cannot be read, or a temporary folder is full.
     """
-    try:
-        report = orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        hint = "name a file that `outcomes report --json` printed"
-        raise BadInputError(f"{path}: {error.strerror}; {hint}") from error
-    except orjson.JSONDecodeError as error:
-        raise BadInputError(f"{path}: not JSON ({error}); is it a report?") from error
-    rules = report.get("rules") if isinstance(report, dict) else None
-    if type(rules) is int and rules != RULES_VERSION:
-        raise ConfigurationError(
-            f"{path}: made under rules {rules}, this ledger knows {RULES_VERSION};"
-            " verify it with a ledger of those rules"
+    asked = [
+        (report.cut, _policy_of(name, report, policies), report.reference_year)
+        for name, report in reports.items()
+    ]
+    fold, columnar = (
+        _replayed(log, engine, asked, progress=progress, notify=notify) for engine in ENGINES
+    )
+    return [
+        Verification(
+            name,
+            fresh,
+            second,
+            list(differences(stated, fresh)),
+            list(differences(fresh, second)),
         )
-    fault = _fault(report)
-    if fault:
-        raise BadInputError(f"{path}: not a report of `outcomes report --json`: {fault}")
-    checked: Report = report
-    return checked
+        for (name, stated), fresh, second in zip(reports.items(), fold, columnar, strict=True)
+    ]
 
 
-def differences(stated: Report, replayed: Report) -> Iterator[Difference]:
-    """Every place at which two reports of one cut, policy and year do not agree.
+def differences(stated: ReportOutline, replayed: ReportOutline) -> Iterator[Difference]:
+    """Every cell on which two reports of one cut, policy and year do not agree.
 
-    `log.name` is left aside, since a copy may have another, and so is what `outcomes live` adds;
-    all else is compared, and a type that differs is a difference.
+    Left aside are `log.name`, since a copy may have another, and members outside the digest that
+    this ledger does not know (SPEC section 5). A type that differs is a difference.
     """
     theirs, ours = dict(_cells(stated)), dict(_cells(replayed))
     for cell in sorted(theirs.keys() | ours.keys()):
-        one, other = theirs.get(cell, _ABSENT), ours.get(cell, _ABSENT)
-        if type(one) is not type(other) or one != other:
-            yield Difference(cell, one, other)
+        first, second = theirs.get(cell, _ABSENT), ours.get(cell, _ABSENT)
+        if type(first) is not type(second) or first != second:
+            yield Difference(cell, first, second)
 
 
-def difference_line(difference: Difference, one: str, other: str) -> str:
+def difference_line(difference: Difference, first: str, second: str) -> str:
     """A difference as a person reads it, with its size where both sides are numbers.
 
     >>> difference_line(Difference("applicants|all count", 310, 312), "the report says", "the log")
@@ -125,38 +119,87 @@ def difference_line(difference: Difference, one: str, other: str) -> str:
     size = ""
     if type(stated) is int and type(replayed) is int:
         size = f" ({replayed - stated:+,})"
-    return f"{cell}: {one} {stated}, {other} {replayed}{size}"
+    return f"{cell}: {first} {stated}, {second} {replayed}{size}"
 
 
 _ABSENT = "nothing"
-_LEFT_ASIDE = ("log|name", "live")
 
 
-def _cells(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every member of a report by a path; a row is named by its measure and group."""
-    if path in _LEFT_ASIDE:
-        return
-    if isinstance(value, dict):
-        members = dict(value)
-        if path in ("counts", "rates"):
-            name = f"{members.pop('measure')}|{members.pop('group')}"
-            yield name, "a row"
-            yield from ((f"{name} {member}", child) for member, child in members.items())
-            return
-        for member, child in members.items():
-            yield from _cells(child, f"{path}|{member}" if path else str(member))
-    elif isinstance(value, list) and path in ("counts", "rates"):
-        for row in value:
-            yield from _cells(row, path)
+def _replayed(
+    log: Log,
+    engine: Engine,
+    asked: Sequence[tuple[Cut, Policy, int]],
+    *,
+    progress: ProgressBar,
+    notify: Callable[[str], None],
+) -> list[Report]:
+    """The report of each cut, policy and year asked for, in order, from one reading of the log."""
+    cuts, policies, years = (_unique(values) for values in zip(*asked, strict=True))
+    query = ReportQuery(years, policies, cuts, engine=engine)
+    made = make_reports(log, query, progress=progress, notify=notify)
+    known = list(zip(product(cuts, policies, years), made, strict=True))
+    return [next(report for key, report in known if key == wanted) for wanted in asked]
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    """Values in order, each once; cuts cannot be hashed."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def _policy_of(name: str, report: ReportOutline, policies: Sequence[Policy]) -> Policy:
+    sha256 = report.policy.sha256
+    candidates = [policy for policy in policies if policy.sha256 == sha256]
+    built_in = built_in_policies().get(report.policy.id)
+    if built_in is not None and built_in.sha256 == sha256:
+        candidates.append(built_in)
+    if not candidates:
+        raise ConfigurationError(
+            f"{name} was made under policy {report.policy.id} {sha256[:12]}…, which is neither"
+            " built in nor given; name that policy's file with --policy"
+        )
+    return candidates[0]
+
+
+def _cells(report: ReportOutline) -> Iterator[tuple[str, object]]:
+    """Every value that is compared, by its path; a row is named by its measure and group."""
+    yield "schema", report.schema_name
+    yield "rules", report.rules
+    yield "reference_year", report.reference_year
+    yield from _members("policy", report.policy.as_json())
+    yield from _members("log|cut", report.log.cut)
+    yield "log|records", _value(report.log.records)
+    records = report.records.as_json()
+    quarantined = records.pop("quarantined", _ABSENT)
+    yield from _members("records", records)
+    if isinstance(quarantined, dict):
+        yield from _members("records|quarantined", quarantined)
     else:
-        yield path, value
+        yield "records|quarantined", _value(quarantined)
+    for row in (*report.counts, *report.rates):
+        yield from _row(row)
+    yield from _members("provisional", report.provisional)
+    yield "digest", _value(report.digest)
 
 
-def _fault(report: object) -> str | None:
-    """What keeps an object from being a report; its figures are judged by the comparison."""
-    try:
-        _Report.model_validate(report)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'report'}: {first['msg']}"
-    return None
+def _row(row: Row) -> Iterator[tuple[str, object]]:
+    members = row.as_json()
+    name = f"{members.pop('measure')}|{members.pop('group')}"
+    yield name, "a row"
+    for member, value in members.items():
+        yield f"{name} {member}", _value(value)
+
+
+def _members(path: str, members: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in members.items():
+        yield f"{path}|{name}", _value(value)
+
+
+def _value(value: object) -> object:
+    """A value as a line can show it: no cell of a report of ours holds any other."""
+    if isinstance(value, dict):
+        return "an object"
+    return "an array" if isinstance(value, list) else value

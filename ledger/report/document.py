@@ -1,111 +1,86 @@
-"""The report as JSON, to the byte (SPEC section 5)."""
+"""The report to the byte: its JSON document and its digest (SPEC section 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import orjson
+from pydantic import ValidationError
 
-from ledger.log import Cut
-from ledger.replay import FiguresAtCut
-from projections.figures import Figures
-from projections.maturity import provisional_until
-from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
-from projections.policy import Policy
+from ledger.errors import BadInputError, ConfigurationError
+from ledger.report.model import ReportOutline
 from schemas.canonical import canonical, sha256_hex
-from schemas.moments import midnight
 from schemas.version import RULES_VERSION
 
-__all__ = ["Report", "build_report", "digest_of", "provisional", "report_bytes"]
+__all__ = ["decode_reports", "digest_of", "encode_report", "encode_reports"]
 
 DIGESTED = ("rules", "reference_year", "policy", "records", "counts", "rates")
 
-Report = dict[str, Any]
+
+def digest_of(report: ReportOutline) -> str:
+    """`sha256:` and the hexadecimal hash over all that the figures depend on."""
+    members = report.as_json()
+    digested = {name: members[name] for name in DIGESTED} | {"log": {"cut": report.log.cut}}
+    return f"sha256:{sha256_hex(canonical(digested))}"
 
 
-def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year: int) -> Report:
-    """The report of one year under one policy.
+def encode_report(report: ReportOutline) -> bytes:
+    """The document of one report, as it is printed and filed: indented, with a line end."""
+    return _encode(report.as_json())
+
+
+def encode_reports(reports: Sequence[ReportOutline]) -> bytes:
+    """The document of one report, or the array of several."""
+    if len(reports) == 1:
+        return encode_report(reports[0])
+    return _encode([report.as_json() for report in reports])
+
+
+def decode_reports(data: bytes, place: str) -> dict[str, ReportOutline]:
+    """Read a document back, or an array of several; unknown members are kept.
 
     Args:
-        replayed: From a replay that was asked for this policy.
-        log_name: See `Log.name`.
-        policy: Names the figures among those replayed.
-        year: The reference year.
+        data: The bytes.
+        place: Where they come from, for a person.
+
+    Returns:
+        Each report by the name that a person knows it by: the place, and its number in an array.
+
+    Raises:
+        BadInputError: If they are no report.
+        ConfigurationError: If a report was made under rules that this ledger does not know.
     """
-    figures = replayed.figures[policy.sha256]
-    report: Report = {
-        "schema": "ledger/report/v1",
-        "rules": RULES_VERSION,
-        "reference_year": year,
-        "policy": {"id": policy.id, "version": policy.version, "sha256": policy.sha256},
-        "log": {
-            "name": log_name,
-            "cut": _cut(replayed.cut),
-            "records": replayed.records.records,
-        },
-        "records": replayed.records.as_dict(),
-        "counts": list(_counts(figures, policy, year)),
-        "rates": list(_rates(figures, policy, year)),
-        "provisional": provisional(policy, year, replayed.latest_recorded_at),
-    }
-    report["digest"] = digest_of(report)
-    return report
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadInputError(f"{place}: not JSON ({error}); is it a report?") from error
+    if document == []:
+        raise BadInputError(f"{place}: not a report but an empty array")
+    return {name: _decode(value, name) for name, value in _named(document, place)}
 
 
-def digest_of(report: Report) -> str:
-    """`sha256:` and the hexadecimal hash over all that the figures hang on."""
-    chosen = {name: report[name] for name in DIGESTED}
-    chosen["log"] = {"cut": report["log"]["cut"]}
-    return f"sha256:{sha256_hex(canonical(chosen))}"
+def _encode(document: object) -> bytes:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def report_bytes(report: Report | list[Report]) -> bytes:
-    """As it is printed and filed: two blanks a level, ends with a line end."""
-    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+def _named(document: object, place: str) -> Iterator[tuple[str, object]]:
+    values = document if isinstance(document, list) else [document]
+    for number, value in enumerate(values, 1):
+        yield place if len(values) == 1 else f"{place}, report {number} of {len(values)}", value
 
 
-def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> dict[str, str]:
-    """The measures that are not final yet, with the date on or before which they were not.
-
-    Source: SPEC section 4, Maturity.
-    """
-    last_days = sorted(provisional_until(policy, year).items())
-    dates = {measure: last_day.isoformat() for measure, last_day in last_days}
-    if latest_recorded_at is None:
-        return dates
-    # A foreign producer's clock may claim any time, one without a date too.
-    seconds = min(latest_recorded_at // 1_000, midnight(date.max))
-    moment = datetime.fromtimestamp(seconds, UTC)
-    latest_on = moment.astimezone(policy.time_zone).date().isoformat()
-    return {measure: until for measure, until in dates.items() if latest_on <= until}
-
-
-def _cut(cut: Cut) -> dict[str, int]:
-    return {str(partition): cut[partition] for partition in sorted(cut)}
-
-
-def _counts(figures: Figures, policy: Policy, year: int) -> Iterator[dict[str, Any]]:
-    cells = sorted(
-        (measure, group) for measure in COUNTS for group in groups_shown(measure, policy)
-    )
-    for measure, group in cells:
-        yield {
-            "measure": measure,
-            "group": group,
-            "count": figures.count(year, measure, group),
-            "previous": figures.count(year - 1, measure, group),
-        }
-
-
-def _rates(figures: Figures, policy: Policy, year: int) -> Iterator[dict[str, Any]]:
-    for name in sorted(rate.name for rate in RATES):
-        for group in sorted(MEMBERSHIP_GROUPS):
-            numerator, denominator = figures.rate(year, name, group, policy)
-            yield {
-                "measure": name,
-                "group": group,
-                "numerator": numerator,
-                "denominator": denominator,
-            }
+def _decode(value: object, place: str) -> ReportOutline:
+    rules = value.get("rules") if isinstance(value, dict) else None
+    if type(rules) is int and rules != RULES_VERSION:
+        raise ConfigurationError(
+            f"{place}: made under rules {rules}, this ledger knows {RULES_VERSION};"
+            " verify it with a ledger of those rules"
+        )
+    try:
+        return ReportOutline.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        pointer = ".".join(map(str, fault["loc"])) or "report"
+        raise BadInputError(
+            f"{place}: not a report of `outcomes report --json`: {pointer}: {fault['msg']}"
+        ) from error

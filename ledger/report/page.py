@@ -11,8 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ledger.log import format_cut
 from ledger.numbers import growth, percent, points, thousands
-from ledger.report.document import Report
+from ledger.report.model import Report
 from projections.measures.catalogue import FAMILIES, RATES
 
 __all__ = ["movement_table", "plain_table", "report_page", "titled"]
@@ -37,12 +38,12 @@ _COMPARED = (
     "any_category",
 )
 _PADDING = (0, 2, 0, 0)
-_AGAINST = f"with points against “{_GROUPS['no_category']}”"
+_AGAINST = f"percentage points against “{_GROUPS['no_category']}”"
 # Words for the keys of `projections.measures.catalogue`; a key without words is shown as it is.
 _HEADINGS = {
-    "conversion": f"From stage to stage, {_AGAINST}",
-    "employment": f"Work found by graduates, {_AGAINST}",
-    "employment_in_field": "Work found in the field of study, and bounds of placement",
+    "conversion": f"Conversion rates, {_AGAINST}",
+    "employment": f"Graduate employment, {_AGAINST}",
+    "employment_in_field": "Employment in the field of study, and bounds of the placement rate",
     "kind": "Outcomes by kind",
     "population": "by population",
     "funding": "Enrolled by funding",
@@ -67,15 +68,11 @@ class _Cells:
     """A report's cells by measure and group."""
 
     def __init__(self, report: Report) -> None:
-        self.counts = {
-            (row["measure"], row["group"]): (row["count"], row["previous"])
-            for row in report["counts"]
-        }
+        self.counts = {(row.measure, row.group): (row.count, row.previous) for row in report.counts}
         self.rates = {
-            (row["measure"], row["group"]): (row["numerator"], row["denominator"])
-            for row in report["rates"]
+            (row.measure, row.group): (row.numerator, row.denominator) for row in report.rates
         }
-        self.provisional: dict[str, str] = report["provisional"]
+        self.provisional = report.provisional
 
     def mark(self, measure: str) -> str:
         """A star on what is provisional."""
@@ -98,12 +95,9 @@ def report_page(report: Report) -> Group:
 
 
 def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
-    policy = report["policy"]
-    year = report["reference_year"]
+    policy, year = report.policy, report.reference_year
     title = Text(f"Impact report {year}", style="bold")
-    title.append(
-        f"   policy {policy['id']} version {policy['version']} ({policy['sha256'][:12]})", "dim"
-    )
+    title.append(f"   policy {policy.id} version {policy.version} ({policy.sha256[:12]})", "dim")
     yield title
     outcomes, before = cells.counts["career_outcomes", "all"]
     declared, _ = cells.counts["outcomes_declared", "all"]
@@ -135,7 +129,7 @@ def _counts_table(report: Report, cells: _Cells) -> Group:
     columns = [_counts(cells, measure) for measure in _HEADLINES]
     for group, *row in zip(_GROUPS, *columns, strict=True):
         table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
-    return titled(f"Counts, and growth on {report['reference_year'] - 1}", table)
+    return titled(f"Counts, and growth on {report.reference_year - 1}", table)
 
 
 def _counts(cells: _Cells, measure: str) -> list[Text]:
@@ -241,7 +235,7 @@ def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
     yield Text()
     dates = sorted(set(cells.provisional.values()))
     if dates:
-        yield Text("* provisional, not all have had their whole time:", style="yellow")
+        yield Text("* provisional, observation period still open:", style="yellow")
     for date in dates:
         measures = (name for name, until in cells.provisional.items() if until == date)
         yield Text(f"  {_names(measures)} until {date}", style="yellow")
@@ -249,24 +243,24 @@ def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
 
 
 def _accounts(report: Report) -> Iterator[RenderableType]:
-    records, log = report["records"], report["log"]
-    quarantined = records["quarantined"]
+    records, log = report.records, report.log
     yield Text(
-        f"Records  {thousands(log['records'])} = {thousands(records['events'])} events"
-        f" + {thousands(records['duplicates'])} duplicates"
-        f" + {thousands(records['conflicts'])} conflicts"
-        f" + {thousands(sum(quarantined.values()))} quarantined"
+        f"Records  {thousands(log.records)} = {thousands(records.events)} events"
+        f" + {thousands(records.duplicates)} duplicates"
+        f" + {thousands(records.conflicts)} conflicts"
+        f" + {thousands(sum(records.quarantined.values()))} quarantined"
     )
     yield Text(
-        f"Aside    {thousands(records['repeats'])} repeats,"
-        f" {thousands(records['retracted'])} retracted, {thousands(records['orphans'])} orphans;"
-        f" retractions {thousands(records['pending'])} pending, {thousands(records['void'])} void"
+        f"Aside    {thousands(records.repeats)} repeats,"
+        f" {thousands(records.retracted)} retracted, {thousands(records.orphans)} orphans;"
+        f" retractions {thousands(records.pending)} pending, {thousands(records.void)} void"
     )
-    for rule, count in quarantined.items():
+    for rule, count in records.quarantined.items():
         yield Text(f"         {thousands(count):>6}  {rule}", style="yellow")
-    cut = ",".join(f"{partition}:{offset}" for partition, offset in log["cut"].items())
-    yield Text(f"Log      {log['name']}, rules {report['rules']}, cut {cut}", overflow="fold")
-    yield Text(f"Digest   {report['digest']}")
+    yield Text(
+        f"Log      {log.name}, rules {report.rules}, cut {format_cut(report.cut)}", overflow="fold"
+    )
+    yield Text(f"Digest   {report.digest}")
 
 
 def _names(measures: Iterator[str]) -> str:
@@ -289,4 +283,4 @@ def movement_table(then: Report, now: Report, known_on: str) -> Group:
         rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
         figure = f"{percent(*rate)}{before.mark(name) or ' '}"
         table.add_row(_label(name), figure, percent(*rate_now), f"{points(rate_now, rate)} points")
-    return titled(f"How late facts moved {now['reference_year']}", table)
+    return titled(f"How late facts moved {now.reference_year}", table)

@@ -46,7 +46,7 @@ def live(
 ) -> None:
     """The figures that the worker keeps: like report, seconds old, with how far it is behind."""
     from ledger.policies import find_policy
-    from ledger.report import report_bytes
+    from ledger.report import encode_report
     from ledger.report.page import report_page
     from outcomes.console.lag_table import lag_table
     from processors.live_figures import open_live_figures
@@ -56,7 +56,7 @@ def live(
         reports = figures.watch(chosen, year) if watch else [figures.read(chosen, year)]
         for report, lag in reports:
             if json:
-                partitions = [partition._asdict() for partition in lag]
-                terminal.write(report_bytes({**report, "live": {"partitions": partitions}}))
+                members = {"partitions": [partition._asdict() for partition in lag]}
+                terminal.write(encode_report(report.model_copy(update={"live": members})))
             else:
                 terminal.pages(report_page(report), lag_table(lag))

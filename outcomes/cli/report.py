@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.diagnostics import inform
-from ledger.errors import ConfigurationError, UsageError
+from ledger.errors import UsageError
 from ledger.numbers import pluralise
 from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_address
+from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
 
 if TYPE_CHECKING:
-    from ledger.log import Cut, Log, LogAddress
-    from ledger.replay import Engine, FiguresAtCut
-    from projections.policy import Policy
+    from ledger.audit.verify import Verification
+    from ledger.log import Log, LogAddress
+    from ledger.replay import Engine
 
 __all__ = ["report", "verify"]
 
 _YEARS = re.compile(r"([0-9]{4})(?:\.\.([0-9]{4}))?")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
+_REPLAYING = partial(terminal.progress, "replaying")
 
 
 def report(
@@ -50,84 +52,95 @@ def report(
     json: JsonOption = False,
 ) -> None:
     """Replay the log and print a year's report; several years, policies, cuts in one reading."""
-    from ledger.log import open_log
+    from ledger.log import open_log, parse_cut
     from ledger.policies import find_policy
-    from ledger.report import build_report, report_bytes
+    from ledger.report import ReportQuery, encode_reports, make_reports
     from ledger.report.page import report_page
 
-    years = _years(year)
-    chosen = [find_policy(name) for name in policy or [load_settings().policy]]
+    if as_of and cut:
+        raise UsageError("--as-of and --cut both say how far to read; give one of them")
     address = log_address(log)
-    by = _engine(engine, address)
-    upto = _upto(as_of or [], cut or [])
-    opened = open_log(address)
-    made = [
-        build_report(replayed, log_name=opened.name, policy=one, year=of)
-        for replayed in _replay(by, opened, upto(opened), chosen)
-        for one in chosen
-        for of in years
-    ]
+    query = ReportQuery(
+        years=_years(year),
+        policies=[find_policy(name) for name in policy or [load_settings().policy]],
+        cuts=[parse_cut(text) for text in cut or ()],
+        moments=[_moment(text) for text in as_of or ()],
+        engine=_engine(engine, address),
+    )
+    reports = make_reports(open_log(address), query, progress=_REPLAYING, notify=inform)
     if json:
-        terminal.write(report_bytes(made[0] if len(made) == 1 else made))
+        terminal.write(encode_reports(reports))
     else:
-        terminal.pages(*map(report_page, made))
+        terminal.pages(*map(report_page, reports))
 
 
 def verify(
-    file: Annotated[
-        str, typer.Argument(metavar="REPORT.json", help="Of `outcomes report --json`.")
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="REPORT.json...|-", help="Of `outcomes report --json`; - is standard input."
+        ),
     ],
     log: LogOption = None,
-    policy: PolicyOption = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option("--policy", metavar="ID|FILE", help="Of the reports; repeat for several."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Replay at a report's cut with both engines, compare every cell; exit 1 if one differs."""
-    from ledger.audit.verify import difference_line, differences, read_report
+    from ledger.audit.verify import verify_reports
     from ledger.log import open_log
     from ledger.policies import find_policy
-    from ledger.replay import ENGINES
-    from ledger.report import build_report
+    from ledger.report import decode_reports
+    from outcomes.ingest.files import name_of, read_file
 
-    stated = read_report(file)
-    named = stated["policy"]
-    chosen = find_policy(policy or str(named["id"]))
-    if chosen.sha256 != named["sha256"]:
-        raise ConfigurationError(
-            f"{file} was made under policy {named['id']} {str(named['sha256'])[:12]}…, not"
-            f" {chosen.id} {chosen.sha256[:12]}…; name that policy's file with --policy"
-        )
+    hint = "name a file that `outcomes report --json` printed"
+    reports = {
+        name: stated
+        for file in files
+        for name, stated in decode_reports(read_file(file, hint), name_of(file)).items()
+    }
+    policies = [find_policy(name) for name in policy or ()]
     opened = open_log(log_address(log))
-    cut = {int(partition): upto for partition, upto in stated["log"]["cut"].items()}
-    fresh, second = (
-        build_report(replayed, log_name=opened.name, policy=chosen, year=stated["reference_year"])
-        for engine in ENGINES
-        for replayed in _replay(engine, opened, [cut], [chosen])
-    )
-    found, between = list(differences(stated, fresh)), list(differences(fresh, second))
+    done = verify_reports(opened, reports, policies, progress=_REPLAYING, notify=inform)
     if json:
-        terminal.print_json(
-            {
-                "report": one_line(file),
-                "digest": fresh["digest"],
-                "engines": {"fold": fresh["digest"], "columnar": second["digest"]},
-                "differences": [difference._asdict() for difference in found],
-                "disagreements": [
-                    {"cell": cell, "fold": one, "columnar": other} for cell, one, other in between
-                ],
-            }
-        )
+        members = [_as_json(verification) for verification in done]
+        terminal.print_json(members[0] if len(members) == 1 else members)
     else:
-        for difference in found:
-            terminal.line(difference_line(difference, "the report says", "the log says"))
-        for difference in between:
-            terminal.line(difference_line(difference, "the fold says", "the columnar replay says"))
-        cells_compared = len(fresh["counts"]) * 2 + len(fresh["rates"]) * 2
-        verdict = pluralise(len(found), "difference") if found else "no difference"
-        terminal.line(f"{file}: {verdict}; {cells_compared} cells replayed by each of two engines")
-        if between:
-            terminal.line(_disagreement(opened))
-    if found or between:
+        for verification in done:
+            _print_verification(verification, opened)
+    if any(verification.differences or verification.disagreements for verification in done):
         raise typer.Exit(1)
+
+
+def _as_json(verification: Verification) -> dict[str, Any]:
+    fresh, second = verification.fresh.digest, verification.second.digest
+    return {
+        "report": one_line(verification.name),
+        "digest": fresh,
+        "engines": {"fold": fresh, "columnar": second},
+        "differences": [difference._asdict() for difference in verification.differences],
+        "disagreements": [
+            {"cell": cell, "fold": fold, "columnar": columnar}
+            for cell, fold, columnar in verification.disagreements
+        ],
+    }
+
+
+def _print_verification(verification: Verification, log: Log) -> None:
+    from ledger.audit.verify import difference_line
+
+    for difference in verification.differences:
+        terminal.line(difference_line(difference, "the report says", "the log says"))
+    for difference in verification.disagreements:
+        terminal.line(difference_line(difference, "the fold says", "the columnar replay says"))
+    count = len(verification.differences)
+    verdict = pluralise(count, "difference") if count else "no difference"
+    compared = f"{verification.cells} cells replayed by each of two engines"
+    terminal.line(f"{verification.name}: {verdict}; {compared}")
+    if verification.disagreements:
+        terminal.line(_disagreement(log))
 
 
 def _disagreement(log: Log) -> str:
@@ -143,7 +156,7 @@ def _disagreement(log: Log) -> str:
     )
 
 
-def _years(text: str) -> range:
+def _years(text: str) -> Sequence[int]:
     match = _YEARS.fullmatch(text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not _FIRST_YEAR <= first <= last <= _LAST_YEAR:
@@ -165,37 +178,10 @@ def _engine(name: str | None, address: LogAddress) -> Engine:
     raise UsageError(f"--engine {name}: write {' or '.join(ENGINES)}")
 
 
-def _upto(as_of: Sequence[str], cut: Sequence[str]) -> Callable[[Log], list[Cut]]:
-    """How far to read a log, judged before it is opened."""
-    from ledger.log import parse_cut
-
-    if as_of and cut:
-        raise UsageError("--as-of and --cut both say how far to read; give one of them")
-    if cut:
-        wanted = [parse_cut(one) for one in cut]
-        return lambda _: wanted
-    moments = [_moment(one) for one in as_of]
-    if moments:
-        return lambda log: [log.cut_as_of(one) for one in moments]
-    return lambda log: [log.end()]
-
-
 def _moment(text: str) -> int:
     from schemas.moments import milliseconds
 
-    at_ms = milliseconds(text)
-    if at_ms is None:
+    moment = milliseconds(text)
+    if moment is None:
         raise UsageError(f"--as-of {text}: write a time such as 2023-03-31T23:59:59+02:00")
-    return at_ms
-
-
-def _replay(
-    engine: Engine, log: Log, cuts: Sequence[Cut], policies: Sequence[Policy]
-) -> list[FiguresAtCut]:
-    from ledger.replay import replay_each
-
-    with terminal.progress("replaying", max(sum(cut.values()) for cut in cuts)) as told:
-        replayed = replay_each(log, cuts, policies, engine=engine, progress=told)
-    if replayed[0].remark is not None:
-        inform(replayed[0].remark)
-    return replayed
+    return moment

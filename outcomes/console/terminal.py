@@ -32,7 +32,6 @@ __all__ = [
     "PipeClosed",
     "drop_output",
     "line",
-    "narrating",
     "pages",
     "print_json",
     "progress",
@@ -101,11 +100,6 @@ def pages(*renderables: RenderableType) -> None:
     write(("\n".join(lines) + "\n").encode())
 
 
-def narrating() -> Console:
-    """Standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-
-
 class _Rate(ProgressColumn):
     """How many a second, over the last half minute."""
 
@@ -123,7 +117,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         what: Two or three words.
         total: Of the numbers that the yielded function will be told, None when unknown.
     """
-    screen = narrating()
+    screen = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if not screen.is_terminal:
         yield lambda _: None
         return

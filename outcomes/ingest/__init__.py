@@ -1,1 +1,1 @@
-"""Taking events in: JSON lines from files and pipes."""
+"""Appending events: JSON lines from files and pipes."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from outcomes.synthetic.json_lines import event_lines, record_lines
 from outcomes.synthetic.stream import WorldRecord, generate
 
-__all__ = ["WorldRecord", "generate"]
+__all__ = ["WorldRecord", "event_lines", "generate", "record_lines"]

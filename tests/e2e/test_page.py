@@ -68,7 +68,7 @@ class TestPage:
         assert 80 >= max(map(len, text.splitlines()))
 
     def test_a_title_is_never_broken(self, shown):
-        title = "Work found by graduates, with points against “none of the five”"
+        title = "Graduate employment, percentage points against “none of the five”"
         assert title in shown["pipe"].text.splitlines()
 
     @pytest.mark.parametrize("name", ["pipe", "100", "80"])

@@ -293,6 +293,13 @@ TAMPERED = {
         changed("provisional", "career_outcomes", by=always("2999-12-31")),
         "provisional|career_outcomes",
     ),
+    "mistyped counter": (changed("records", "events", by=str), "records|events"),
+    "mistyped digest": (changed("digest", by=always(1)), "digest"),
+    "text for a count": (changed("counts", "row", "count", by=str), "{row} count"),
+    "object for a count": (
+        changed("counts", "row", "count", by=lambda count: {"is": count}),
+        "{row} count: the report says an object",
+    ),
     "true for 1": (changed("counts", "row", "count", by=always(value=True)), "{row} count"),
     "cut": (changed("log", "cut", "0", by=lambda upto: upto - 1), "log|records"),
 }
@@ -302,7 +309,7 @@ UNVERIFIABLE = {
     "doubled row": (
         changed("counts", by=lambda counts: [*counts, counts[0]]),
         65,
-        "a row stands twice",
+        "duplicate key",
     ),
     "rules 2": (changed("rules", by=one_more), 78, "rules 2"),
     "rules 2 in another shape": (
@@ -381,6 +388,63 @@ class TestVerify:
     )
     def test_what_is_not_there_is_one_line(self, name, code, word, verified):
         fails(verified[name], code, word)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def several(cls, warm, world, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("several")
+        years = ["--year", "2021..2022", "--log", world.url]
+        array = warm.run("report", *years, "--json", folder=folder).out
+        wrong = json.loads(array)
+        wrong[1]["counts"][0]["count"] += 1
+        (folder / "array.json").write_bytes(array)
+        (folder / "one.json").write_bytes(world.report.read_bytes())
+        (folder / "wrong.json").write_text(json.dumps(wrong))
+        log = ["--log", world.url]
+        cases = {
+            "array": ["verify", "array.json", *log],
+            "array as json": ["verify", "array.json", "--json", *log],
+            "array on stdin": (["verify", "-", *log], {"stdin": array}),
+            "files": ["verify", "one.json", "wrong.json", *log],
+            "files as json": ["verify", "one.json", "wrong.json", "--json", *log],
+            "one is no report": (["verify", "one.json", "-", *log], {"stdin": b"{}"}),
+            "nothing": ["verify", *log],
+        }
+        return warm.run_all(cases, folder=folder)
+
+    @pytest.mark.parametrize(
+        ("name", "place"), [("array", "array.json"), ("array on stdin", "standard input")]
+    )
+    def test_an_array_of_reports_is_verified_report_by_report(self, name, place, several):
+        verdict = "no difference; 478 cells replayed by each of two engines"
+        expected = [f"{place}, report {number} of 2: {verdict}" for number in (1, 2)]
+        assert (0, b"", expected) == (
+            several[name].code,
+            several[name].err,
+            several[name].text.splitlines(),
+        )
+
+    def test_of_several_files_the_report_that_differs_is_named(self, several):
+        done = several["files"]
+        assert 1 == done.code
+        ends = [line.partition("; ")[0] for line in done.text.splitlines() if "cells" in line]
+        assert [
+            "one.json: no difference",
+            "wrong.json, report 1 of 2: no difference",
+            "wrong.json, report 2 of 2: 1 difference",
+        ] == ends
+
+    def test_as_json_several_reports_are_an_array(self, several):
+        assert [0, 1] == [several["array as json"].code, several["files as json"].code]
+        counts = [len(one["differences"]) for one in several["files as json"].json]
+        assert [0, 0, 1] == counts
+        assert 2 == len(several["array as json"].json)
+
+    def test_one_that_is_no_report_fails_the_command_before_any_replay(self, several):
+        fails(several["one is no report"], 65, "standard input: not a report")
+
+    def test_without_a_report_it_is_a_usage_error(self, several):
+        assert 2 == several["nothing"].code
 
     def test_reading_makes_no_log(self, verified):
         assert [] == verified["left"]

@@ -115,10 +115,10 @@ class TestCorrection:
                 for year in (2022, 2023)
             ]
         return [
-            one["count"]
+            row.count
             for report in reports
-            for one in report["counts"]
-            if (one["measure"], one["group"]) == ("graduates", "all")
+            for row in report.counts
+            if (row.measure, row.group) == ("graduates", "all")
         ]
 
 

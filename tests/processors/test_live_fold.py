@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import LedgerError
 from ledger.replay import replay
-from ledger.report import build_report, report_bytes
+from ledger.report import build_report, encode_reports
 from processors.follower import Follower
 from processors.live_figures import read_store
 from processors.live_fold import LiveFold
@@ -31,7 +31,7 @@ from tests.support.strategies import YEARS, policies, records
 def reports(figures, log, policy):
     """The bytes of the reports of several years."""
     made = (build_report(figures, log_name=log.name, policy=policy, year=year) for year in YEARS)
-    return report_bytes(list(made))
+    return encode_reports(list(made))
 
 
 class TestLiveEqualsReplay:

@@ -123,17 +123,15 @@ def log_of(folder, records, *, partitions=1):
 
 def counts_of(report):
     """The counts of a report that are not 0, as the shared cases name them."""
-    return {
-        f"{row['measure']}|{row['group']}": row["count"] for row in report["counts"] if row["count"]
-    }
+    return {f"{row.measure}|{row.group}": row.count for row in report.counts if row.count}
 
 
 def rates_of(report):
     """The rates of a report that are of somebody, as the shared cases name them."""
     return {
-        f"{row['measure']}|{row['group']}": [row["numerator"], row["denominator"]]
-        for row in report["rates"]
-        if row["numerator"] or row["denominator"]
+        f"{row.measure}|{row.group}": [row.numerator, row.denominator]
+        for row in report.rates
+        if row.numerator or row.denominator
     }
 
 

@@ -247,7 +247,7 @@ class Prefixes:
 def digests(figures, name):
     """The digests of all years under all policies."""
     return {
-        (policy.id, year): build_report(figures, log_name=name, policy=policy, year=year)["digest"]
+        (policy.id, year): build_report(figures, log_name=name, policy=policy, year=year).digest
         for policy in POLICIES
         for year in YEARS
     }

@@ -72,7 +72,7 @@ def replayed(folder, engine="columnar"):
 
 
 def digest_of(found):
-    return build_report(found, log_name="any", policy=POLICY, year=2022)["digest"]
+    return build_report(found, log_name="any", policy=POLICY, year=2022).digest
 
 
 class TestFresh:

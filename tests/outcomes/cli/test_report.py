@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.replay import replay, sql_engine
-from ledger.report import build_report, report_bytes
+from ledger.report import build_report, encode_report
 from outcomes.cli.run import run
 from tests.support.histories import kept, log_of, policy_of, story
 
@@ -19,7 +19,7 @@ def report(tmp_path):
         replayed = replay(log, log.end(), [policy_of()])
         made = build_report(replayed, log_name=log.name, policy=policy_of(), year=2022)
     file = tmp_path / "report.json"
-    file.write_bytes(report_bytes(made))
+    file.write_bytes(encode_report(made))
     return file
 
 

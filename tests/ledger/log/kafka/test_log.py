@@ -63,7 +63,7 @@ class TestContract(LogContract):
 
 def report_of(log, year=2022):
     replayed = replay(log, log.end(), [POLICY])
-    return build_report(replayed, log_name=log.name, policy=POLICY, year=year)
+    return build_report(replayed, log_name=log.name, policy=POLICY, year=year).as_json()
 
 
 def figures_of(report):

@@ -1,0 +1,168 @@
+"""Making reports: a query, one reading of the log, and the year's figures as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from ledger.log import Cut, Log
+from ledger.log.progress import ProgressCallback, no_progress
+from ledger.replay import Engine, FiguresAtCut, replay_each
+from ledger.report.document import digest_of
+from ledger.report.model import (
+    REPORT_SCHEMA,
+    CountRow,
+    LogAtCut,
+    PolicyName,
+    RateRow,
+    RecordTotals,
+    Report,
+)
+from projections.figures import Figures
+from projections.maturity import provisional_until
+from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
+from projections.policy import Policy
+from schemas.moments import midnight
+from schemas.version import RULES_VERSION
+
+__all__ = [
+    "ProgressBar",
+    "ReportQuery",
+    "build_report",
+    "make_reports",
+    "no_progress_bar",
+    "provisional",
+]
+
+ProgressBar = Callable[[int], AbstractContextManager[ProgressCallback]]
+"""Opens a display of so many records; the function that it yields takes how many have been read."""
+
+
+@contextmanager
+def no_progress_bar(_total: int) -> Iterator[ProgressCallback]:
+    """Shows nothing."""
+    yield no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What is asked of a log.
+
+    Attributes:
+        years: Reference years.
+        policies: To report under.
+        cuts: How far to read; the log's end where neither these nor moments are given.
+        moments: The same as moments, in milliseconds; not together with cuts.
+        engine: Which replay.
+    """
+
+    years: Sequence[int]
+    policies: Sequence[Policy]
+    cuts: Sequence[Cut] = ()
+    moments: Sequence[int] = ()
+    engine: Engine = "fold"
+
+    def __post_init__(self) -> None:
+        assert not (self.cuts and self.moments)
+
+    def cuts_of(self, log: Log) -> Sequence[Cut]:
+        """Every cut that is asked for, as the log has them now."""
+        if self.moments:
+            return [log.cut_as_of(moment) for moment in self.moments]
+        return self.cuts or [log.end()]
+
+
+def make_reports(
+    log: Log,
+    query: ReportQuery,
+    *,
+    progress: ProgressBar = no_progress_bar,
+    notify: Callable[[str], None] = lambda _: None,
+) -> list[Report]:
+    """The reports that a query asks for, by cut, then policy, then year, from one reading.
+
+    Args:
+        log: Any log.
+        query: What is asked.
+        progress: Shows how far the replay is.
+        notify: Gets what a person may want to know of how it was done, one sentence.
+
+    Raises:
+        CutNotHeldError: If the log does not hold a cut.
+        StoreError: If the log cannot be read, or a temporary folder is full.
+    """
+    cuts = query.cuts_of(log)
+    with progress(max(sum(cut.values()) for cut in cuts)) as advance:
+        replayed = replay_each(log, cuts, query.policies, engine=query.engine, progress=advance)
+    if replayed[0].remark is not None:
+        notify(replayed[0].remark)
+    return [
+        build_report(figures, log_name=log.name, policy=policy, year=year)
+        for figures in replayed
+        for policy in query.policies
+        for year in query.years
+    ]
+
+
+def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year: int) -> Report:
+    """The report of one year under one policy.
+
+    Args:
+        replayed: From a replay that was asked for this policy.
+        log_name: See `Log.name`.
+        policy: One of those that were replayed.
+        year: The reference year.
+    """
+    figures = replayed.figures[policy.sha256]
+    cut = {str(partition): replayed.cut[partition] for partition in sorted(replayed.cut)}
+    report = Report(
+        schema_name=REPORT_SCHEMA,
+        rules=RULES_VERSION,
+        reference_year=year,
+        policy=PolicyName(id=policy.id, version=policy.version, sha256=policy.sha256),
+        log=LogAtCut(name=log_name, cut=cut, records=replayed.records.records),
+        records=RecordTotals(**replayed.records.as_dict()),
+        counts=tuple(_counts(figures, policy, year)),
+        rates=tuple(_rates(figures, policy, year)),
+        provisional=provisional(policy, year, replayed.latest_recorded_at),
+        digest="",
+    )
+    return report.model_copy(update={"digest": digest_of(report)})
+
+
+def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> dict[str, str]:
+    """The measures that are not final yet, with the last date on which they were not.
+
+    Source: SPEC section 4, Maturity.
+    """
+    last_days = sorted(provisional_until(policy, year).items())
+    dates = {measure: last_day.isoformat() for measure, last_day in last_days}
+    if latest_recorded_at is None:
+        return dates
+    # A foreign producer's clock may claim any time, one without a date too.
+    seconds = min(latest_recorded_at // 1_000, midnight(date.max))
+    moment = datetime.fromtimestamp(seconds, UTC)
+    latest_on = moment.astimezone(policy.time_zone).date().isoformat()
+    return {measure: until for measure, until in dates.items() if latest_on <= until}
+
+
+def _counts(figures: Figures, policy: Policy, year: int) -> Iterator[CountRow]:
+    cells = sorted(
+        (measure, group) for measure in COUNTS for group in groups_shown(measure, policy)
+    )
+    for measure, group in cells:
+        yield CountRow(
+            measure=measure,
+            group=group,
+            count=figures.count(year, measure, group),
+            previous=figures.count(year - 1, measure, group),
+        )
+
+
+def _rates(figures: Figures, policy: Policy, year: int) -> Iterator[RateRow]:
+    for name in sorted(rate.name for rate in RATES):
+        for group in sorted(MEMBERSHIP_GROUPS):
+            numerator, denominator = figures.rate(year, name, group, policy)
+            yield RateRow(measure=name, group=group, numerator=numerator, denominator=denominator)

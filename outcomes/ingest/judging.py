@@ -1,0 +1,93 @@
+"""Judging lines: an event or a record to append, or what is wrong with the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import orjson
+
+from ledger.clock import now_ms
+from ledger.log import NewRecord
+from ledger.log.record_lines import parse_record
+from outcomes.ingest.lines import Line
+from projections.findings import stated_findings
+from schemas import Event, Record, admit
+from schemas.faults import faults
+from schemas.finding import Finding
+from schemas.rules import VALUE_BYTES_MAX
+
+__all__ = ["EVENTS", "RECORDS", "Judgement", "LineFinding", "LineForm", "recording_findings"]
+
+_RECORD_LINE_BYTES_MAX = 8_388_608
+_NOT_A_RECORD = "line_must_be_a_record"
+
+
+Judgement = tuple[NewRecord | None, list[Finding]]
+"""What to append, or why not."""
+
+
+class LineFinding(NamedTuple):
+    """What is said of a line."""
+
+    number: int
+    finding: Finding
+
+    def as_json(self) -> dict[str, object]:
+        """As commands print and log it."""
+        return {"line": self.number, **self.finding._asdict()}
+
+
+class LineForm(NamedTuple):
+    """What the lines of an input are.
+
+    Attributes:
+        judge: Gives a record to append, or the line's faults.
+        bytes_max: The longest line that can be without a fault.
+    """
+
+    judge: Callable[[Line], Judgement]
+    bytes_max: int
+
+
+def recording_findings(line: Line) -> Iterator[Finding]:
+    """What an auditor would ask about an event that is recorded now; it stays an event."""
+    record = Record(0, line.number, now_ms(), _subject(line.text), line.text)
+    admitted = admit(record, 1)
+    if isinstance(admitted, Event):
+        yield from stated_findings(admitted)
+
+
+def _judge_event(line: Line) -> Judgement:
+    """An event, checked by all rules of admission but the last, which needs the log."""
+    key = _subject(line.text)
+    record = Record(0, line.number, 0, key, line.text)
+    if isinstance(admit(record, 1), Event):
+        return NewRecord(key, line.text), []
+    return None, faults(record, 1)
+
+
+def _judge_record(line: Line) -> Judgement:
+    """A record to append as it is, unchecked."""
+    if len(line.text) > _RECORD_LINE_BYTES_MAX:
+        return None, [Finding(_NOT_A_RECORD, "", "over 8 MiB")]
+    try:
+        return parse_record(line.text), []
+    except ValueError as error:
+        return None, [Finding(_NOT_A_RECORD, "", str(error))]
+
+
+def _subject(text: bytes) -> bytes | None:
+    """The key that a producer would send; None where the line names no subject."""
+    try:
+        subject = orjson.loads(text)["subject"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return None
+    return subject.encode("utf-8") if isinstance(subject, str) else None
+
+
+EVENTS = LineForm(_judge_event, VALUE_BYTES_MAX)
+"""One event a line."""
+
+RECORDS = LineForm(_judge_record, _RECORD_LINE_BYTES_MAX)
+"""One record a line, as `outcomes tail --jsonl` prints it."""
