@@ -18,7 +18,7 @@ kafka: .venv/.core ## Run Apache Kafka on 127.0.0.1 without docker until Ctrl-C;
 	@.venv/bin/python -m deploy.broker
 
 test: check ## Run every check and every test
-	@.venv/bin/python -m pytest -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/ruff check --quiet

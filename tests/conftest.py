@@ -1,8 +1,7 @@
-"""The broker for whoever asks for `kafka`, and hypothesis profiles.
+"""The broker for tests that ask for `kafka`, the order of files, and hypothesis profiles.
 
-Of the profiles `ci` gives the same examples every time, `soak` looks for new ones.
-
-`mutants` is for tests that are to fail: it does not shrink what it finds.
+Of the profiles `ci` gives the same examples every time, `soak` looks for new ones, and `mutants` is
+for tests that are expected to fail: it does not shrink a failure.
 """
 
 from __future__ import annotations
@@ -23,3 +22,26 @@ settings.register_profile(
     phases=[Phase.generate],
 )
 settings.load_profile(os.environ.get("OUTCOMES_HYPOTHESIS_PROFILE", "ci"))
+
+LONGEST_FIRST = (
+    "tests/faults/",
+    "tests/processors/",
+    "tests/emit/",
+    "tests/ledger/log/kafka/",
+    "tests/deploy/",
+    "tests/repository/",
+    "tests/properties/",
+    "tests/e2e/",
+)
+"""Where files take long, longest first: several processes that begin with them end together."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first; the order within a file stays."""
+    items.sort(key=lambda item: position(item.nodeid))
+
+
+def position(nodeid):
+    """The place of a test's folder in the order; those that are not named come last."""
+    matches = (place for place, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
+    return next(matches, len(LONGEST_FIRST))

@@ -48,7 +48,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             done = subprocess.run(
                 ["sh", "-e", "-c", argument.replace(PREFIX, str(prefix))],
                 cwd=folder,
-                env={**os.environ, "PATH": path, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+                env={
+                    **os.environ,
+                    "PATH": path,
+                    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+                    # Thousands of files that nobody imports here.
+                    "PIP_NO_COMPILE": "1",
+                },
                 capture_output=True,
                 text=True,
                 timeout=300,

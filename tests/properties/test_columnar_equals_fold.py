@@ -17,6 +17,10 @@ several = st.lists(policies, min_size=2, max_size=2)
 FEWER = settings(max_examples=settings.default.max_examples // 2)
 
 
+def crowded_life(subject):
+    return histories(subjects=(subject,), max_size=60)
+
+
 def parsed(drawn):
     return [parse_policy(json.dumps(policy).encode(), "of a test") for policy in drawn]
 
@@ -39,7 +43,8 @@ class TestBothEngines:
 
             assert {} == differing(log, parsed(drawn), cut)
 
-    @given(histories(subjects=("s-1",), max_size=60), several)
-    def test_the_engines_agree_on_one_crowded_life(self, told, drawn):
-        with kept_in_a_log([kept(one) for one in told]) as log:
+    @FEWER
+    @given(crowded_life("s-1"), crowded_life("s-2"), several)
+    def test_the_engines_agree_on_two_crowded_lives(self, first, second, drawn):
+        with kept_in_a_log([kept(event) for event in (*first, *second)]) as log:
             assert {} == differing(log, parsed(drawn))
