@@ -26,7 +26,7 @@ check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-logo
 
-soak: .venv/.dev ## Hurt workers and a broker for an hour, SOAK="--minutes 60 --seed 2026"
+soak: .venv/.dev ## Fault-injection soak test, SOAK="--minutes 60 --seed 2026"
 	@.venv/bin/python -m tests.faults.soak $(SOAK)
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop
@@ -42,7 +42,7 @@ schemas: .venv/.core ## Write schemas/*.json anew from the classes
 	@for type in $$(.venv/bin/outcomes schema | cut -d' ' -f1); do \
 		.venv/bin/outcomes schema $$type > schemas/$$type.json || exit 1; done
 
-lock: ## Write constraints.txt anew: the newest versions that pyproject.toml allows
+lock: ## Update constraints.txt to the newest versions that pyproject.toml allows
 	@$(require_python)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder" && \

@@ -1,7 +1,7 @@
-"""Apache Kafka without docker: fetched once by Maven, one process, KRaft, loopback only.
+"""Apache Kafka without docker: downloaded once by Maven, one process, KRaft, loopback only.
 
-`make kafka` runs it until Ctrl-C. `make live` and the tests run their own by the same recipe,
-thrown away afterwards. This is a broker to try things on: one node, no copies, no passwords.
+`make kafka` runs it until Ctrl-C. `make live` and the tests run temporary ones from the same
+recipe. This broker is for trials: one node, no replicas, no passwords.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from string import Template
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-__all__ = ["Broker", "NoKafkaError", "die_with_parent", "free_ports", "is_ready", "kafka_jars"]
+__all__ = ["Broker", "NoKafkaError", "is_ready", "kafka_jars", "kill_with_parent"]
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = Path(__file__).parent / "kafka"
@@ -33,24 +33,24 @@ CACHE = ROOT / ".kafka"
 DEFAULT_PORT = 9092
 _PORT_MAX = 65_534
 _CLUSTER = "outcomesLedgerKafka0AA"
-_FETCH_SECONDS = 600
+_DOWNLOAD_SECONDS = 600
 _READY_SECONDS = 60
 _STOP_SECONDS = 20
 _POLL_SECONDS = 0.1
 _SET_PARENT_DEATH_SIGNAL = 1
-# Loaded here, since between fork and exec a child must not load anything.
+# Loaded here: between fork and exec a child must not load libraries.
 _LIBC = ctypes.CDLL(None)
 
 
 class NoKafkaError(Exception):
-    """There is no broker to be had; the message says why in one line."""
+    """No broker is available; the message says why in one line."""
 
 
 def kafka_jars(cache: Path = CACHE) -> Path:
-    """The folder of Kafka's jars, copied by Maven when it is missing.
+    """The folder of Kafka's jars, downloaded by Maven if missing.
 
     Raises:
-        NoKafkaError: If Java or Maven is missing, or Maven cannot fetch.
+        NoKafkaError: If Java or Maven is missing, or Maven cannot download.
     """
     if shutil.which("java") is None:
         raise NoKafkaError("no java; install a Java 17 runtime")
@@ -61,13 +61,13 @@ def kafka_jars(cache: Path = CACHE) -> Path:
         return libs
     maven = shutil.which("mvn")
     if maven is None:
-        raise NoKafkaError("no Kafka and no mvn to fetch it; install maven")
+        raise NoKafkaError("Kafka is missing and so is mvn to download it; install maven")
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as folder:
+    with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
         fresh = Path(folder) / "libs"
         command = [maven, "-B", "-q", "-f", str(recipe), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        _run(*command, doing="Maven cannot fetch Kafka", seconds=_FETCH_SECONDS)
+        _run(*command, tool="Maven cannot download Kafka", seconds=_DOWNLOAD_SECONDS)
         shutil.rmtree(libs, ignore_errors=True)
         with contextlib.suppress(
             OSError
@@ -77,24 +77,15 @@ def kafka_jars(cache: Path = CACHE) -> Path:
     return libs
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 class Broker:
-    """One Kafka process; its ports and its data stay the same over a restart.
+    """One Kafka process, which keeps its ports and data over a restart.
 
     Attributes:
-        folder: Holds its settings, `broker.log` and its data.
+        folder: Contains its settings, `broker.log` and its data.
         bootstrap: `host:port`.
     """
 
-    def __init__(  # noqa: PLR0913 - the two last are the tests'
+    def __init__(  # noqa: PLR0913 - the last three are for tests
         self,
         folder: Path,
         jars: Path,
@@ -103,23 +94,26 @@ class Broker:
         controller: int,
         settings: str = "",
         format_with: Sequence[str] = (),
+        heap_mb: int = 512,
     ) -> None:
-        """Write the settings, and make the data folder ready unless it is.
+        """Write the settings, and format the data folder unless it is.
 
         Args:
-            folder: Exists; what it holds from an earlier run is used.
+            folder: An existing folder; data from an earlier run is used.
             jars: From `kafka_jars`.
-            port: Where clients are served.
-            controller: Where the node speaks to itself.
-            settings: More lines for `server.properties`; they go before those of the recipe.
+            port: The port for clients.
+            controller: The port of the KRaft controller.
+            settings: More lines for `server.properties`; they override those of the recipe.
             format_with: More arguments for Kafka's `StorageTool format`.
+            heap_mb: The heap's limit.
 
         Raises:
-            NoKafkaError: If the data folder cannot be made.
+            NoKafkaError: If the data folder cannot be formatted.
         """
         self.folder = folder
         self.bootstrap = f"127.0.0.1:{port}"
         self._classes = f"{jars}/*"
+        self._heap_mb = heap_mb
         self._process: subprocess.Popen[bytes] | None = None
         self._properties = folder / "server.properties"
         recipe = Template((RECIPE / "server.properties").read_text(encoding="utf-8"))
@@ -128,58 +122,72 @@ class Broker:
         if not (folder / "data" / "meta.properties").exists():
             tool = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", self._classes]
             tool += ["kafka.tools.StorageTool", "format", "-t", _CLUSTER]
-            _run(*tool, "-c", str(self._properties), *format_with, doing="Kafka's StorageTool")
+            _run(*tool, "-c", str(self._properties), *format_with, tool="Kafka's StorageTool")
 
     def start(self) -> None:
         """Start, and return when clients are served.
 
         Raises:
-            NoKafkaError: If that does not come to pass within a minute.
+            NoKafkaError: If it does not answer within a minute.
         """
-        flags = ["-Xmx512m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start without waiting until clients are served."""
+        flags = [f"-Xmx{self._heap_mb}m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         flags.append(f"-Dlog4j2.configurationFile={RECIPE / 'log4j2.xml'}")
         command = ["java", *flags, "-cp", self._classes, "kafka.Kafka", str(self._properties)]
         with (self.folder / "broker.log").open("ab") as log:
-            before = log.tell()
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no locks
+                preexec_fn=kill_with_parent,  # noqa: PLW1509 - one system call, no locks
             )
+
+    def wait_until_ready(self) -> None:
+        """Return when clients are served.
+
+        Raises:
+            NoKafkaError: If it does not answer within a minute.
+        """
+        assert self._process is not None, "the broker is launched first"
         deadline = time.monotonic() + _READY_SECONDS
         while not asyncio.run(is_ready(self.bootstrap)):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                told = (self.folder / "broker.log").read_bytes()[before:].decode(errors="replace")
-                said = [line for line in told.splitlines() if not line.startswith("\tat ")]
-                raise NoKafkaError(f"Kafka does not start: {' | '.join(said[-3:])}")
+                log = (self.folder / "broker.log").read_bytes()[self._log_start :]
+                lines = log.decode(errors="replace").splitlines()
+                messages = [line for line in lines if not line.startswith("\tat ")]
+                raise NoKafkaError(f"Kafka does not start: {' | '.join(messages[-3:])}")
             time.sleep(_POLL_SECONDS)
 
     def wait(self) -> None:
-        """Return when it has ended."""
+        """Return when it has exited."""
         if self._process is not None:
             self._process.wait()
 
     def stop(self) -> None:
-        """End it in good order."""
-        self._end(signal.SIGTERM)
+        """Stop it gracefully."""
+        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
+        """Kill it, as a power cut would."""
+        self._signal(signal.SIGKILL)
 
     def restart(self) -> None:
         """Stop, and start on the same ports and data."""
         self.stop()
         self.start()
 
-    def _end(self, how: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(how)
+        self._process.send_signal(number)
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -188,8 +196,8 @@ class Broker:
         self._process = None
 
 
-def die_with_parent() -> None:
-    """Let the kernel end a child when whoever started it is gone, `kill -9` included (Linux)."""
+def kill_with_parent() -> None:
+    """Let the kernel kill a child whose parent is gone, `kill -9` included (Linux)."""
     if sys.platform == "linux":
         _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
@@ -212,39 +220,39 @@ async def is_ready(bootstrap: str) -> bool:
     return bool(cluster["brokers"])
 
 
-def _run(*command: str, doing: str, seconds: float = 60) -> None:
+def _run(*command: str, tool: str, seconds: float = 60) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except OSError as error:
         raise NoKafkaError(f"{command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise NoKafkaError(f"{doing}: no end after {seconds:.0f} s") from error
+        raise NoKafkaError(f"{tool}: still running after {seconds:.0f} s") from error
     if done.returncode:
-        raise NoKafkaError(f"{doing}: {' '.join((done.stdout + done.stderr).split())[:300]}")
+        raise NoKafkaError(f"{tool}: {' '.join((done.stdout + done.stderr).split())[:300]}")
 
 
-def _wanted_port() -> int:
-    """The port to serve on, `KAFKA_PORT`; the next one is the controller's."""
-    wanted = os.environ.get("KAFKA_PORT") or str(DEFAULT_PORT)
-    if not wanted.isdecimal() or not 1 <= int(wanted) <= _PORT_MAX:
-        raise NoKafkaError(f"KAFKA_PORT={wanted} is no port; write 1 to {_PORT_MAX}")
-    port = int(wanted)
-    for one in (port, port + 1):
+def _port_setting() -> int:
+    """The port for clients, `KAFKA_PORT`; the next one is the controller's."""
+    setting = os.environ.get("KAFKA_PORT") or str(DEFAULT_PORT)
+    if not setting.isdecimal() or not 1 <= int(setting) <= _PORT_MAX:
+        raise NoKafkaError(f"KAFKA_PORT={setting} is not a port; write 1 to {_PORT_MAX}")
+    port = int(setting)
+    for number in (port, port + 1):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", one))
+                probe.bind(("127.0.0.1", number))
             except OSError as error:
                 raise NoKafkaError(
-                    f"port {one}: {error.strerror}; choose two others:"
+                    f"port {number}: {error.strerror}; choose two others:"
                     f" make kafka KAFKA_PORT={port + 100}"
                 ) from error
     return port
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep a second broker from the same data: Kafka's own lock comes after it has written."""
+def _lock_folder(folder: Path) -> Iterator[None]:
+    """Keep a second broker off the same data: Kafka's own lock comes after its first writes."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("wb")
@@ -254,24 +262,24 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise NoKafkaError(f"a broker runs on {folder} already; end that one first") from error
+            raise NoKafkaError(f"a broker is running on {folder}; stop that one first") from error
         yield
 
 
 def _serve(port: int, folder: Path) -> None:
     if not (CACHE / "pom.xml").exists():
-        print("Fetching Apache Kafka with Maven (once, about a minute) ...", flush=True)
+        print("Downloading Apache Kafka with Maven (once, about a minute) ...", flush=True)
     broker = Broker(folder, kafka_jars(), port=port, controller=port + 1)
     try:
         broker.start()
-        _greet(broker)
+        _print_usage(broker)
         broker.wait()
     finally:
         broker.stop()
-    raise NoKafkaError(f"Kafka has ended by itself; see {broker.folder / 'broker.log'}")
+    raise NoKafkaError(f"Kafka exited; see {broker.folder / 'broker.log'}")
 
 
-def _greet(broker: Broker) -> None:
+def _print_usage(broker: Broker) -> None:
     print(f"Apache Kafka on {broker.bootstrap}, data in {broker.folder / 'data'}")
     print("Ctrl-C stops it. In another terminal:", end="\n\n")
     print(f"  export OUTCOMES_LOG=kafka://{broker.bootstrap}/student-lifecycle")
@@ -284,8 +292,8 @@ def main() -> int:
         signal.signal(name, signal.default_int_handler)
     try:
         folder = Path(os.environ.get("KAFKA_FOLDER") or CACHE).absolute()
-        with _alone(folder):
-            _serve(_wanted_port(), folder)
+        with _lock_folder(folder):
+            _serve(_port_setting(), folder)
     except NoKafkaError as error:
         print(f"make kafka: {error}", file=sys.stderr)
         return 1

@@ -21,7 +21,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from deploy.broker import Broker, NoKafkaError, die_with_parent, free_ports, kafka_jars
+from deploy.broker import Broker, NoKafkaError, kafka_jars, kill_with_parent
+from deploy.ports import PortLease
 
 OUTCOMES = str(Path(sys.executable).with_name("outcomes"))
 YEAR = "2022"
@@ -103,7 +104,7 @@ class Story:
                 stderr=told,
                 # Out of reach of the terminal's Ctrl-C: workers are ended in good order, by name.
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, no locks
+                preexec_fn=kill_with_parent,  # noqa: PLW1509 - one system call, no locks
             )
 
     def wait_until_live(self, what: str, holds: Callable[[dict[str, Any]], bool]) -> None:
@@ -228,7 +229,9 @@ def main() -> int:
 def _start_broker(folder: Path, ending: ExitStack) -> str:
     _say("Apache Kafka, one broker (to keep one for yourself: make kafka)")
     jars = kafka_jars()
-    port, controller = free_ports(2)
+    lease = PortLease(2)
+    ending.callback(lease.release)
+    port, controller = lease.ports
     broker = Broker(folder, jars, port=port, controller=controller)
     ending.callback(broker.stop)
     broker.start()

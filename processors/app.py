@@ -5,8 +5,8 @@ from __future__ import annotations
 from ledger.log.kafka.address import parse_topic_address
 from ledger.policies import live_policies
 from ledger.settings import load_settings
-from processors.kafka.worker import app_of
+from processors.kafka.worker import build_app
 
 __all__ = ["app"]
 
-app = app_of(parse_topic_address(load_settings().log), None, live_policies())
+app = build_app(parse_topic_address(load_settings().log), None, live_policies())

@@ -16,12 +16,12 @@ PARTITIONS = 12
 _PARTITIONS_MAX = 1_000
 _REPLICAS_MAX = 100
 
-topic_app = typer.Typer(help="The Kafka topic that keeps a log.", no_args_is_help=True)
+topic_app = typer.Typer(help="The Kafka topic of a log.", no_args_is_help=True)
 
 
 @topic_app.callback()
 def topic() -> None:
-    """The Kafka topic that keeps a log."""
+    """The Kafka topic of a log."""
 
 
 @topic_app.command()
@@ -29,7 +29,7 @@ def create(
     log: LogOption = None,
     partitions: Annotated[
         int | None,
-        typer.Option(min=1, max=_PARTITIONS_MAX, help=f"For ever; {PARTITIONS} if not given."),
+        typer.Option(min=1, max=_PARTITIONS_MAX, help=f"Fixed for ever; {PARTITIONS} by default."),
     ] = None,
     replication_factor: Annotated[
         int, typer.Option(min=1, max=_REPLICAS_MAX, help="Copies of each record; use 3.")
@@ -39,7 +39,7 @@ def create(
     ] = 1,
     json: JsonOption = False,
 ) -> None:
-    """Make the topics of a log as the ledger needs them; one that exists is left as it is."""
+    """Create the topics of a log as the ledger needs them; an existing one is left as it is."""
     from ledger.log.kafka.address import parse_topic_address
     from ledger.log.kafka.client import link_to
     from ledger.log.kafka.topic import (
@@ -54,42 +54,42 @@ def create(
             f"--min-isr {min_isr} is more than --replication-factor {replication_factor}:"
             " no append could ever succeed"
         )
-    place = parse_topic_address(log_url(log))
-    link = link_to(place)
+    address = parse_topic_address(log_url(log))
+    link = link_to(address)
     created = create_topic(
         link, partitions=partitions or PARTITIONS, replicas=replication_factor, min_isr=min_isr
     )
-    for beside in (place.partials, place.dead_letters):
+    for derived in (address.partials, address.dead_letters):
         create_topic(
-            link_to(beside),
+            link_to(derived),
             partitions=1,
             replicas=replication_factor,
             min_isr=min_isr,
             settings=DERIVED_SETTINGS,
         )
-    made = describe_topic(link)
-    if made is None:
-        raise StoreError(f"{place} is not there although it was made; try `outcomes doctor`")
-    if partitions not in (None, made.partitions):
+    topic = describe_topic(link)
+    if topic is None:
+        raise StoreError(f"{address} is missing although it was created; try `outcomes doctor`")
+    if partitions not in (None, topic.partitions):
         raise ConfigurationError(
-            f"{place} has {made.partitions} partitions, not {partitions}: a log's partition count"
-            " never changes; leave out --partitions or name another topic"
+            f"{address} has {topic.partitions} partitions, not {partitions}: a log's partition"
+            " count never changes; leave out --partitions or name another topic"
         )
-    faults = list(topic_faults(made))
+    faults = list(topic_faults(topic))
     if json:
         terminal.print_json(
             {
-                "topic": place.topic,
+                "topic": address.topic,
                 "created": created,
-                "partitions": made.partitions,
-                "replication_factor": made.replicas,
-                "faults": [{"verdict": verdict, "detail": detail} for verdict, detail in faults],
+                "partitions": topic.partitions,
+                "replication_factor": topic.replicas,
+                "faults": [{"verdict": severity, "detail": detail} for severity, detail in faults],
             }
         )
     else:
-        verb = "made" if created else "exists, left as it is"
-        terminal.write(f"{place}: {verb}; {made.partitions} partitions\n".encode())
-        for verdict, detail in faults:
-            terminal.write(f"{verdict:8} {detail}\n".encode())
-    if any(verdict == "broken" for verdict, _ in faults):
+        state = "created" if created else "exists, left as it is"
+        terminal.write(f"{address}: {state}; {topic.partitions} partitions\n".encode())
+        for severity, detail in faults:
+            terminal.write(f"{severity:8} {detail}\n".encode())
+    if any(severity == "broken" for severity, _ in faults):
         raise typer.Exit(StoreError.exit_code)

@@ -1,1 +1,1 @@
-"""The workers on Apache Kafka: Faust's agents, its consumer, and the partitions they own."""
+"""Workers on Apache Kafka: Faust's agents, its consumer, and the partitions they own."""

@@ -1,8 +1,7 @@
 """The Faust app: `faust -A processors.app worker`, or `outcomes worker` on a Kafka log.
 
-Faust gives membership, assignment, delivery and timers. What an event means, which outcomes count
-once and which funnel a student is in, stands in `projections`; look there for `career_outcomes`,
-`orientation`, `graduation` and `placement`.
+Faust provides membership, assignment, delivery and timers. The rules (what an event means, which
+outcomes count once, which funnel a student is in) are in `projections`.
 """
 
 from __future__ import annotations
@@ -45,141 +44,143 @@ _SETTINGS: dict[str, Any] = {
     "broker_max_poll_interval": 3_600,
     "broker_commit_interval": 1,
     "consumer_auto_offset_reset": "earliest",
-    # A leader who does not know the topic yet, when a broker is back, gives nobody a partition; by
-    # default it would look again after five minutes.
+    # A group leader that does not know the topic yet, after a broker is back, assigns no partition;
+    # by default it would look again only after five minutes.
     "consumer_metadata_max_age_ms": 5_000,
 }
 
 _Result = TypeVar("_Result")
 
 
-class Beside:
-    """A `KafkaFold` in a thread of its own, made there on first use."""
+class FoldThread:
+    """A `KafkaFold` in its own thread, built there on first use."""
 
     def __init__(self, build: Callable[[], KafkaFold]) -> None:
         self._build = build
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fold")
-        self._made: KafkaFold | None = None
+        self._kafka_fold: KafkaFold | None = None
         self._closed = False
 
     async def run(self, work: Callable[[KafkaFold], _Result]) -> _Result:
-        """Do work in the thread; a failure ends the process with its reason.
+        """Run work in the thread; a failure aborts the process with its reason.
 
         Raising inside an agent would make Faust skip the records, so nothing is raised here.
         """
         if self._closed:
-            # The worker is ending: whatever is still delivered waits here until it is cancelled.
+            # The worker is stopping: what is still delivered waits here until it is cancelled.
             await asyncio.get_running_loop().create_future()
         return await self._in_thread(work)
 
     async def _in_thread(self, work: Callable[[KafkaFold], _Result]) -> _Result:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
-        except Exception as error:  # noqa: BLE001 - whatever it is, no record may be skipped
+        except Exception as error:  # noqa: BLE001 - no error may skip a record
             abort_process(error)
 
     def _do(self, work: Callable[[KafkaFold], _Result]) -> _Result:
-        if self._made is None:
-            self._made = self._build()
-        return work(self._made)
+        if self._kafka_fold is None:
+            self._kafka_fold = self._build()
+        return work(self._kafka_fold)
 
     async def close(self) -> None:
-        """Close the fold when there is one."""
-        already, self._closed = self._closed, True
-        if self._made is not None and not already:
+        """Close the fold if it was built."""
+        was_closed, self._closed = self._closed, True
+        if self._kafka_fold is not None and not was_closed:
             await self._in_thread(KafkaFold.close)
         self._thread.shutdown(wait=False)
 
 
 class Agents:
-    """What a worker does when Faust calls; each method is one occasion."""
+    """The callbacks of a worker, called by Faust."""
 
-    def __init__(self, app: Any, topic: str, fold: Beside) -> None:  # noqa: ANN401 - Faust
+    def __init__(self, app: Any, topic: str, fold: FoldThread) -> None:  # noqa: ANN401 - Faust
         self._app = app
         self._topic = topic
         self._fold = fold
 
-    async def take_up(self, *_: object, **__: object) -> None:
-        """Own what was assigned, fold the backlog, and tell Kafka where to go on."""
+    async def on_assigned(self, *_: object, **__: object) -> None:
+        """Own the assigned partitions, fold their backlog, and commit where to resume."""
         assigned = self._app.consumer.assignment()
-        partitions = {one.partition for one in assigned if one.topic == self._topic}
-        take_up = partial(KafkaFold.take_up, partitions=partitions, abandoned=self._abandoned())
-        offsets = await self._fold.run(take_up)
-        logger().info("partitions.taken_up", partitions=sorted(partitions))
+        partitions = {tp.partition for tp in assigned if tp.topic == self._topic}
+        take_over = partial(
+            KafkaFold.on_assigned, partitions=partitions, is_cancelled=self._cancellation()
+        )
+        offsets = await self._fold.run(take_over)
+        logger().info("partitions.assigned", partitions=sorted(partitions))
         await self._commit(offsets)
 
     async def follow(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream lacks noack_take
-        """Fold what is delivered; acknowledge it when it is committed."""
+        """Fold delivered records; acknowledge them once they are committed."""
         async for events in stream.noack_take(TAKE_RECORDS, within=TAKE_SECONDS):
             records = [_record(event) for event in events]
             await self._fold.run(partial(KafkaFold.follow, records=records))
             for event in events:
                 await stream.ack(event)
             if len(events) == TAKE_RECORDS:
-                await self._leap()
+                await self._catch_up_burst()
 
     async def publish(self) -> None:
-        """Publish the figures that have moved, and the dead letters."""
+        """Publish the figures that have changed, and the dead letters."""
         await self._fold.run(KafkaFold.publish)
 
     async def check(self) -> None:
-        """See that the topic is still the one that was folded."""
+        """Check that the topic is still the one that was folded."""
         await self._fold.run(KafkaFold.check_identity)
 
     async def stop(self, *_: object, **__: object) -> None:
-        """Let go of the read model."""
+        """Close the read model."""
         await self._fold.close()
 
-    async def _leap(self) -> None:
-        """Fold a burst in bulk: Faust delivers far fewer records a second than a plain read."""
-        if await self._fold.run(KafkaFold.behind) > BURST_RECORDS:
-            catch_up = partial(KafkaFold.catch_up, abandoned=self._abandoned())
+    async def _catch_up_burst(self) -> None:
+        """Fold a burst in bulk: a plain read is far faster than Faust's delivery."""
+        if await self._fold.run(KafkaFold.count_waiting) > BURST_RECORDS:
+            catch_up = partial(KafkaFold.catch_up, is_cancelled=self._cancellation())
             await self._commit(await self._fold.run(catch_up))
             await self._app.consumer.perform_seek()
 
-    def _abandoned(self) -> Callable[[], bool]:
-        """Whether, by then, the worker is to stop or partitions have moved."""
+    def _cancellation(self) -> Callable[[], bool]:
+        """A function: whether the worker is stopping or partitions have moved since now."""
         app, generation = self._app, self._app.consumer_generation_id
         return lambda: bool(app.should_stop) or app.consumer_generation_id != generation
 
     async def _commit(self, offsets: dict[int, int]) -> None:
-        """A hint for the next owner; the read model's offset is what counts."""
-        wanted = {TP(self._topic, partition): at for partition, at in offsets.items() if at}
-        if wanted:
-            commit = self._app.consumer._commit(wanted)  # noqa: SLF001 - no public way
+        """Commit offsets as a hint for the next owner; the read model's offset is what counts."""
+        positive = {TP(self._topic, number): offset for number, offset in offsets.items() if offset}
+        if positive:
+            commit = self._app.consumer._commit(positive)  # noqa: SLF001 - no public way
             await asyncio.wait_for(commit, COMMIT_SECONDS)
 
 
 def make_app(
-    place: TopicAddress, build: Callable[[], KafkaFold], settings: Mapping[str, Any]
+    address: TopicAddress, build: Callable[[], KafkaFold], settings: Mapping[str, Any]
 ) -> faust.App:
     """The app of one worker.
 
     Args:
-        place: The ledger's topic.
-        build: Makes the fold, called in its own thread.
-        settings: More of Faust's, such as the credentials for the broker.
+        address: The ledger's topic.
+        build: Builds the fold, called in its own thread.
+        settings: Further Faust settings, such as credentials for the broker.
     """
     app: Any = faust.App(
-        consumer_group(place.topic),
-        broker=[f"kafka://{server}" for server in place.servers],
+        consumer_group(address.topic),
+        broker=[f"kafka://{server}" for server in address.servers],
         broker_client_id=f"{socket.gethostname()}-{os.getpid()}",
         **_SETTINGS,
         **settings,
     )
     app.transport.Consumer = CommittedConsumer
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw"}
-    topic = app.topic(place.topic, **raw, value_serializer="raw", allow_empty=True)
-    agents = Agents(app, place.topic, Beside(build))
+    topic = app.topic(address.topic, **raw, value_serializer="raw", allow_empty=True)
+    agents = Agents(app, address.topic, FoldThread(build))
     app.agent(topic, name="follow", concurrency=1)(agents.follow)
     app.timer(interval=PUBLISH_SECONDS)(agents.publish)
     app.timer(interval=CHECK_SECONDS)(agents.check)
-    app.on_rebalance_complete.connect(agents.take_up)
+    app.on_rebalance_complete.connect(agents.on_assigned)
     app.on_before_shutdown.connect(agents.stop)
-    # Faust holds the receivers of its signals weakly.
-    app.agents_kept = agents
-    made: faust.App = app
-    return made
+    # Faust refers to the receivers of its signals weakly.
+    app.signal_receivers = agents
+    typed: faust.App = app
+    return typed
 
 
 def _record(event: EventT[bytes]) -> Record:

@@ -1,7 +1,7 @@
-"""Faust's consumer, reading committed records alone, as every other reader of the log does.
+"""Faust's consumer, reading committed records only, as every other reader of the log does.
 
-Faust does so only together with its own transactions, which the ledger has no use for. Without
-this, a record of a foreign producer's aborted transaction would move a live figure.
+Faust itself does so only with its own transactions, which the ledger does not use. Without this, a
+record of a foreign producer's aborted transaction would change a live figure.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The live fold on a Kafka topic: what a worker does for the partitions that are its own.
+"""The live fold on a Kafka topic: what a worker does for the partitions that it owns.
 
-Everything here runs in one thread beside Faust's event loop, so that heartbeats go on while a
-backlog is folded. Faust says which partitions and delivers what comes; what is folded, and how far,
-is decided by the read model's next offset alone.
+Everything here runs in one thread beside Faust's event loop, so that heartbeats continue while a
+backlog is folded. Faust assigns partitions and delivers records; what is folded, and how far, is
+decided by the read model's next offset alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from schemas import Record
 __all__ = ["KafkaFold", "Topics"]
 
 CATCH_UP_RECORDS = 50_000
-"""A batch of a backlog: large, since a student's state is read and written once a batch."""
+"""A batch of the backlog: large, since a student's state is read and written once a batch."""
 
 DEAD_LETTERS_AT_ONCE = 10_000
 PAUSE_SECONDS = 0.5
@@ -36,12 +36,12 @@ _Answer = TypeVar("_Answer")
 
 
 class Topics(NamedTuple):
-    """What a worker reads and writes.
+    """The topics that a worker reads and writes.
 
     Attributes:
-        log: The ledger's topic.
-        partials: Where figures are published.
-        dead_letters: Where pointers to quarantined records are published.
+        log: The ledger's records.
+        partials: Published figures.
+        dead_letters: Published pointers to quarantined records.
     """
 
     log: KafkaLog
@@ -53,103 +53,104 @@ class KafkaFold:
     """The partitions of one worker.
 
     Attributes:
-        owned: The partitions that were taken up.
+        owned: The partitions that are assigned and opened.
     """
 
     def __init__(
-        self, topics: Topics, fold: LiveFold, *, years: Sequence[int], patience_seconds: float
+        self, topics: Topics, fold: LiveFold, *, years: Sequence[int], retry_seconds: float
     ) -> None:
-        """Bring together a log, its read model and the topics beside the log.
+        """Connect a log, its read model and its derived topics.
 
         Args:
-            topics: The log's, and those beside it.
-            fold: Keeps the read model.
-            years: Those that a live report can be made of.
-            patience_seconds: How long to wait for a broker that is away.
+            topics: The log's topic and the derived ones.
+            fold: Maintains the read model.
+            years: The years that a live report can cover.
+            retry_seconds: How long to wait for a broker that is away.
         """
         self.owned: frozenset[int] = frozenset()
         self._log, self._partials, self._dead_letters = topics
         self._fold = fold
         self._years = years
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = retry_seconds
         self._published: dict[int, int] = {}
 
-    def take_up(self, partitions: Iterable[int], abandoned: Callable[[], bool]) -> dict[int, int]:
-        """Own these partitions and no others, fold their backlog, publish what is there.
+    def on_assigned(
+        self, partitions: Iterable[int], is_cancelled: Callable[[], bool]
+    ) -> dict[int, int]:
+        """Own exactly these partitions, fold their backlog, publish their figures.
 
         Args:
-            partitions: As assigned.
-            abandoned: Asked now and then; True ends it early, with what was committed.
+            partitions: The assigned ones.
+            is_cancelled: Called regularly; True ends the fold early, with what was committed.
 
         Returns:
-            The next offset of each partition; nothing when it was abandoned.
+            The next offset of each partition; empty if it was cancelled.
 
         Raises:
             StoreError: If a state is of another log, or cannot be written.
         """
         self.owned = frozenset(partitions)
-        identity = self._patiently(lambda: identity_of(self._log))
+        identity = self._retry(lambda: identity_of(self._log))
         for partition in sorted(self.owned):
             self._fold.open_partition(partition, identity.get(partition))
         # Whoever had them before may have died between a commit and its publication.
         self._published.clear()
-        return self.catch_up(abandoned)
+        return self.catch_up(is_cancelled)
 
-    def catch_up(self, abandoned: Callable[[], bool]) -> dict[int, int]:
-        """Fold all that the log holds of the owned partitions, and publish it.
+    def catch_up(self, is_cancelled: Callable[[], bool]) -> dict[int, int]:
+        """Fold all records of the owned partitions, and publish their figures.
 
         Args:
-            abandoned: Asked now and then; True ends it early, with what was committed.
+            is_cancelled: Called regularly; True ends the fold early, with what was committed.
 
         Returns:
-            The next offset of each partition; nothing when it was abandoned.
+            The next offset of each partition; empty if it was cancelled.
         """
-        self._fold.is_cancelled = abandoned
+        self._fold.is_cancelled = is_cancelled
         try:
             self._catch_up()
         except FoldCancelledError:
-            logger().info("catch_up.abandoned")
+            logger().info("catch_up.cancelled")
             self.owned = frozenset()
             return {}
         finally:
             self._fold.is_cancelled = lambda: False
         self.publish()
-        return {one: self._fold.states[one].next_offset for one in self.owned}
+        return {number: self._fold.states[number].next_offset for number in self.owned}
 
-    def behind(self) -> int:
-        """How many records the log holds beyond the owned partitions' next offsets, at most."""
-        end = self._patiently(self._log.end)
-        return sum(end[one] - self._fold.states[one].next_offset for one in self.owned)
+    def count_waiting(self) -> int:
+        """The number of offsets in the log beyond the owned partitions' next offsets."""
+        end = self._retry(self._log.end)
+        return sum(end[number] - self._fold.states[number].next_offset for number in self.owned)
 
     def follow(self, records: Sequence[Record]) -> None:
-        """Fold records as they are delivered: in any order across partitions, with repetition.
+        """Fold delivered records: in any order across partitions, possibly repeated.
 
-        Below the next offset they were folded before; above it the log is asked for what lies
-        between.
+        Records below the next offset were folded before; a gap above it is read from the log.
         """
         by_partition: dict[int, list[Record]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
         for partition, delivered in by_partition.items():
             if partition in self.owned:
-                whole = self._patiently(partial(self._without_gaps, partition, delivered))
-                self._fold.apply(partition, whole)
+                complete = self._retry(partial(self._without_gaps, partition, delivered))
+                self._fold.apply(partition, complete)
 
     def publish(self) -> None:
-        """Publish every partition whose figures have moved, and the dead letters found."""
-        moved = {
+        """Publish every partition whose figures have changed, and its dead letters."""
+        changed = {
             partition: self._fold.states[partition].next_offset
             for partition in sorted(self.owned)
             if self._published.get(partition) != self._fold.states[partition].next_offset
         }
-        if moved:
-            self._partials.send(map(self._partial, moved))
-            for partition in moved:
+        if changed:
+            self._partials.send(map(self._partial, changed))
+            for partition in changed:
                 self._publish_dead_letters(partition)
-            self._published.update(moved)
+            self._published.update(changed)
 
     def check_identity(self) -> None:
-        """Refuse to go on when the topic was changed or made anew under this worker.
+        """Refuse to continue on a topic that was changed or recreated.
 
         Raises:
             StoreError: If it is gone, has other partitions or a setting that breaks a promise, or
@@ -160,7 +161,7 @@ class KafkaFold:
             end, identity = self._log.end(), identity_of(self._log)
         except UnreachableError:
             return
-        # Those that were moved away too: a topic that is deleted takes all partitions with it.
+        # Partitions that moved away are checked too: deleting a topic deletes them all.
         for partition, state in self._fold.states.items():
             self._fold.store.check_identity(partition, state, identity.get(partition))
             if state.next_offset > end[partition]:
@@ -171,16 +172,16 @@ class KafkaFold:
                 )
 
     def close(self) -> None:
-        """Let go of the logs and the read model."""
-        for one in (self._log, self._partials, self._dead_letters, self._fold.store):
-            one.close()
+        """Close the logs and the read model."""
+        for resource in (self._log, self._partials, self._dead_letters, self._fold.store):
+            resource.close()
 
     def _catch_up(self) -> None:
-        end = self._patiently(self._log.end)
+        end = self._retry(self._log.end)
         for partition in sorted(self.owned):
-            while batch := self._patiently(partial(self._next_batch, partition, end[partition])):
+            while batch := self._retry(partial(self._next_batch, partition, end[partition])):
                 self._fold.apply(partition, batch)
-                logger().info("backlog.folded", partition=partition, upto=batch[-1].offset + 1)
+                logger().info("backlog.folded", partition=partition, end=batch[-1].offset + 1)
                 self.publish()
 
     def _next_batch(self, partition: int, end: int) -> list[Record]:
@@ -188,16 +189,16 @@ class KafkaFold:
         waiting = self._log.read({partition: start}, {partition: end})
         return list(islice(waiting, CATCH_UP_RECORDS))
 
-    def _patiently(self, ask: Callable[[], _Answer]) -> _Answer:
-        """Ask the log until it answers, while nobody wants this to end."""
-        until = time.monotonic() + self._patience_seconds
+    def _retry(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask the log until it answers, the time is up, or the fold is cancelled."""
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
                 return ask()
             except UnreachableError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
-                # A topic that was deleted or made anew does not answer either.
+                # A topic that was deleted or recreated does not answer either.
                 with suppress(UnreachableError):
                     self._log.refuse_broken_promises()
                 self._fold.raise_if_cancelled()
@@ -211,21 +212,21 @@ class KafkaFold:
         )
 
     def _publish_dead_letters(self, partition: int) -> None:
-        """At least once: what was sent is noted after it was acknowledged."""
+        """Publish at least once: records are marked as sent after their acknowledgement."""
         store = self._fold.store
-        while found := store.unsent_dead_letters(partition, DEAD_LETTERS_AT_ONCE):
+        while letters := store.unsent_dead_letters(partition, DEAD_LETTERS_AT_ONCE):
             self._dead_letters.send(
-                NewRecord(dead_letter_key(one), encode_dead_letter(one)) for one in found
+                NewRecord(dead_letter_key(letter), encode_dead_letter(letter)) for letter in letters
             )
-            store.mark_dead_letters_sent(partition, found[-1].offset + 1)
+            store.mark_dead_letters_sent(partition, letters[-1].offset + 1)
 
     def _without_gaps(self, partition: int, delivered: Sequence[Record]) -> list[Record]:
         expected = self._fold.states[partition].next_offset
-        whole: list[Record] = []
+        complete: list[Record] = []
         for record in delivered:
             if record.offset > expected:
-                whole += self._log.read({partition: expected}, {partition: record.offset})
+                complete += self._log.read({partition: expected}, {partition: record.offset})
             if record.offset >= expected:
-                whole.append(record)
+                complete.append(record)
                 expected = record.offset + 1
-        return whole
+        return complete

@@ -1,4 +1,4 @@
-"""Bringing a worker on Kafka together from a URL, a file and settings."""
+"""Building and running a worker on Kafka from a URL, a file and settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from ledger.clock import now_ms
 from ledger.diagnostics import logger
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.kafka.address import TopicAddress, connection_options
-from ledger.log.kafka.client import TROUBLE, link_to
-from ledger.log.kafka.client import one_line as one_line_of
+from ledger.log.kafka.client import KAFKA_ERRORS, link_to, translate_error
 from ledger.log.kafka.log import KafkaLog
 from ledger.settings import load_settings
 from processors.kafka.agents import make_app
@@ -30,62 +29,61 @@ from projections.policy import Policy
 from schemas.moments import utc_text
 from schemas.text import one_line
 
-__all__ = ["app_of", "live_years", "run_worker"]
+__all__ = ["build_app", "live_years", "run_worker"]
 
 YEARS_BEFORE = 7
 YEARS_AFTER = 1
 STOP_SECONDS = 1.5
-TOLD_EVERY_SECONDS = 5.0
+ERROR_LOG_SECONDS = 5.0
 
 
 def live_years() -> range:
-    """The years that a live report can be made of, `OUTCOMES_LIVE_YEARS`.
+    """The years that a live report can cover, `OUTCOMES_LIVE_YEARS`.
 
     Raises:
         ConfigurationError: If the last year is before the first.
     """
-    wanted = load_settings().live_years
-    if wanted is None:
-        this = int(utc_text(now_ms())[:4])
-        return range(this - YEARS_BEFORE, this + YEARS_AFTER + 1)
-    first, last = map(int, wanted.split(".."))
+    setting = load_settings().live_years
+    if setting is None:
+        current = int(utc_text(now_ms())[:4])
+        return range(current - YEARS_BEFORE, current + YEARS_AFTER + 1)
+    first, last = map(int, setting.split(".."))
     if first > last:
         raise ConfigurationError(
-            f"environment variable OUTCOMES_LIVE_YEARS: {wanted} holds no year; write 2019..2027"
+            f"environment variable OUTCOMES_LIVE_YEARS: {setting} is empty; write 2019..2027"
         )
     return range(first, last + 1)
 
 
-def app_of(place: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> faust.App:
+def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> faust.App:
     """The Faust app of a worker on a Kafka log.
 
     Args:
-        place: The log.
-        state: The read model; in the working folder where None, named after topic and fold.
-        policies: To keep live.
+        address: The log.
+        state: The read model's file; by default in the working folder, named after the topic.
+        policies: The policies to keep live.
 
     Raises:
         ConfigurationError: If the settings are wrong.
     """
-    path = state or Path(f"{place.topic}.live-{FOLD_VERSION}.db")
+    path = state or Path(f"{address.topic}.live-{FOLD_VERSION}.db")
     years = live_years()
 
     def build() -> KafkaFold:
-        beside = (KafkaLog.open(place.partials), KafkaLog.open(place.dead_letters))
-        topics = Topics(KafkaLog.open(place), *beside)
+        topics = Topics(*map(KafkaLog.open, _topics(address)))
         store = Store(path)
         log = topics.log
         fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)
         patience = load_settings().kafka_retry_seconds
-        return KafkaFold(topics, fold, years=years, patience_seconds=patience)
+        return KafkaFold(topics, fold, years=years, retry_seconds=patience)
 
-    return make_app(place, build, _faust_settings())
+    return make_app(address, build, _faust_settings())
 
 
-def run_worker(place: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> int:
-    """Run a worker until it is told to stop.
+def run_worker(address: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> int:
+    """Run a worker until it is stopped.
 
-    The arguments are those of `app_of`.
+    The arguments are those of `build_app`.
 
     Returns:
         The exit code.
@@ -95,43 +93,50 @@ def run_worker(place: TopicAddress, state: Path | None, policies: Sequence[Polic
         StoreError: If the brokers are out of reach, a topic is missing or breaks a promise, or
             Faust gives up.
     """
-    app = app_of(place, state, policies)
-    _look_at_topics(place)
-    told = _Told()
-    logging.getLogger().addHandler(told)
-    logger().info("worker.started", log=str(place), policies=len(policies))
+    app = build_app(address, state, policies)
+    _check_topics(address)
+    errors = LastErrorHandler()
+    logging.getLogger().addHandler(errors)
+    logger().info("worker.started", log=str(address), policies=len(policies))
     worker = _Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None
     try:
         worker.execute_from_commandline()
-    except SystemExit as ended:
-        if ended.code:
-            raise _gave_up(place, worker.crash_reason, told) from None
+    except SystemExit as exit_:
+        if exit_.code:
+            raise _failure(address, worker.crash_reason, errors) from None
     logger().info("worker.stopped")
     return worker.exit_code
 
 
-def _look_at_topics(place: TopicAddress) -> None:
-    """Before Faust starts, which makes topics that are missing and tells of trouble at length."""
-    for one in (place, place.partials, place.dead_letters):
-        log = KafkaLog.open(one)
-        if one == place:
+def _topics(address: TopicAddress) -> tuple[TopicAddress, TopicAddress, TopicAddress]:
+    """The addresses of `Topics`."""
+    return address, address.partials, address.dead_letters
+
+
+def _check_topics(address: TopicAddress) -> None:
+    """Check the topics before Faust starts, which creates missing ones and logs at length."""
+    for topic in _topics(address):
+        log = KafkaLog.open(topic)
+        if topic == address:
             log.refuse_broken_promises()
         log.close()
 
 
-def _gave_up(place: TopicAddress, reason: BaseException | None, told: _Told) -> StoreError:
-    """Why Faust has ended a worker: mostly a broker that went away while partitions moved."""
-    if isinstance(reason, TROUBLE):
-        return one_line_of(link_to(place), reason, "is out of reach")
+def _failure(
+    address: TopicAddress, reason: BaseException | None, errors: LastErrorHandler
+) -> StoreError:
+    """Why Faust ended a worker: usually a broker that went away while partitions moved."""
+    if isinstance(reason, KAFKA_ERRORS):
+        return translate_error(link_to(address), reason, "is out of reach")
     return StoreError(
-        f"{place}: the worker gave up ({told.last or 'no reason told'}); start it again, it goes on"
-        " where it stopped"
+        f"{address}: the worker gave up ({errors.last_line or 'no reason given'}); start it again,"
+        " it resumes where it stopped"
     )
 
 
 class _Worker(faust.Worker):
-    """Faust's worker, which ends in a bounded time when it is told to stop.
+    """Faust's worker, which exits within a bounded time after a signal.
 
     Attributes:
         exit_code: 0, or 130 after Ctrl-C.
@@ -141,36 +146,36 @@ class _Worker(faust.Worker):
 
     def _schedule_shutdown(self, signal: Signals) -> None:
         self.exit_code = 130 if signal == Signals.SIGINT else 0
-        # With a broker away, leaving its group takes longer than anybody waits. What is committed
-        # is whole, and the rest is folded by whoever has the partition next.
+        # With a broker away, leaving the group takes longer than anybody waits. What is committed
+        # is complete, and the next owner of the partition folds the rest.
         deadline = threading.Timer(STOP_SECONDS, os._exit, (self.exit_code,))
         deadline.daemon = True
         deadline.start()
         super()._schedule_shutdown(signal)
 
 
-class _Told(logging.Handler):
-    """Passes on what Faust and its libraries log as errors, a line now and then.
+class LastErrorHandler(logging.Handler):
+    """Passes on errors that Faust and its libraries log, at most one line every few seconds.
 
     Attributes:
-        last: The latest one.
+        last_line: The latest one.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.last: str | None = None
-        self._quiet_until = 0.0
+        self.last_line: str | None = None
+        self._silent_until = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = one_line(record.getMessage())
+        self.last_line = one_line(record.getMessage())
         now = time.monotonic()
-        if now > self._quiet_until:
-            self._quiet_until = now + TOLD_EVERY_SECONDS
-            logger().warning("faust.told", line=self.last)
+        if now > self._silent_until:
+            self._silent_until = now + ERROR_LOG_SECONDS
+            logger().warning("faust.error", line=self.last_line)
 
 
 def _faust_settings() -> dict[str, Any]:
-    """Where Faust keeps its own files, and who it says that it is."""
+    """Faust's folder for its own files, and its credentials."""
     settings: dict[str, Any] = {"datadir": Path(tempfile.gettempdir()) / "outcomes-faust"}
     options = connection_options(load_settings())
     protocol, context = options["security_protocol"], options.get("ssl_context")

@@ -70,7 +70,7 @@ class TestPartitioner:
         assert 1 == count
         program.write_text(wrong, encoding="utf-8")
         made = run(command("topic create"))
-        assert made[0].endswith("/student-lifecycle: made; 12 partitions")
+        assert made[0].endswith("/student-lifecycle: created; 12 partitions")
         run("outcomes generate --students 100 --seed 7 > events.jsonl")
         assert "506 acknowledged" == run(command("python emit_confluent.py"))[-1]
 

@@ -119,7 +119,7 @@ def broker_away_for_a_minute(stage):
 
 
 def _crash(stage, mode):
-    crashing = stage.crashing("first", mode).wait_for("partitions.taken_up")
+    crashing = stage.crashing("first", mode).wait_for("partitions.assigned")
     stage.load(len(stage.records) // 3)
     assert crashing.ended()[0] == 137
     stage.faults += 1
@@ -326,7 +326,7 @@ def full_disk(stage):
 def storm(stage):
     """Fault after fault on three workers and the broker, as drawn, while events come in."""
     workers = {name: stage.worker(name) for name in ("first", "second", "third")}
-    workers["first"].wait_for("partitions.taken_up")
+    workers["first"].wait_for("partitions.assigned")
     stage.load()
     while stage.is_loading():
         name = stage.chance.choice(sorted(workers))

@@ -1,4 +1,4 @@
-"""Faults for as long as there is time: `make soak`, or `python -m tests.faults.soak --minutes 60`.
+"""The fault-injection soak test: `make soak`, or `python -m tests.faults.soak --minutes 60`.
 
 First every scenario once, then storms. The seed is printed; the same one draws the same faults.
 """

@@ -89,7 +89,7 @@ class Stage:
         """Start workers and wait until each has been given partitions."""
         workers = [self.worker(name) for name in names]
         for worker in workers:
-            worker.wait_for("partitions.taken_up")
+            worker.wait_for("partitions.assigned")
         return workers
 
     def preload(self, count):

@@ -1,8 +1,7 @@
-"""A real Apache Kafka for the tests: one process, KRaft, loopback, thrown away afterwards.
+"""A real Apache Kafka for the tests: one process, KRaft, loopback, removed afterwards.
 
-Where it comes from, in this order: `OUTCOMES_TEST_KAFKA=host:port`, a broker that is there already;
-Maven and Java, which copy Kafka once into `.kafka/`; else the tests are skipped, and with `CI=true`
-they fail instead.
+Its source is, in this order: `OUTCOMES_TEST_KAFKA=host:port`, a running broker; Maven and Java,
+which download Kafka once into `.kafka/`; else the tests are skipped, and with `CI=true` they fail.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
 import deploy.broker
-from deploy.broker import NoKafkaError, free_ports, is_ready, kafka_jars
+from deploy.broker import NoKafkaError, is_ready, kafka_jars
+from deploy.ports import PortLease
 from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.log import KafkaLog
 
@@ -43,10 +43,11 @@ SETTLE_SECONDS = 30
 
 
 class Broker(deploy.broker.Broker):
-    """The broker of `make kafka`, with two more listeners and signals to stop and go on."""
+    """The broker of `make kafka`, with two more listeners and signals to pause and resume."""
 
     def __init__(self, folder: Path, jars: Path) -> None:
-        plain, tls, sasl, controller = free_ports(4)
+        self._lease = PortLease(4)
+        plain, tls, sasl, controller = self._lease.ports
         self.tls = f"127.0.0.1:{tls}"
         self.sasl = f"127.0.0.1:{sasl}"
         self.authority = folder / "broker.pem"
@@ -81,11 +82,11 @@ class Broker(deploy.broker.Broker):
 
 @dataclass
 class Kafka:
-    """What a test is given.
+    """The broker of a test run.
 
     Attributes:
         bootstrap: `host:port`.
-        broker: The process, None where the broker is somebody else's.
+        broker: The process; None for a broker that the tests did not start.
     """
 
     bootstrap: str
@@ -95,26 +96,26 @@ class Kafka:
     def own(self) -> Broker:
         """The broker's process, for a test that kills it or needs its other listeners."""
         if self.broker is None:
-            pytest.skip("OUTCOMES_TEST_KAFKA names a broker that is not the tests' own")
+            pytest.skip("OUTCOMES_TEST_KAFKA names a broker that the tests did not start")
         return self.broker
 
     def name(self) -> str:
-        """A topic name that is not taken."""
+        """An unused topic name."""
         return f"test-{os.getpid()}-{next(self._numbers)}"
 
     def topic(self, partitions: int = 1, configs: dict[str, str] | None = None) -> str:
-        """A fresh topic as the ledger wants it, but for the settings given."""
+        """A new topic with the ledger's settings, except for those given."""
         name = self.name()
-        wanted = NewTopic(name, partitions, 1, topic_configs={**LEDGER_TOPIC, **(configs or {})})
-        asyncio.run(_create(self.bootstrap, wanted))
+        new = NewTopic(name, partitions, 1, topic_configs={**LEDGER_TOPIC, **(configs or {})})
+        asyncio.run(_create(self.bootstrap, new))
         return name
 
     def resolve(self, topic: str) -> None:
-        """Wait until no transaction is open: a broker answers before it has marked an end."""
-        until = time.monotonic() + SETTLE_SECONDS
+        """Wait until no transaction is open: a broker answers before it writes the end marker."""
+        deadline = time.monotonic() + SETTLE_SECONDS
         with closing(KafkaLog.open(parse_topic_address(self.url(topic)))) as log:
             while any("open transaction" in check.detail for check in log.examine()):
-                assert time.monotonic() < until, f"a transaction in {topic} does not end"
+                assert time.monotonic() < deadline, f"a transaction in {topic} does not end"
                 time.sleep(0.02)
 
     def url(self, topic: str) -> str:
@@ -135,7 +136,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
         broker.start()
     except NoKafkaError as error:
         refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        refuse(f"{error}, or name a running broker in OUTCOMES_TEST_KAFKA")
+        refuse(f"{error}, or set OUTCOMES_TEST_KAFKA")
     try:
         yield Kafka(broker.bootstrap, broker)
     finally:
@@ -153,16 +154,16 @@ def _keytool(*arguments: str) -> None:
         raise NoKafkaError(f"keytool: {' '.join((done.stdout + done.stderr).split())[:300]}")
 
 
-async def _create(bootstrap: str, wanted: NewTopic) -> None:
+async def _create(bootstrap: str, topic: NewTopic) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        response = await admin.create_topics([wanted])
+        response = await admin.create_topics([topic])
         for _, code, message in response.topic_errors:
             if code:
                 raise for_code(code)(message)
         # The controller knows it, the broker learns of it a moment later.
-        while wanted.name not in await admin.list_topics():  # noqa: ASYNC110 - no event
+        while topic.name not in await admin.list_topics():  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.02)
     finally:
         await admin.close()

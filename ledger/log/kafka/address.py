@@ -1,4 +1,4 @@
-"""Where a log on Kafka is, `kafka://HOST:PORT[,HOST:PORT]/TOPIC`, and how to connect to it."""
+"""The address of a log on Kafka, `kafka://HOST:PORT[,HOST:PORT]/TOPIC`, and connection options."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class TopicAddress(NamedTuple):
     """A topic on a cluster.
 
     Attributes:
-        servers: Of the cluster, some or all, as `host:port`.
-        topic: Its name.
+        servers: Some or all brokers of the cluster, as `host:port`.
+        topic: The topic's name.
     """
 
     servers: tuple[str, ...]
@@ -37,12 +37,12 @@ class TopicAddress(NamedTuple):
 
     @property
     def partials(self) -> TopicAddress:
-        """The topic that the workers of this log publish their figures to."""
+        """The topic to which the workers of this log publish their figures."""
         return self._replace(topic=f"{self.topic}-partials")
 
     @property
     def dead_letters(self) -> TopicAddress:
-        """The topic that the workers of this log publish pointers to quarantined records to."""
+        """The topic to which the workers of this log publish pointers to quarantined records."""
         return self._replace(topic=f"{self.topic}-dead-letters")
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ def parse_topic_address(url: str) -> TopicAddress:
     """Read a log URL.
 
     Raises:
-        ConfigurationError: If it has another form.
+        ConfigurationError: If it is not of this form.
 
     >>> parse_topic_address("kafka://one:9092,two:9092/student-lifecycle").topic
     'student-lifecycle'
@@ -61,19 +61,19 @@ def parse_topic_address(url: str) -> TopicAddress:
     if "@" in url:
         # The URL may hold a password, so it is not repeated.
         raise ConfigurationError(
-            f"--log: a Kafka URL names no user, write {_FORM}; the user goes into"
+            f"--log: a Kafka URL names no user; write {_FORM} and set"
             " OUTCOMES_KAFKA_SASL_USERNAME and OUTCOMES_KAFKA_SASL_PASSWORD"
         )
     rest = url.removeprefix("kafka://")
     servers, _, topic = rest.partition("/")
-    named = tuple(servers.split(","))
-    if rest == url or not all(map(_is_server, named)) or not _TOPIC.fullmatch(topic):
+    bootstrap = tuple(servers.split(","))
+    if rest == url or not all(map(_is_server, bootstrap)) or not _TOPIC.fullmatch(topic):
         raise ConfigurationError(f"--log {url}: not a Kafka log; write {_FORM}")
-    return TopicAddress(named, topic)
+    return TopicAddress(bootstrap, topic)
 
 
 def connection_options(settings: Settings) -> dict[str, Any]:
-    """What every client of aiokafka needs to connect.
+    """The options that every aiokafka client needs to connect.
 
     Raises:
         ConfigurationError: If the settings do not fit together, or name a file that cannot be used.
@@ -112,9 +112,9 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
             context.load_cert_chain(path, settings.kafka_ssl_keyfile, password=lambda: b"")
     except OSError as error:
         keyfile = settings.kafka_ssl_keyfile
-        also = f" with OUTCOMES_KAFKA_SSL_KEYFILE {keyfile}" if name == "CERTFILE" else ""
+        with_key = f" with OUTCOMES_KAFKA_SSL_KEYFILE {keyfile}" if name == "CERTFILE" else ""
         raise ConfigurationError(
-            f"OUTCOMES_KAFKA_SSL_{name} {path}{also}: {error.strerror or error};"
+            f"OUTCOMES_KAFKA_SSL_{name} {path}{with_key}: {error.strerror or error};"
             " name a PEM file without a password"
         ) from error
     return context

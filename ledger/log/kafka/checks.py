@@ -1,4 +1,4 @@
-"""What `outcomes doctor` finds in a topic: settings and states that break a promise."""
+"""What `outcomes doctor` checks on a topic: settings and states that break a promise."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from schemas.partition import partition_of
 __all__ = ["examine"]
 
 _SAMPLE = 500
-"""How many of the latest offsets of each partition are looked at."""
+"""How many of the latest offsets of each partition are checked."""
 
-_Fault = tuple[Severity, str]
+_Check = tuple[Severity, str]
 
 
-def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Fault]:
-    """Look at a topic; one verdict that all is fine where there is nothing to say.
+def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Check]:
+    """Check a topic; a single `fine` if nothing is wrong.
 
     Args:
-        link: Where.
-        reader: Of committed records.
-        partitions: How many the topic had when it was opened.
+        link: The topic.
+        reader: A reader of committed records.
+        partitions: The partition count when the topic was opened.
 
     Raises:
         StoreError: If the cluster is out of reach.
     """
     topic = describe_topic(link)
     if topic is None:
-        yield "broken", f"{link.place} is gone"
+        yield "broken", f"{link.address} is gone"
         return
-    begins, stable = reader.begins(), reader.stable_ends()
+    begins, stable = reader.begin_offsets(), reader.stable_ends()
     faults = [
         *topic_faults(topic),
-        *_deleted(begins),
-        *_held_back(link, stable),
+        *_deleted_records(begins),
+        *_open_transactions(link, stable),
         *_misplaced(reader, begins, stable),
     ]
     if topic.partitions != partitions:
@@ -45,42 +45,40 @@ def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Fault]:
         faults.append(("broken", f"{what}: a log's partition count never changes"))
     yield from faults
     if not faults:
-        yield "fine", f"{link.place.topic} keeps what the ledger promises"
+        yield "fine", f"{link.address.topic} keeps what the ledger promises"
 
 
-def _deleted(begins: Mapping[int, int]) -> Iterator[_Fault]:
+def _deleted_records(begins: Mapping[int, int]) -> Iterator[_Check]:
     for partition, begin in begins.items():
         if begin > 0:
             what = f"partition {partition} begins at offset {begin}: earlier records are gone"
             yield "broken", f"{what} and no figure can be rebuilt; restore them from an archive"
 
 
-def _held_back(link: Link, stable: Mapping[int, int]) -> Iterator[_Fault]:
-    beyond = Reader(link, len(stable), isolation="read_uncommitted")
+def _open_transactions(link: Link, stable: Mapping[int, int]) -> Iterator[_Check]:
+    uncommitted = Reader(link, len(stable), isolation="read_uncommitted")
     try:
-        ends = beyond.stable_ends()
+        ends = uncommitted.stable_ends()
     finally:
-        beyond.close()
-    for partition, upto in stable.items():
-        if upto < ends[partition]:
-            what = f"partition {partition} is held by an open transaction from offset {upto} on"
+        uncommitted.close()
+    for partition, end in stable.items():
+        if end < ends[partition]:
+            what = f"partition {partition} is blocked by an open transaction from offset {end}"
             advice = "end it at its producer, or see kafka-transactions.sh find-hanging"
-            yield "warning", f"{what}: nothing behind it can be read; {advice}"
+            yield "warning", f"{what}: later records cannot be read; {advice}"
 
 
 def _misplaced(
     reader: Reader, begins: Mapping[int, int], ends: Mapping[int, int]
-) -> Iterator[_Fault]:
-    low = {one: max(begins[one], upto - _SAMPLE) for one, upto in ends.items()}
-    wrong: dict[int, list[int]] = {}
-    for records in reader.scan(low, ends):
-        for one in records:
-            if one.key is not None and partition_of(one.key, len(ends)) != one.partition:
-                wrong.setdefault(one.partition, []).append(one.offset)
-    for partition, offsets in sorted(wrong.items()):
+) -> Iterator[_Check]:
+    starts = {number: max(begins[number], end - _SAMPLE) for number, end in ends.items()}
+    misplaced: dict[int, list[int]] = {}
+    for records in reader.scan(starts, ends):
+        for record in records:
+            if record.key is not None and partition_of(record.key, len(ends)) != record.partition:
+                misplaced.setdefault(record.partition, []).append(record.offset)
+    for partition, offsets in sorted(misplaced.items()):
         what = f"{len(offsets)} of the latest records of partition {partition}, such as offset"
         advice = "set partitioner=murmur2_random in their producer, if it is a librdkafka client"
-        yield (
-            "warning",
-            f"{what} {offsets[0]}, lie there against their key and are quarantined; {advice}",
-        )
+        what = f"{what} {offsets[0]}, are in the wrong partition for their key and are quarantined"
+        yield "warning", f"{what}; {advice}"

@@ -1,7 +1,7 @@
-"""aiokafka from synchronous code: an event loop of one's own, bounded waits, one-line errors.
+"""aiokafka from synchronous code: a private event loop, bounded waits, errors of one line.
 
-Nothing runs between two calls, so a client that is not used costs nothing; what its connection
-missed meanwhile, the next call mends.
+Nothing runs between two calls, so an idle client costs nothing; a connection that broke meanwhile
+is renewed by the next call.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from ledger.settings import Settings, load_settings
 
 __all__ = [
     "ANSWER_SECONDS",
-    "TROUBLE",
+    "KAFKA_ERRORS",
     "Link",
     "Loop",
+    "last_logged_error",
     "link_to",
-    "one_line",
-    "overheard",
-    "trouble",
+    "translate_error",
+    "translate_errors",
 ]
 
 ANSWER_SECONDS = 7.0
-"""How long a question to the broker may take; a command that cannot reach it ends within 10 s."""
+"""How long one request to the cluster may take, connecting included."""
 
 REQUEST_SECONDS = 4.0
 CLOSE_SECONDS = 2.0
@@ -53,87 +53,87 @@ _ADVICE = (
     (
         (TopicAuthorizationFailedError, ClusterAuthorizationFailedError),
         (
-            "no permission for{user}; ask the cluster's keeper for DESCRIBE, DESCRIBE_CONFIGS,"
-            " READ and WRITE on topic {place.topic}"
+            "no permission for{user}; ask the cluster's administrator for DESCRIBE,"
+            " DESCRIBE_CONFIGS, READ and WRITE on topic {address.topic}"
         ),
     ),
     (
         (SaslAuthenticationFailed, AuthenticationFailedError),
         (
-            "the broker refuses{user}; mind OUTCOMES_KAFKA_SASL_USERNAME and"
+            "the broker refuses{user}; check OUTCOMES_KAFKA_SASL_USERNAME and"
             " OUTCOMES_KAFKA_SASL_PASSWORD"
         ),
     ),
     (
         (UnsupportedSaslMechanismError, AuthenticationMethodNotSupported),
-        "the broker has another way to prove who{user} is; set OUTCOMES_KAFKA_SASL_MECHANISM",
+        "the broker offers no such login for{user}; set OUTCOMES_KAFKA_SASL_MECHANISM",
     ),
 )
 
-TROUBLE = (KafkaError, ConsumerStoppedError, TimeoutError, OSError)
-"""What aiokafka raises when the broker is away, refuses or has something else."""
+KAFKA_ERRORS = (KafkaError, ConsumerStoppedError, TimeoutError, OSError)
+"""What aiokafka raises when a broker is away, refuses, or answers with an error."""
 
 _Result = TypeVar("_Result")
 
 
 class Link(NamedTuple):
-    """How to reach a place.
+    """How to reach a topic.
 
     Attributes:
-        place: The topic.
-        options: Of every aiokafka client.
-        settings: What the environment says.
+        address: The topic.
+        options: Options of every aiokafka client.
+        settings: Settings from the environment.
     """
 
-    place: TopicAddress
+    address: TopicAddress
     options: dict[str, Any]
     settings: Settings
 
 
-def link_to(place: TopicAddress) -> Link:
-    """The link to a place under the settings of the environment.
+def link_to(address: TopicAddress) -> Link:
+    """The link to a topic under the settings of the environment.
 
     Raises:
         ConfigurationError: If the settings are wrong.
     """
     settings = load_settings()
     options = {
-        "bootstrap_servers": list(place.servers),
+        "bootstrap_servers": list(address.servers),
         "client_id": "outcomes",
         "request_timeout_ms": int(REQUEST_SECONDS * 1_000),
         **connection_options(settings),
     }
-    return Link(place, options, settings)
+    return Link(address, options, settings)
 
 
-class _Overheard(logging.Handler):
-    """Keeps aiokafka's lines from the user, and the last error in them for our own line."""
+class _LastErrorHandler(logging.Handler):
+    """Hides aiokafka's log lines from the user and keeps the last error for our own message."""
 
-    last: BaseException | None = None
+    last_error: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
         for argument in arguments:
             if isinstance(argument, BaseException):
-                self.last = argument
+                self.last_error = argument
 
 
-_overheard = _Overheard(logging.WARNING)
+_last_error_handler = _LastErrorHandler(logging.WARNING)
 _logger = logging.getLogger("aiokafka")
-_logger.addHandler(_overheard)
+_logger.addHandler(_last_error_handler)
 _logger.propagate = False
 
 
-def overheard() -> BaseException | None:
+def last_logged_error() -> BaseException | None:
     """The error that aiokafka logged last instead of raising it."""
-    return _overheard.last
+    return _last_error_handler.last_error
 
 
 class Loop:
-    """An event loop that runs only while something is asked of it."""
+    """An event loop that runs only inside `run` and `close`."""
 
     def __init__(self) -> None:
-        _overheard.last = None
+        _last_error_handler.last_error = None
         self._loop = asyncio.new_event_loop()
         # aiokafka's own clean-up complains here when a command is interrupted.
         self._loop.set_exception_handler(lambda *_: None)
@@ -141,74 +141,76 @@ class Loop:
     def run(
         self, work: Coroutine[Any, Any, _Result], seconds: float | None = ANSWER_SECONDS
     ) -> _Result:
-        """Run until the work is done.
+        """Run a coroutine to its end.
 
         Raises:
-            TimeoutError: If it takes longer than this many seconds; None waits for ever.
+            TimeoutError: If it takes longer than `seconds`; None waits without limit.
         """
         return self._loop.run_until_complete(asyncio.wait_for(work, seconds))
 
-    def close(self, last: Coroutine[Any, Any, None] | None = None) -> None:
-        """Run a last piece of work for a bounded time, then drop all that is left."""
+    def close(self, final: Coroutine[Any, Any, None] | None = None) -> None:
+        """Run a final coroutine for a bounded time, then cancel everything else."""
         if self._loop.is_closed():
-            if last is not None:
-                last.close()
+            if final is not None:
+                final.close()
             return
-        self._loop.run_until_complete(_wind_up(last))
+        self._loop.run_until_complete(_shut_down(final))
         self._loop.close()
 
 
-async def _wind_up(last: Coroutine[Any, Any, None] | None) -> None:
-    if last is not None:
-        await asyncio.wait({asyncio.ensure_future(last)}, timeout=CLOSE_SECONDS)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
+async def _shut_down(final: Coroutine[Any, Any, None] | None) -> None:
+    if final is not None:
+        await asyncio.wait({asyncio.ensure_future(final)}, timeout=CLOSE_SECONDS)
+    pending = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in pending:
         task.cancel()
-    if left:
-        await asyncio.wait(left, timeout=CLOSE_SECONDS)
-    # Connections are let go of in the next turn of the loop.
+    if pending:
+        await asyncio.wait(pending, timeout=CLOSE_SECONDS)
+    # Connections close in the next turn of the loop.
     await asyncio.sleep(0)
 
 
 @contextmanager
-def trouble(link: Link, what: str) -> Iterator[None]:
-    """Turn what aiokafka raises inside into `one_line`."""
+def translate_errors(link: Link, failure: str) -> Iterator[None]:
+    """Raise what aiokafka raises inside as the `StoreError` of `translate_error`."""
     try:
         yield
-    except TROUBLE as error:
-        raise one_line(link, error, what) from error
+    except KAFKA_ERRORS as error:
+        raise translate_error(link, error, failure) from error
 
 
-def one_line(link: Link, error: BaseException, what: str) -> StoreError:
-    """Turn aiokafka's trouble into one line that says what, where and what to do.
+def translate_error(link: Link, error: BaseException, failure: str) -> StoreError:
+    """An error of aiokafka as one line that says what failed, where, and what to do.
 
     Args:
-        link: Where.
+        link: The topic.
         error: What was raised.
-        what: Of the ledger's own work, such as `cannot be read`.
+        failure: The operation that failed, such as `cannot be read`.
     """
-    place = link.place
-    for cause in (error, overheard()):
+    address = link.address
+    for cause in (error, last_logged_error()):
         if isinstance(cause, OffsetOutOfRangeError):
             return CutNotHeldError(
-                f"{place} {what}: records were deleted or lost while it was read ({cause}); see"
+                f"{address} {failure}: records were deleted or lost during the read ({cause}); see"
                 " `outcomes doctor`"
             )
         if isinstance(cause, _NO_TOPIC):
-            return no_topic(place)
+            return missing_topic_error(address)
         advice = next((advice for kinds, advice in _ADVICE if isinstance(cause, kinds)), None)
         if advice is not None:
-            return StoreError(f"{place} {what}: {advice.format(user=_user(link), place=place)}")
-    found = probe(place.servers, link.options, link.settings.kafka_security_protocol)
-    return UnreachableError(f"{place} {what}: {found or _told(error)}")
+            return StoreError(
+                f"{address} {failure}: {advice.format(user=_user(link), address=address)}"
+            )
+    reason = probe(address.servers, link.options, link.settings.kafka_security_protocol)
+    return UnreachableError(f"{address} {failure}: {reason or _reason(error)}")
 
 
-def no_topic(place: TopicAddress) -> StoreError:
-    """What is said where a topic is missing; those beside a log are made together with it."""
-    log = place.topic.removesuffix("-partials").removesuffix("-dead-letters")
+def missing_topic_error(address: TopicAddress) -> StoreError:
+    """The error for a missing topic; `topic create` makes the derived topics of a log with it."""
+    log = address.topic.removesuffix("-partials").removesuffix("-dead-letters")
     return StoreError(
-        f"{place.cluster} has no topic {place.topic}; make it with `outcomes topic create --log"
-        f" {place.cluster}/{log}`, or name another with --log"
+        f"{address.cluster} has no topic {address.topic}; create it with `outcomes topic create"
+        f" --log {address.cluster}/{log}`, or name another with --log"
     )
 
 
@@ -218,7 +220,7 @@ def _user(link: Link) -> str:
     return f" user {user}" if named else " this client"
 
 
-def _told(error: BaseException) -> str:
-    heard = overheard()
-    text = str(heard if heard is not None and isinstance(error, TimeoutError) else error)
-    return f"{text or 'no answer in time'}; is the broker well? see `outcomes doctor`"
+def _reason(error: BaseException) -> str:
+    logged = last_logged_error()
+    text = str(logged if logged is not None and isinstance(error, TimeoutError) else error)
+    return f"{text or 'no answer in time'}; is the broker healthy? see `outcomes doctor`"

@@ -1,4 +1,4 @@
-"""Who of a consumer group has which partition, asked of the group's coordinator."""
+"""Which member of a consumer group owns which partition, as the group's coordinator says."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import for_code
 
-from ledger.log.kafka.client import Link, Loop, trouble
+from ledger.log.kafka.client import Link, Loop, translate_errors
 
 __all__ = ["owners"]
 
 
 def owners(link: Link, group: str) -> dict[int, str]:
-    """Partition → the member that has it, as `client@host`; nothing of a partition without one.
+    """Partition → the member that owns it, as `client@host`; no entry for one without an owner.
 
     Args:
         link: The topic.
@@ -23,7 +23,7 @@ def owners(link: Link, group: str) -> dict[int, str]:
     """
     loop = Loop()
     try:
-        with trouble(link, f"does not tell who is in group {group}"):
+        with translate_errors(link, f"cannot list the members of group {group}"):
             return loop.run(_owners(link, group))
     finally:
         loop.close()
@@ -36,17 +36,17 @@ async def _owners(link: Link, group: str) -> dict[int, str]:
         (answer,) = await admin.describe_consumer_groups([group])
     finally:
         await admin.close()
-    found: dict[int, str] = {}
+    owner_of: dict[int, str] = {}
     code, _, state, _, _, members = answer.groups[0][:6]
     if code:
         raise for_code(code)(group)
     if state in ("Dead", "Empty"):
-        return found
+        return owner_of
     for _, client, host, _, assignment in (member[:5] for member in members):
         if not assignment:
             continue
         decoded = ConsumerProtocolMemberAssignment.decode(assignment)
         for topic, partitions in decoded.assignment:
-            if topic == link.place.topic:
-                found |= dict.fromkeys(partitions, f"{client}@{host.lstrip('/')}")
-    return found
+            if topic == link.address.topic:
+                owner_of |= dict.fromkeys(partitions, f"{client}@{host.lstrip('/')}")
+    return owner_of

@@ -17,7 +17,7 @@ from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.external_sort import by_key
 from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import examine
-from ledger.log.kafka.client import Link, link_to, no_topic
+from ledger.log.kafka.client import Link, link_to, missing_topic_error
 from ledger.log.kafka.reader import Reader
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
@@ -26,7 +26,7 @@ from schemas.record import Record
 
 __all__ = ["KafkaLog"]
 
-_GLANCE_BYTES = 65_536
+_FIRST_RECORD_BYTES = 65_536
 
 
 class KafkaLog:
@@ -38,27 +38,27 @@ class KafkaLog:
     """
 
     def __init__(self, link: Link, partitions: int) -> None:
-        self.name = link.place.topic
+        self.name = link.address.topic
         self.partitions = partitions
         self._link = link
         self._reader: Reader | None = None
-        self._glancing: Reader | None = None
+        self._first_reader: Reader | None = None
         self._writer: Writer | None = None
         # Partition → an offset, and the normal cut there; what lies below never changes.
         self._known: dict[int, tuple[int, int]] = {}
 
     @classmethod
-    def open(cls, place: TopicAddress) -> KafkaLog:
+    def open(cls, address: TopicAddress) -> KafkaLog:
         """Open the log in a topic that exists.
 
         Raises:
             StoreError: If the brokers are out of reach or have no such topic.
             ConfigurationError: If the settings of the environment are wrong.
         """
-        link = link_to(place)
+        link = link_to(address)
         topic = describe_topic(link, settings=False)
         if topic is None:
-            raise no_topic(place)
+            raise missing_topic_error(address)
         return cls(link, topic.partitions)
 
     def append(self, records: Iterable[NewRecord]) -> Acknowledged:
@@ -85,8 +85,8 @@ class KafkaLog:
         if self._writer is None:
             self._writer = Writer(self._link, self.partitions)
         delivery = self._writer.send(records)
-        for partition, upto in delivery.ends.items():
-            self._known[partition] = (upto, upto)
+        for partition, end in delivery.ends.items():
+            self._known[partition] = (end, end)
         return delivery.acknowledged
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
@@ -95,24 +95,26 @@ class KafkaLog:
         Raises:
             CutNotHeldError: If the topic has deleted records that are asked for.
         """
-        high = {one: upto for one, upto in end.items() if upto > start.get(one, 0)}
-        low = {one: start.get(one, 0) for one in high}
+        high = {number: limit for number, limit in end.items() if limit > start.get(number, 0)}
+        low = {number: start.get(number, 0) for number in high}
         if not high:
             return
         reader = Reader(self._link, self.partitions)
         try:
-            begins = reader.begins()
+            begins = reader.begin_offsets()
             self._refuse_deleted(low, begins)
-            before = {one: upto for one, upto in low.items() if upto > begins[one]}
-            latest = _latest(reader, before, begins)
+            resumed = {number: offset for number, offset in low.items() if offset > begins[number]}
+            latest = _latest(reader, resumed, begins)
             for partition in sorted(high):
                 batches = reader.scan({partition: low[partition]}, {partition: high[partition]})
                 recorded_at = latest.get(partition, 0)
                 for batch in batches:
-                    for one in batch:
-                        # A broker's clock may step back; a reader's never does.
-                        recorded_at = max(recorded_at, one.timestamp)
-                        yield Record(partition, one.offset, recorded_at, one.key, one.value)
+                    for record in batch:
+                        # A broker's clock may step back; `recorded_at` never does.
+                        recorded_at = max(recorded_at, record.timestamp)
+                        yield Record(
+                            partition, record.offset, recorded_at, record.key, record.value
+                        )
         finally:
             reader.close()
 
@@ -122,19 +124,23 @@ class KafkaLog:
 
     def first_records(self) -> dict[int, Record]:
         """The first committed record of every partition that holds one, see `port.Log`."""
-        if self._glancing is None:
-            self._glancing = Reader(self._link, self.partitions, fetch_bytes=_GLANCE_BYTES)
+        if self._first_reader is None:
+            self._first_reader = Reader(
+                self._link, self.partitions, fetch_bytes=_FIRST_RECORD_BYTES
+            )
         try:
-            begins = self._glancing.begins()
+            begins = self._first_reader.begin_offsets()
             self._refuse_deleted(dict.fromkeys(begins, 0), begins)
-            found = self._glancing.first_from(begins, self._glancing.stable_ends())
+            first = self._first_reader.first_from(begins, self._first_reader.stable_ends())
         except StoreError:
-            self._glancing.close()
-            self._glancing = None
+            self._first_reader.close()
+            self._first_reader = None
             raise
         return {
-            partition: Record(partition, one.offset, max(0, one.timestamp), one.key, one.value)
-            for partition, one in sorted(found.items())
+            number: Record(
+                number, record.offset, max(0, record.timestamp), record.key, record.value
+            )
+            for number, record in sorted(first.items())
         }
 
     def end(self) -> Cut:
@@ -142,44 +148,44 @@ class KafkaLog:
 
         A transaction that is still open hides all that comes after its beginning.
         """
-        with self._asking() as reader:
-            return self._normal(reader, reader.stable_ends(), reader.begins())
+        with self._questions() as reader:
+            return self._normal(reader, reader.stable_ends(), reader.begin_offsets())
 
     def cut_as_of(self, at_ms: int) -> Cut:
         """The cut as of a moment, by the topic's index of time stamps; see `port.Log`."""
         if at_ms < 0:
             return dict.fromkeys(range(self.partitions), 0)
-        with self._asking() as reader:
+        with self._questions() as reader:
             ends = reader.stable_ends()
-            found = reader.offsets_at(dict.fromkeys(ends, at_ms + 1))
+            later = reader.offsets_at(dict.fromkeys(ends, at_ms + 1))
             cut = {
                 partition: ends[partition]
-                if at is None
-                else _first_later(reader, partition, (at, ends[partition]), at_ms)
-                for partition, at in sorted(found.items())
+                if offset is None
+                else _first_later(reader, partition, (offset, ends[partition]), at_ms)
+                for partition, offset in sorted(later.items())
             }
-            return self._normal(reader, cut, reader.begins())
+            return self._normal(reader, cut, reader.begin_offsets())
 
     def normalise(self, cut: Cut) -> Cut:
         """The cut in the form of SPEC section 5; see `port.Log`."""
-        with self._asking() as reader:
-            ends, begins = reader.stable_ends(), reader.begins()
-            refuse_not_held(cut, ends, place=self._link.place, end=self.end)
+        with self._questions() as reader:
+            ends, begins = reader.stable_ends(), reader.begin_offsets()
+            refuse_not_held(cut, ends, place=self._link.address, end=self.end)
             return self._normal(reader, cut, begins)
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` below a cut, see `port.Log`."""
-        with self._asking() as reader:
-            latest = _latest(reader, cut, reader.begins())
+        with self._questions() as reader:
+            latest = _latest(reader, cut, reader.begin_offsets())
         return max(latest.values(), default=None)
 
     def close(self) -> None:
         """Let go of the connections, within a few seconds."""
-        used = (self._reader, self._glancing, self._writer)
-        self._reader = self._glancing = self._writer = None
-        for one in used:
-            if one is not None:
-                one.close()
+        clients = (self._reader, self._first_reader, self._writer)
+        self._reader = self._first_reader = self._writer = None
+        for client in clients:
+            if client is not None:
+                client.close()
 
     def refuse_broken_promises(self) -> None:
         """Refuse a topic with settings that lose or misdate records.
@@ -189,25 +195,25 @@ class KafkaLog:
         """
         topic = describe_topic(self._link)
         if topic is None:
-            raise no_topic(self._link.place)
+            raise missing_topic_error(self._link.address)
         if topic.partitions != self.partitions:
             raise StoreError(
-                f"{self._link.place} has {topic.partitions} partitions, {self.partitions} before: a"
-                " log's partition count never changes; copy the log into a new topic"
+                f"{self._link.address} has {topic.partitions} partitions, {self.partitions} before:"
+                " a log's partition count never changes; copy the log into a new topic"
             )
-        broken = [what for verdict, what in topic_faults(topic) if verdict == "broken"]
+        broken = [detail for severity, detail in topic_faults(topic) if severity == "broken"]
         if broken:
-            raise StoreError(f"{self._link.place} breaks a promise of the ledger: {broken[0]}")
+            raise StoreError(f"{self._link.address} breaks a promise of the ledger: {broken[0]}")
 
     def examine(self) -> Iterator[Check]:
         """Every setting and state of the topic that breaks a promise, see `port.Log`."""
-        with self._asking() as reader:
+        with self._questions() as reader:
             for severity, detail in examine(self._link, reader, self.partitions):
                 yield Check("topic", severity, detail)
 
     @contextmanager
-    def _asking(self) -> Iterator[Reader]:
-        """The reader for questions; after trouble the next question gets a new one."""
+    def _questions(self) -> Iterator[Reader]:
+        """The reader for questions; after an error the next question gets a new one."""
         if self._reader is None:
             self._reader = Reader(self._link, self.partitions)
         try:
@@ -219,22 +225,22 @@ class KafkaLog:
             raise
 
     def _normal(
-        self, reader: Reader, upto: Mapping[int, int], begins: Mapping[int, int]
+        self, reader: Reader, cut: Mapping[int, int], begins: Mapping[int, int]
     ) -> dict[int, int]:
         """Each partition's 1 + the offset of the last record below."""
         unknown = {
-            partition: at
-            for partition, at in upto.items()
-            if at and self._known.get(partition, (0, 0))[0] != at
+            partition: offset
+            for partition, offset in cut.items()
+            if offset and self._known.get(partition, (0, 0))[0] != offset
         }
         for partition, record in reader.last_below(unknown, begins).items():
             self._known[partition] = (unknown.pop(partition), record.offset + 1)
-        for partition, at in unknown.items():
+        for partition, offset in unknown.items():
             # Nothing below: either all are holes, or the records there were deleted.
             if begins[partition]:
                 raise self._deleted(partition, begins[partition])
-            self._known[partition] = (at, 0)
-        return {one: self._known[one][1] if upto[one] else 0 for one in sorted(upto)}
+            self._known[partition] = (offset, 0)
+        return {number: self._known[number][1] if cut[number] else 0 for number in sorted(cut)}
 
     def _refuse_deleted(self, low: Mapping[int, int], begins: Mapping[int, int]) -> None:
         for partition, start in low.items():
@@ -243,21 +249,21 @@ class KafkaLog:
 
     def _deleted(self, partition: int, begin: int) -> CutNotHeldError:
         return CutNotHeldError(
-            f"{self._link.place} has lost the records below offset {begin} of partition"
+            f"{self._link.address} has lost the records below offset {begin} of partition"
             f" {partition}: deleted by retention or by hand; restore the log from an archive, and"
             " see `outcomes doctor`"
         )
 
 
-def _latest(reader: Reader, upto: Mapping[int, int], begins: Mapping[int, int]) -> dict[int, int]:
-    """Each partition's latest time stamp below an offset; no entry where nothing lies below."""
-    last = reader.last_below(upto, begins)
+def _latest(reader: Reader, ends: Mapping[int, int], begins: Mapping[int, int]) -> dict[int, int]:
+    """Each partition's latest time stamp below an offset; no entry where nothing is below."""
+    last = reader.last_below(ends, begins)
     latest = {partition: max(0, record.timestamp) for partition, record in last.items()}
     later = reader.offsets_at({partition: at_ms + 1 for partition, at_ms in latest.items()})
-    for partition, at in later.items():
-        if at is not None and at <= last[partition].offset:
+    for partition, offset in later.items():
+        if offset is not None and offset <= last[partition].offset:
             # A clock stepped back: an earlier record has a later time stamp than the last one.
-            for batch in reader.scan({partition: at}, {partition: upto[partition]}):
+            for batch in reader.scan({partition: offset}, {partition: ends[partition]}):
                 stamps = [record.timestamp for record in batch]
                 latest[partition] = max(latest[partition], *stamps)
     return latest

@@ -1,4 +1,4 @@
-"""Why a cluster cannot be reached: look at its ports the way a person would."""
+"""Why a cluster is out of reach: try its ports as an administrator would."""
 
 from __future__ import annotations
 
@@ -10,76 +10,76 @@ from typing import Any
 
 __all__ = ["probe"]
 
-_SECONDS = 1.0
+_PROBE_SECONDS = 1.0
 _PROTOCOL = "OUTCOMES_KAFKA_SECURITY_PROTOCOL"
 
 
 def probe(servers: Sequence[str], options: Mapping[str, Any], protocol: str) -> str | None:
-    """What is wrong with the first server that something is wrong with, and what to do.
+    """The first thing wrong with a server, and what to do.
 
     Args:
-        servers: As `host:port`; as many are tried as a second or two allow.
-        options: Of the client; its `ssl_context` is used where there is one.
+        servers: `host:port`; as many are tried as a second or two allow.
+        options: Options of the client; its `ssl_context` is used if it has one.
         protocol: The security protocol that the client speaks.
 
     Returns:
-        None when every port answers as it should.
+        None if every port answers as it should.
     """
     context = options.get("ssl_context")
-    begun = time.monotonic()
+    started = time.monotonic()
     for server in servers:
-        if time.monotonic() - begun > _SECONDS:
+        if time.monotonic() - started > _PROBE_SECONDS:
             break
         host, _, port = server.rpartition(":")
-        found = _look(server, (host.strip("[]"), int(port)), context, protocol)
-        if found is not None:
-            return found
+        problem = _probe_server(server, (host.strip("[]"), int(port)), context, protocol)
+        if problem is not None:
+            return problem
     return None
 
 
-def _look(
+def _probe_server(
     server: str, address: tuple[str, int], context: ssl.SSLContext | None, protocol: str
 ) -> str | None:
     try:
-        socket.create_connection(address, _SECONDS).close()
+        socket.create_connection(address, _PROBE_SECONDS).close()
     except socket.gaierror:
-        return f"no host is called {address[0]}; mind the spelling in --log"
+        return f"no host is called {address[0]}; check the spelling in --log"
     except TimeoutError:
-        return f"{server} does not answer; is the broker running, does a firewall stand between?"
+        return f"{server} does not answer; is the broker running, is a firewall in between?"
     except OSError as error:
         return f"{server}: {error.strerror or error}; is the broker running there?"
-    refusal = None if context is None else _refusal(address, context)
-    if isinstance(refusal, ssl.SSLCertVerificationError):
+    tls_error = None if context is None else _tls_error(address, context)
+    if isinstance(tls_error, ssl.SSLCertVerificationError):
         return (
-            f"the certificate of {server} is not trusted ({refusal.verify_message});"
+            f"the certificate of {server} is not trusted ({tls_error.verify_message});"
             " name its authority's file in OUTCOMES_KAFKA_SSL_CAFILE"
         )
-    return _other_language(server, address, protocol)
+    return _protocol_mismatch(server, address, protocol)
 
 
-def _other_language(server: str, address: tuple[str, int], protocol: str) -> str | None:
-    speaks_tls = _refusal(address, _trusting()) is None
+def _protocol_mismatch(server: str, address: tuple[str, int], protocol: str) -> str | None:
+    speaks_tls = _tls_error(address, _trusting_context()) is None
     if speaks_tls and not protocol.endswith("SSL"):
-        better = protocol.replace("PLAINTEXT", "SSL")
-        return f"{server} speaks TLS and {protocol} does not; set {_PROTOCOL}={better}"
+        matching = protocol.replace("PLAINTEXT", "SSL")
+        return f"{server} speaks TLS and {protocol} does not; set {_PROTOCOL}={matching}"
     if protocol.endswith("SSL") and not speaks_tls:
-        better = "SASL_PLAINTEXT" if protocol.startswith("SASL") else "PLAINTEXT"
-        return f"{server} does not speak TLS and {protocol} does; set {_PROTOCOL}={better}"
+        matching = "SASL_PLAINTEXT" if protocol.startswith("SASL") else "PLAINTEXT"
+        return f"{server} does not speak TLS and {protocol} does; set {_PROTOCOL}={matching}"
     return None
 
 
-def _trusting() -> ssl.SSLContext:
-    """Only to learn whether a port speaks TLS; nothing is sent through it."""
+def _trusting_context() -> ssl.SSLContext:
+    """A context that only tells whether a port speaks TLS; nothing is sent through it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _refusal(address: tuple[str, int], context: ssl.SSLContext) -> OSError | None:
+def _tls_error(address: tuple[str, int], context: ssl.SSLContext) -> OSError | None:
     try:
         with (
-            socket.create_connection(address, _SECONDS) as plain,
+            socket.create_connection(address, _PROBE_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=address[0]),
         ):
             return None

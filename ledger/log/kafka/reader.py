@@ -1,7 +1,7 @@
 """Reading a topic: a consumer without a group, explicit offsets, committed records alone.
 
 Offsets may have holes: the markers of transactions, and what was aborted. The consumer's position
-tells that a hole has been passed, so nothing ever waits for a record that does not come.
+tells that a hole has been passed, so no read waits for a record that never comes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from ledger.errors import UnreachableError
-from ledger.log.kafka.client import Link, Loop, overheard, trouble
+from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
 
 __all__ = ["Reader"]
 
 STALL_SECONDS = 30.0
-"""How long a read may get nothing although it has not reached its end."""
+"""How long a read may receive nothing before its end."""
 
 _POLL_MS = 100
 _FETCH_BYTES = 4_194_304
@@ -25,7 +25,7 @@ _LOOK_MAX = 65_536
 
 
 class Reader:
-    """One consumer in an event loop of its own; of use from one thread at a time."""
+    """One consumer in its own event loop; for one thread at a time."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Reader:
     ) -> None:
         self._link = link
         self._fetch_bytes = fetch_bytes
-        self._parts = [TopicPartition(link.place.topic, number) for number in range(partitions)]
+        self._parts = [TopicPartition(link.address.topic, number) for number in range(partitions)]
         self._loop = Loop()
         self._consumer: AIOKafkaConsumer | None = None
         try:
-            with trouble(link, "is out of reach"):
+            with translate_errors(link, "is out of reach"):
                 self._loop.run(self._start(isolation))
         except BaseException:
             self.close()
@@ -59,7 +59,7 @@ class Reader:
         )
         await self._consumer.start()
 
-    def begins(self) -> dict[int, int]:
+    def begin_offsets(self) -> dict[int, int]:
         """The first offset that each partition still holds."""
         return self._offsets("beginning_offsets")
 
@@ -73,12 +73,15 @@ class Reader:
         Args:
             times: Partition → milliseconds, at least 0.
         """
-        asked = {self._parts[partition]: at_ms for partition, at_ms in times.items()}
-        if not asked:
+        moments = {self._parts[partition]: at_ms for partition, at_ms in times.items()}
+        if not moments:
             return {}
-        with trouble(self._link, "cannot be read"):
-            found = self._loop.run(self._live.offsets_for_times(asked))
-        return {part.partition: None if at is None else at.offset for part, at in found.items()}
+        with translate_errors(self._link, "cannot be read"):
+            offsets = self._loop.run(self._live.offsets_for_times(moments))
+        return {
+            part.partition: None if entry is None else entry.offset
+            for part, entry in offsets.items()
+        }
 
     def scan(
         self, low: Mapping[int, int], high: Mapping[int, int]
@@ -98,86 +101,85 @@ class Reader:
             for part in self._parts
             if part.partition in high and low[part.partition] < high[part.partition]
         }
-        at = {part: low[part.partition] for part in wanted}
+        positions = {part: low[part.partition] for part in wanted}
         if wanted:
-            with trouble(self._link, "cannot be read"):
-                self._loop.run(self._stand_at(at))
-        moved = time.monotonic()
+            with translate_errors(self._link, "cannot be read"):
+                self._loop.run(self._seek(positions))
+        progressed_at = time.monotonic()
         while wanted:
-            with trouble(self._link, "cannot be read"):
-                batches, positions = self._loop.run(self._poll(wanted), STALL_SECONDS)
+            with translate_errors(self._link, "cannot be read"):
+                batches, reached = self._loop.run(self._poll(wanted), STALL_SECONDS)
             for part, records in batches.items():
                 below = _below(records, wanted.get(part, 0))
                 if below:
                     yield below
-            if positions != at:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > STALL_SECONDS:
-                raise self._stalled(at)
-            reached = [part for part in wanted if positions[part] >= wanted[part]]
-            for part in reached:
-                del wanted[part], positions[part]
-            at = positions
+            if reached != positions:
+                progressed_at = time.monotonic()
+            elif time.monotonic() - progressed_at > STALL_SECONDS:
+                raise self._stalled(positions)
+            for part in [part for part in wanted if reached[part] >= wanted[part]]:
+                del wanted[part], reached[part]
+            positions = reached
 
     def last_below(
-        self, upto: Mapping[int, int], begins: Mapping[int, int]
+        self, ends: Mapping[int, int], begins: Mapping[int, int]
     ) -> dict[int, ConsumerRecord]:
         """The last record of each partition below an offset; no entry where there is none.
 
-        Looks back one offset at first, since a hole there is rare, and then further and further.
+        Looks back one offset first, since a hole there is rare, then further each time.
         """
-        found: dict[int, ConsumerRecord] = {}
-        high = {partition: at for partition, at in upto.items() if at > begins[partition]}
+        last: dict[int, ConsumerRecord] = {}
+        high = {number: end for number, end in ends.items() if end > begins[number]}
         step = 1
         while high:
-            low = {partition: max(begins[partition], at - step) for partition, at in high.items()}
+            low = {number: max(begins[number], end - step) for number, end in high.items()}
             for records in self.scan(low, high):
-                found[records[-1].partition] = records[-1]
+                last[records[-1].partition] = records[-1]
             high = {
-                partition: at
-                for partition, at in low.items()
-                if partition not in found and at > begins[partition]
+                number: start
+                for number, start in low.items()
+                if number not in last and start > begins[number]
             }
             step = min(step * 8, _LOOK_MAX)
-        return found
+        return last
 
     def first_from(
-        self, low: Mapping[int, int], upto: Mapping[int, int]
+        self, starts: Mapping[int, int], ends: Mapping[int, int]
     ) -> dict[int, ConsumerRecord]:
         """The first record of each partition from an offset on; no entry where there is none."""
-        found: dict[int, ConsumerRecord] = {}
-        low = {partition: at for partition, at in low.items() if at < upto[partition]}
+        first: dict[int, ConsumerRecord] = {}
+        low = {number: start for number, start in starts.items() if start < ends[number]}
         step = 1
         while low:
-            high = {partition: min(upto[partition], at + step) for partition, at in low.items()}
+            high = {number: min(ends[number], start + step) for number, start in low.items()}
             for records in self.scan(low, high):
-                found.setdefault(records[0].partition, records[0])
+                first.setdefault(records[0].partition, records[0])
             low = {
-                partition: at
-                for partition, at in high.items()
-                if partition not in found and at < upto[partition]
+                number: end
+                for number, end in high.items()
+                if number not in first and end < ends[number]
             }
             step = min(step * 8, _LOOK_MAX)
-        return found
+        return first
 
     def close(self) -> None:
-        """Let go of the connections, within a few seconds."""
+        """Close the connections within a few seconds."""
         consumer, self._consumer = self._consumer, None
         self._loop.close(None if consumer is None else consumer.stop())
 
     @property
     def _live(self) -> AIOKafkaConsumer:
-        assert self._consumer is not None, "a closed reader is asked"
+        assert self._consumer is not None, "the reader is closed"
         return self._consumer
 
     def _offsets(self, question: str) -> dict[int, int]:
-        with trouble(self._link, "cannot be read"):
-            found = self._loop.run(getattr(self._live, question)(self._parts))
-        return {part.partition: offset for part, offset in sorted(found.items())}
+        with translate_errors(self._link, "cannot be read"):
+            offsets = self._loop.run(getattr(self._live, question)(self._parts))
+        return {part.partition: offset for part, offset in sorted(offsets.items())}
 
-    async def _stand_at(self, at: Mapping[TopicPartition, int]) -> None:
-        self._live.assign(list(at))
-        for part, offset in at.items():
+    async def _seek(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._live.assign(list(positions))
+        for part, offset in positions.items():
             self._live.seek(part, offset)
 
     async def _poll(
@@ -185,20 +187,20 @@ class Reader:
     ) -> tuple[dict[TopicPartition, list[ConsumerRecord]], dict[TopicPartition, int]]:
         batches = await self._live.getmany(timeout_ms=_POLL_MS)
         positions = {part: await self._live.position(part) for part in wanted}
-        self._live.pause(*(part for part, upto in wanted.items() if positions[part] >= upto))
+        self._live.pause(*(part for part, end in wanted.items() if positions[part] >= end))
         return batches, positions
 
-    def _stalled(self, at: Mapping[TopicPartition, int]) -> UnreachableError:
-        part, offset = min(at.items())
-        heard = overheard()
+    def _stalled(self, positions: Mapping[TopicPartition, int]) -> UnreachableError:
+        part, offset = min(positions.items())
+        logged = last_logged_error()
         return UnreachableError(
-            f"{self._link.place} gave nothing for {STALL_SECONDS:.0f} s at offset {offset} of"
-            f" partition {part.partition}{f' ({heard})' if heard else ''}; is the broker running?"
+            f"{self._link.address} sent nothing for {STALL_SECONDS:.0f} s at offset {offset} of"
+            f" partition {part.partition}{f' ({logged})' if logged else ''}; is the broker running?"
             " see `outcomes doctor`"
         )
 
 
-def _below(records: Sequence[ConsumerRecord], upto: int) -> Sequence[ConsumerRecord]:
-    if not records or records[-1].offset < upto:
+def _below(records: Sequence[ConsumerRecord], end: int) -> Sequence[ConsumerRecord]:
+    if not records or records[-1].offset < end:
         return records
-    return [record for record in records if record.offset < upto]
+    return [record for record in records if record.offset < end]

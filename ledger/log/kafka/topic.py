@@ -1,4 +1,4 @@
-"""The topic of a log: making it as the ledger needs it, and what is wrong with one.
+"""The topic of a log: creating it as the ledger needs it, and checking an existing one.
 
 Nothing here changes a topic that exists.
 """
@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from ledger.log.kafka.client import ANSWER_SECONDS, Link, Loop, trouble
+from ledger.log.kafka.client import ANSWER_SECONDS, Link, Loop, translate_errors
 from ledger.log.port import Severity
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 MESSAGE_BYTES = 1_048_588
-"""Kafka's own default: an event with room to spare, a broken emitter's megabytes refused."""
+"""Kafka's default: ample for an event, too small for a broken emitter's megabytes."""
 
 SETTINGS: Mapping[str, str] = {
     "message.timestamp.type": "LogAppendTime",
@@ -46,7 +46,7 @@ SETTINGS: Mapping[str, str] = {
 }
 
 DERIVED_SETTINGS: Mapping[str, str] = {
-    # The latest of each key is all that a reader wants, so old ones are dropped early and often.
+    # Readers need only the latest record of each key, so older ones are dropped early and often.
     "cleanup.policy": "compact",
     "min.cleanable.dirty.ratio": "0.01",
     "max.compaction.lag.ms": "60000",
@@ -57,11 +57,11 @@ DERIVED_SETTINGS: Mapping[str, str] = {
     "unclean.leader.election.enable": "false",
     "max.message.bytes": str(MESSAGE_BYTES),
 }
-"""Of the topics of partials and dead letters: whatever is in them can be made anew."""
+"""Settings of the topics of partials and dead letters, which can be rebuilt at any time."""
 
 _WHY = {
     "message.timestamp.type": "recorded_at is whatever a writer claims",
-    "cleanup.policy": "records will be dropped behind the ledger's back",
+    "cleanup.policy": "records will be dropped unnoticed",
     "retention.ms": "old records will be deleted",
     "retention.bytes": "old records will be deleted",
     "unclean.leader.election.enable": "acknowledged records can be lost when a broker dies",
@@ -99,7 +99,7 @@ def describe_topic(link: Link, *, settings: bool = True) -> Topic | None:
     Raises:
         StoreError: If the cluster is out of reach or refuses.
     """
-    name = link.place.topic
+    name = link.address.topic
     return _asked(link, lambda client: _describe(client, name, settings=settings))
 
 
@@ -127,7 +127,7 @@ def create_topic(
         StoreError: If the cluster is out of reach or refuses.
     """
     chosen = {**settings, "min.insync.replicas": str(min_isr)}
-    wanted: tuple[Any, ...] = (link.place.topic, partitions, replicas, [], list(chosen.items()))
+    wanted: tuple[Any, ...] = (link.address.topic, partitions, replicas, [], list(chosen.items()))
     return _asked(link, lambda client: _create(client, wanted))
 
 
@@ -169,7 +169,7 @@ def _copies(replicas: int, min_isr: int) -> Iterator[tuple[Severity, str]]:
 def _asked(link: Link, question: _Question[_Answer]) -> _Answer:
     loop = Loop()
     try:
-        with trouble(link, "is out of reach"):
+        with translate_errors(link, "is out of reach"):
             return loop.run(_connected(link, question))
     finally:
         loop.close()

@@ -1,7 +1,7 @@
-"""Writing to a topic: idempotent, acks=all, again and again until acknowledged or out of time.
+"""Writing to a topic: idempotent, acks=all, retried until acknowledged or out of time.
 
-A partition has one batch under way at a time, so what is sent again stays in order. A batch whose
-acknowledgement got lost may be in the log twice afterwards; no figure counts an event twice.
+A partition has one batch in flight at a time, so retries keep the order. A batch whose
+acknowledgement was lost may be in the log twice afterwards; no figure counts an event twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aiokafka.errors import (
 from ledger.clock import now_ms
 from ledger.diagnostics import logger
 from ledger.errors import PartlyAcknowledgedError
-from ledger.log.kafka.client import ANSWER_SECONDS, TROUBLE, Link, Loop, one_line
+from ledger.log.kafka.client import ANSWER_SECONDS, KAFKA_ERRORS, Link, Loop, translate_error
 from ledger.log.port import NewRecord
 from schemas.partition import partition_of
 
@@ -38,9 +38,9 @@ _CHUNK_BYTES = 8_388_608
 _CHUNK_RECORDS = 50_000
 _BATCH_BYTES = 917_504
 _RECORD_BYTES = 40
-_QUIET_SECONDS = 3.0
+_SILENT_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5
-_ANEW = (
+_NEEDS_NEW_PRODUCER = (
     InvalidProducerEpoch,
     InvalidProducerIdMapping,
     KafkaTimeoutError,
@@ -53,7 +53,7 @@ _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 class _TooLargeError(Exception):
-    """The broker refuses a batch for its size; `records` are in it."""
+    """The broker refuses a batch of `records` records for its size."""
 
     def __init__(self, records: int, size: int) -> None:
         super().__init__(f"{records} records of {size} bytes")
@@ -62,36 +62,36 @@ class _TooLargeError(Exception):
 
 
 class Delivery:
-    """What has become of one append.
+    """The progress of one append.
 
     Attributes:
-        acknowledged: Records that the broker has acknowledged, exactly.
-        ends: Partition → the offset behind the last of them, where the broker told it.
+        acknowledged: The exact number of records that the broker has acknowledged.
+        ends: Partition → the offset behind the last of them, where the broker returned it.
     """
 
     def __init__(self) -> None:
         self.acknowledged = 0
         self.ends: dict[int, int] = {}
-        self.moved_at = time.monotonic()
-        self.told = False
+        self.progressed_at = time.monotonic()
+        self.wait_logged = False
 
-    def take(self, partition: int, records: int, offset: int) -> None:
+    def record(self, partition: int, records: int, offset: int) -> None:
         """Count records that the broker has acknowledged from an offset on."""
         self.acknowledged += records
-        self.moved_at = time.monotonic()
+        self.progressed_at = time.monotonic()
         if offset >= 0:
             self.ends[partition] = offset + records
-        if self.told:
-            logger().info("broker.returned", acknowledged=self.acknowledged)
-            self.told = False
+        if self.wait_logged:
+            logger().info("broker.back", acknowledged=self.acknowledged)
+            self.wait_logged = False
 
-    def quiet_seconds(self) -> float:
-        """How long nothing has been acknowledged."""
-        return time.monotonic() - self.moved_at
+    def silent_seconds(self) -> float:
+        """Seconds since the last acknowledgement."""
+        return time.monotonic() - self.progressed_at
 
 
 class Writer:
-    """One producer at a time in an event loop of its own; of use from one thread at a time."""
+    """One producer at a time in its own event loop; for one thread at a time."""
 
     def __init__(self, link: Link, partitions: int) -> None:
         self._link = link
@@ -109,18 +109,18 @@ class Writer:
         """
         delivery = Delivery()
         for chunk in self._chunks(records):
-            delivery.moved_at = time.monotonic()
+            delivery.progressed_at = time.monotonic()
             while any(chunk.values()):
                 self._loop = self._loop or Loop()
                 error = self._loop.run(self._try(chunk, delivery), None)
                 if error is not None:
                     self._drop_producer()
-                    if not self._worth_another_try(error, delivery):
-                        raise self._given_up(error, delivery) from error
+                    if not self._is_retriable(error, delivery):
+                        raise self._final_error(error, delivery) from error
         return delivery
 
     def close(self) -> None:
-        """Let go of the connections, within a few seconds."""
+        """Close the connections within a few seconds."""
         self._drop_producer()
 
     def _chunks(self, records: Iterable[NewRecord]) -> Iterator[dict[int, list[NewRecord]]]:
@@ -139,12 +139,12 @@ class Writer:
     async def _try(
         self, chunk: dict[int, list[NewRecord]], delivery: Delivery
     ) -> BaseException | None:
-        """Send what waits in a chunk; returns what went wrong, None when nothing waits any more."""
+        """Send what is left of a chunk; returns the error, None once all is acknowledged."""
         try:
             if self._producer is None:
                 await asyncio.wait_for(self._start(), min(ANSWER_SECONDS, self._retry_seconds))
-        except TROUBLE as error:
-            self._watch(delivery)
+        except KAFKA_ERRORS as error:
+            self._log_silence(delivery)
             await asyncio.sleep(_PAUSE_SECONDS)
             return error
         tasks = {
@@ -153,15 +153,15 @@ class Writer:
             if waiting
         }
         pending = tasks
-        while pending and delivery.quiet_seconds() < self._retry_seconds:
+        while pending and delivery.silent_seconds() < self._retry_seconds:
             _, pending = await asyncio.wait(pending, timeout=min(1.0, self._retry_seconds))
-            self._watch(delivery)
+            self._log_silence(delivery)
         for task in pending:
             task.cancel()
         await asyncio.wait(tasks)
         errors = [task.exception() for task in tasks if not task.cancelled()]
-        silence = TimeoutError() if pending else None
-        return next((error for error in errors if error is not None), silence)
+        timeout = TimeoutError() if pending else None
+        return next((error for error in errors if error is not None), timeout)
 
     async def _start(self) -> None:
         self._producer = AIOKafkaProducer(
@@ -172,57 +172,57 @@ class Writer:
     async def _send_partition(
         self, partition: int, waiting: list[NewRecord], delivery: Delivery
     ) -> None:
-        producer, topic = self._producer, self._link.place.topic
+        producer, topic = self._producer, self._link.address.topic
         assert producer is not None, "the producer is started first"
         while waiting:
             batch = producer.create_batch()
-            taken, now = 0, now_ms()
-            while taken < len(waiting):
-                key, value, _ = waiting[-1 - taken]
-                more = len(key or b"") + len(value or b"") + _RECORD_BYTES
-                if taken and batch.size() + more > self._batch_bytes:
+            count, now = 0, now_ms()
+            while count < len(waiting):
+                key, value, _ = waiting[-1 - count]
+                added = len(key or b"") + len(value or b"") + _RECORD_BYTES
+                if count and batch.size() + added > self._batch_bytes:
                     break
                 if batch.append(key=key, value=value, timestamp=now) is None:
                     break
-                taken += 1
+                count += 1
             size = batch.size()
             try:
-                placed = await (await producer.send_batch(batch, topic, partition=partition))
+                acknowledged = await (await producer.send_batch(batch, topic, partition=partition))
             except _TOO_LARGE as error:
-                raise _TooLargeError(taken, size) from error
-            del waiting[-taken:]
-            delivery.take(partition, taken, placed.offset)
+                raise _TooLargeError(count, size) from error
+            del waiting[-count:]
+            delivery.record(partition, count, acknowledged.offset)
 
-    def _watch(self, delivery: Delivery) -> None:
-        if not delivery.told and delivery.quiet_seconds() > _QUIET_SECONDS:
-            delivery.told = True
+    def _log_silence(self, delivery: Delivery) -> None:
+        if not delivery.wait_logged and delivery.silent_seconds() > _SILENT_SECONDS:
+            delivery.wait_logged = True
             logger().warning(
-                "broker.awaited",
-                place=str(self._link.place),
+                "broker.lost",
+                log=str(self._link.address),
                 acknowledged=delivery.acknowledged,
                 gives_up_after_seconds=self._retry_seconds,
             )
 
-    def _worth_another_try(self, error: BaseException, delivery: Delivery) -> bool:
+    def _is_retriable(self, error: BaseException, delivery: Delivery) -> bool:
         if isinstance(error, _TooLargeError):
             self._batch_bytes = max(1, error.size // 2)
             return error.records > 1
-        if delivery.quiet_seconds() + _PAUSE_SECONDS >= self._retry_seconds:
+        if delivery.silent_seconds() + _PAUSE_SECONDS >= self._retry_seconds:
             return False
-        if isinstance(error, KafkaError) and not isinstance(error, _ANEW):
+        if isinstance(error, KafkaError) and not isinstance(error, _NEEDS_NEW_PRODUCER):
             # aiokafka wraps what it did not expect into a plain KafkaError.
             return type(error) is KafkaError or bool(error.retriable)
-        return isinstance(error, TROUBLE)
+        return isinstance(error, KAFKA_ERRORS)
 
-    def _given_up(self, error: BaseException, delivery: Delivery) -> PartlyAcknowledgedError:
+    def _final_error(self, error: BaseException, delivery: Delivery) -> PartlyAcknowledgedError:
         count = delivery.acknowledged
         if isinstance(error, _TooLargeError):
             reason = (
-                f"{self._link.place} refuses a record of {error.size} bytes; raise the topic's"
+                f"{self._link.address} refuses a record of {error.size} bytes; raise the topic's"
                 " max.message.bytes, or leave the record out"
             )
         else:
-            reason = str(one_line(self._link, error, "acknowledges no more"))
+            reason = str(translate_error(self._link, error, "stopped acknowledging"))
         return PartlyAcknowledgedError(
             f"{reason}; {count} of these records were acknowledged, the same can be sent again"
             " safely",
@@ -230,18 +230,18 @@ class Writer:
         )
 
     def _drop_producer(self) -> None:
-        """Stop the producer in a bounded time; its loop goes with it, and so do its tasks."""
+        """Stop the producer in a bounded time, its event loop and its tasks with it."""
         producer, self._producer = self._producer, None
         loop, self._loop = self._loop, None
         if loop is not None:
-            loop.close(None if producer is None else _stopped(producer))
+            loop.close(None if producer is None else _stop(producer))
 
 
-def _stopped(producer: AIOKafkaProducer) -> Coroutine[Any, Any, None]:
+def _stop(producer: AIOKafkaProducer) -> Coroutine[Any, Any, None]:
     async def stop() -> None:
         try:
             await asyncio.wait_for(producer.stop(), 1.0)
-        except TROUBLE:
+        except KAFKA_ERRORS:
             await producer.client.close()
 
     return stop()

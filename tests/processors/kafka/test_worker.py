@@ -82,7 +82,7 @@ def live_at_the_end(url):
 class TestLive:
     def test_live_figures_are_those_of_a_replay_with_lag_and_owner(self, url, start):
         append(url, world())
-        first = start().wait_for("partitions.taken_up")
+        first = start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
         replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
         page = outcomes("live", "--year", "2022", "--log", url).stdout.decode()
@@ -95,7 +95,7 @@ class TestLive:
 
     def test_watch_prints_anew_what_changes(self, url, start):
         append(url, world(20))
-        start().wait_for("partitions.taken_up")
+        start().wait_for("partitions.assigned")
         watching = subprocess.Popen(
             [OUTCOMES, "live", "--year", "2022", "--watch", "--log", url],
             stdout=subprocess.PIPE,
@@ -114,7 +114,7 @@ class TestLive:
     def test_a_year_or_a_policy_that_is_not_kept_is_said_so(self, url, start):
         append(url, world(20))
         start(environment={"OUTCOMES_LIVE_POLICIES": "openclassrooms-2023"}).wait_for(
-            "partitions.taken_up"
+            "partitions.assigned"
         )
 
         for more in (("--year", "2001", "--policy", "openclassrooms-2023"), ("--year", "2022")):
@@ -134,7 +134,7 @@ class TestLive:
 class TestDeadLetters:
     def test_each_quarantined_record_has_a_pointer_in_the_topic_and_no_payload(self, url, start):
         append(url, [*world(20), (b"s-1", b'{"secret": "payload"'), (None, None)])
-        start().wait_for("partitions.taken_up")
+        start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
         with closing(open_log(f"{url}-dead-letters")) as log:
             letters = wait_until(
@@ -157,7 +157,7 @@ class TestDeadLetters:
                 break
             time.sleep(0.6)  # longer than a publication is apart
         assert 137 == first.ended()[0]
-        start().wait_for("partitions.taken_up")
+        start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
         total = sum(shown["records"]["quarantined"].values())
         with closing(open_log(f"{url}-dead-letters")) as log:
@@ -174,7 +174,7 @@ class TestDeadLetters:
 class TestEnding:
     @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
     def test_it_ends_at_once_when_told_to(self, url, start, how, code):
-        worker = start().wait_for("partitions.taken_up")
+        worker = start().wait_for("partitions.assigned")
         begun = time.monotonic()
         worker.process.send_signal(how)
 
@@ -183,7 +183,7 @@ class TestEnding:
 
     def test_it_ends_at_once_while_the_broker_is_away(self, kafka, url, start):
         append(url, world(20))
-        worker = start().wait_for("partitions.taken_up")
+        worker = start().wait_for("partitions.assigned")
         kafka.own().kill()
         try:
             code, seconds = worker.stop()
@@ -200,7 +200,7 @@ class TestEnding:
         assert f"{url} is out of reach" in last["message"]
 
     def test_a_second_worker_on_one_read_model_is_refused(self, start):
-        start().wait_for("partitions.taken_up")
+        start().wait_for("partitions.assigned")
         code, last = start().ended()
 
         assert 69 == code
@@ -227,7 +227,7 @@ class TestRefusals:
         code, line = self.refused("--log", kafka.url(kafka.topic(1)))
 
         assert 69 == code
-        assert "-partials; make it with `outcomes topic create" in line
+        assert "-partials; create it with `outcomes topic create" in line
 
     def test_a_closed_port(self):
         code, line = self.refused("--log", "kafka://127.0.0.1:1/t")
@@ -293,7 +293,7 @@ class TestSecureListeners:
         }[listener]
         append(url, world(20))
         elsewhere = url.replace(kafka.bootstrap, getattr(broker, listener))
-        start(log=elsewhere, environment=environment).wait_for("partitions.taken_up")
+        start(log=elsewhere, environment=environment).wait_for("partitions.assigned")
 
         before = live_at_the_end(url)["log"]["records"]
         append(url, world(20, seed=13))
