@@ -1,14 +1,18 @@
-"""DuckDB in this process: no server, no download, bounded memory; beyond it a temporary folder."""
+"""DuckDB in this process: no server, no download, bounded memory; beyond it a temporary folder.
+
+Every path goes to DuckDB through this module, and none is interpreted, see `paths`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from ledger.columns.paths import PlainPaths
 from ledger.errors import StoreError
 
 __all__ = ["MEMORY_LIMIT", "Database"]
@@ -32,11 +36,12 @@ class Database:
     """
 
     def __init__(self, spill: Path) -> None:
+        self._paths = PlainPaths()
         self._connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": MEMORY_LIMIT,
-                "temp_directory": str(spill),
+                "temp_directory": self._paths.text(spill),
                 "preserve_insertion_order": False,
                 # What is not built in would be downloaded.
                 "autoinstall_known_extensions": False,
@@ -52,7 +57,7 @@ class Database:
         Raises:
             StoreError: If the disk or a file fails it.
         """
-        with _translated_errors():
+        with self._translated_errors():
             self._connection.execute(statements, parameters)
 
     def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
@@ -61,7 +66,7 @@ class Database:
         Raises:
             StoreError: As `run`.
         """
-        with _translated_errors():
+        with self._translated_errors():
             return self._connection.execute(query).fetchall()
 
     def set_variables(self, **variables: object) -> None:
@@ -69,24 +74,70 @@ class Database:
         for name, value in variables.items():
             self.run(f"set variable {name} = $value", {"value": value})
 
+    def create_parquet_view(self, name: str, files: Iterable[Path]) -> None:
+        """Create a view of all rows of some Parquet files.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        paths = ", ".join(self._quoted(file) for file in files)
+        # Without the option a folder named `kind=raise` would replace the column `kind`.
+        self.run(
+            f"create temp view {name} as from read_parquet([{paths}], hive_partitioning = false)"
+        )
+
+    def create_json_view(self, name: str, file: Path, columns: Mapping[str, str]) -> None:
+        """Create a view of a file of JSON lines.
+
+        Args:
+            name: Of the view.
+            file: One object a line.
+            columns: The type of each member; a member that is missing is null.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        self.run(
+            f"create temp view {name} as from read_json({self._quoted(file)},"
+            f" format = 'newline_delimited', compression = 'none', columns = {dict(columns)},"
+            " hive_partitioning = false)"
+        )
+
+    def write_parquet(self, query: str, file: Path) -> None:
+        """Write the rows of a query as a Parquet file.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        self.run(f"copy ({query}) to {self._quoted(file)} (format parquet, compression zstd)")
+
     def close(self) -> None:
         """Release memory and files."""
         self._connection.close()
+        self._paths.close()
 
+    def _quoted(self, path: Path) -> str:
+        """SQL for a path; it needs no escapes, since it is plain."""
+        return f"'{self._paths.text(path)}'"
 
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    """Translate DuckDB's errors about disks and files into one line that says what to do.
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate DuckDB's errors about disks and files into one line that says what to do.
 
-    Any other is an error in a statement, which is ours. DuckDB reports Ctrl-C as one of its errors.
-    """
-    try:
-        yield
-    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException) as error:
-        text = str(error)
-        advice = next((advice for sign, advice in _ADVICE if sign in text), "check the disk")
-        raise StoreError(f"DuckDB stopped ({text.splitlines()[0]}): {advice}") from error
-    except RuntimeError as error:
-        if "Query interrupted" not in str(error):
-            raise
-        raise KeyboardInterrupt from error
+        Any other is an error in a statement, which is ours. Ctrl-C comes as one of its errors too.
+        """
+        try:
+            yield
+        except (
+            duckdb.IOException,
+            duckdb.OutOfMemoryException,
+            duckdb.InvalidInputException,
+        ) as error:
+            text = str(error)
+            advice = next((advice for sign, advice in _ADVICE if sign in text), "check the disk")
+            cause = self._paths.restore(text.splitlines()[0])
+            raise StoreError(f"DuckDB stopped ({cause}): {advice}") from error
+        except RuntimeError as error:
+            if "Query interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from error

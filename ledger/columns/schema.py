@@ -22,7 +22,7 @@ from schemas.moments import instant
 
 __all__ = ["LAYOUT", "write_column_files", "write_columns"]
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of these columns: their names, types and meanings; any other has another number."""
 
 FILE_RECORDS = 500_000
@@ -68,26 +68,6 @@ _LINE = {
     "categories": "varchar[]",
     "retracts": "struct(source varchar, id varchar)",
 }
-_COPY = """
-    copy (
-        select
-            * exclude (micros, digest, evidence, retracts),
-            make_timestamp(micros) as time,
-            digest::uuid as digest,
-            evidence.sha256 as evidence_sha256,
-            evidence.uri as evidence_uri,
-            retracts.source as retracts_source,
-            retracts.id as retracts_id,
-            {student} as student,
-            {application} as application,
-            {enrolment} as enrolment,
-            {identity} as identity,
-            {retracts_identity} as retracts_identity,
-            ({category_bits})::utinyint as category_bits
-        from read_json($lines, format = 'newline_delimited', columns = {columns})
-        order by subject, partition, "offset"
-    ) to '{target}' (format parquet, compression zstd)
-"""
 
 
 def _hash128(domain: str, *columns: str) -> str:
@@ -99,18 +79,28 @@ def _hash128(domain: str, *columns: str) -> str:
     return f"left(sha256('{domain}'{texts}), 32)::uuid"
 
 
-_COLUMNS = {
-    "columns": str(_LINE),
-    "student": _hash128("student", "subject"),
-    "application": _hash128("application", "subject", "application_id"),
-    "enrolment": _hash128("enrolment", "subject", "enrollment_id"),
-    "identity": _hash128("event", "subject", "source", "id"),
-    "retracts_identity": _hash128("event", "subject", "retracts.source", "retracts.id"),
-    "category_bits": " + ".join(
-        f"{1 << bit} * list_contains(categories, '{name}')::utinyint"
-        for bit, name in enumerate(CATEGORIES)
-    ),
-}
+_CATEGORY_BITS = " + ".join(
+    f"{1 << bit} * list_contains(categories, '{name}')::utinyint"
+    for bit, name in enumerate(CATEGORIES)
+)
+_COLUMNS = f"""
+    select
+        * exclude (micros, digest, evidence, retracts),
+        make_timestamp(micros) as time,
+        digest::uuid as digest,
+        evidence.sha256 as evidence_sha256,
+        evidence.uri as evidence_uri,
+        retracts.source as retracts_source,
+        retracts.id as retracts_id,
+        {_hash128("student", "subject")} as student,
+        {_hash128("application", "subject", "application_id")} as application,
+        {_hash128("enrolment", "subject", "enrollment_id")} as enrolment,
+        {_hash128("event", "subject", "source", "id")} as identity,
+        {_hash128("event", "subject", "retracts.source", "retracts.id")} as retracts_identity,
+        ({_CATEGORY_BITS})::utinyint as category_bits
+    from line
+    order by subject, partition, "offset"
+"""  # noqa: S608 - of constants
 
 
 def write_columns(records: Iterable[Record], partitions: int, target: Path) -> None:
@@ -129,8 +119,8 @@ def write_columns(records: Iterable[Record], partitions: int, target: Path) -> N
         with lines.open("wb") as file:
             file.writelines(_line(record, partitions) for record in records)
         with closing(Database(Path(folder))) as database:
-            quoted = str(target).replace("'", "''")
-            database.run(_COPY.format(target=quoted, **_COLUMNS), {"lines": str(lines)})
+            database.create_json_view("line", lines, _LINE)
+            database.write_parquet(_COLUMNS, target)
 
 
 def write_column_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:

@@ -126,8 +126,7 @@ def _create_record_view(
     database: Database, files: Sequence[Path], cut: Cut, *, is_whole: bool
 ) -> None:
     """Create the view `typed_record` of the records of some partitions below the cut."""
-    names = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    database.run(f"create temp view stored_record as from read_parquet([{names}])")
+    database.create_parquet_view("stored_record", files)
     # A cut is mostly the end, which the files' own statistics tell without reading a row.
     beyond = " or ".join(
         f'partition = {partition} and "offset" >= {end}' for partition, end in cut.items()

@@ -122,6 +122,12 @@ class TestArchive:
         assert (added["records"], added["segments"], added["digest"]) == (0, 0, MANIFEST)
         assert files(folder / "archive") >= files(BEFORE / "archive")
 
+    def test_its_columns_are_of_an_older_layout_and_are_rebuilt(self, ask):
+        assert ask("archive", "archive", "--json")["typed"] == 3
+        assert ask("archive", "archive", "--json")["typed"] == 0
+        now = ask("report", "--year", "2022", "--engine", "columnar", "--json", log=self.LOG)
+        assert now["digest"] == DIGEST_2022
+
     def test_a_new_archive_has_the_members_and_the_files_of_then(self, ask, folder):
         assert ask("archive", "new", "--json")["digest"] == MANIFEST
         assert files(folder / "new") == files(BEFORE / "archive")

@@ -33,13 +33,12 @@ def records():
 
 @pytest.fixture
 def typed(records, tmp_path):
-    target = tmp_path / "ty'ped.parquet"
+    target = tmp_path / "typed.parquet"
     write_columns(records, 2, target)
     assert [target] == list(tmp_path.iterdir())
 
     def rows(columns):
-        quoted = str(target).replace("'", "''")
-        return duckdb.sql(f"select {columns} from read_parquet('{quoted}')").fetchall()
+        return duckdb.sql(f"select {columns} from read_parquet('{target}')").fetchall()
 
     return rows
 
