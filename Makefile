@@ -8,10 +8,10 @@ PYTHON ?= python3
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-demo: .venv/.core ## Show a made-up ledger and its report; afterwards .venv/bin/outcomes is the command
+demo: .venv/.core ## Run the demo: a synthetic school and its report; the command is then .venv/bin/outcomes
 	@.venv/bin/outcomes demo
 
-live: .venv/.core ## Show the whole story on Apache Kafka: two workers, live figures that equal the replay
+live: .venv/.core ## Run the demo on Apache Kafka: two workers, live figures that equal a replay
 	@.venv/bin/python -m deploy.live
 
 kafka: .venv/.core ## Run Apache Kafka on 127.0.0.1 without docker until Ctrl-C; KAFKA_PORT=9092
@@ -35,10 +35,10 @@ bench: .venv/.dev ## Measure admission, append and replay beside a plain json.lo
 bench-stream: .venv/.dev ## Measure a worker on a real Kafka beside what a user would write
 	@.venv/bin/python benchmarks/stream.py
 
-mutants: .venv/.dev ## Change the meaning of one line at a time and see a test turn red
+mutants: .venv/.dev ## Mutation test: change the meaning of one line at a time; a test must fail
 	@.venv/bin/python -m tests.mutations.mutants
 
-schemas: .venv/.core ## Write schemas/*.json anew from the classes
+schemas: .venv/.core ## Regenerate schemas/*.json from the classes
 	@for type in $$(.venv/bin/outcomes schema | cut -d' ' -f1); do \
 		.venv/bin/outcomes schema $$type > schemas/$$type.json || exit 1; done
 
@@ -69,13 +69,13 @@ clean: ## Remove the environment, caches and builds
 	@$(install) --editable '.[dev]'
 	@touch .venv/.core $@
 
-# An environment holds its folder's path: after a move, or when its Python is gone, it is made anew.
+# An environment holds its folder's path: after a move, or when its Python is gone, it is rebuilt.
 ifneq ($(shell cat .venv/.folder 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.core .venv/.dev
 endif
 venv = { [ "$$(cat .venv/.folder 2>/dev/null)" = "$(CURDIR)" ] && .venv/bin/python -c '' 2>/dev/null; } || \
 	{ $(PYTHON) -m venv --clear .venv && echo "$(CURDIR)" > .venv/.folder; } || \
-	{ rm -rf .venv; echo "$(PYTHON) makes no virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
+	{ rm -rf .venv; echo "$(PYTHON) cannot create a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }
 install = .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 require_python = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo "Python 3.11 or newer is needed and '$(PYTHON)' is not one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
