@@ -3,7 +3,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo live kafka test check soak bench bench-stream mutants schemas lock clean
+.PHONY: help demo live kafka test check coverage soak bench bench-stream mutants schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -17,8 +17,15 @@ live: .venv/.core ## Run the demo on Apache Kafka: two workers, live figures tha
 kafka: .venv/.core ## Run Apache Kafka on 127.0.0.1 without docker until Ctrl-C; KAFKA_PORT=9092
 	@.venv/bin/python -m deploy.broker
 
-test: check ## Run every check and every test
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: check coverage ## Run every check and every test
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS) $(PURE_TESTS:%=--ignore=%)
+
+coverage: .venv/.dev ## Run the tests of the rules, which have to reach every branch of them
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(PURE_TESTS) --cov
+
+# With the doctests of the packages; what the first of these runs, the second need not run again.
+PURE_TESTS = schemas projections tests/schemas tests/projections tests/scenarios
+TESTS = tests processors ledger outcomes
 
 check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/ruff check --quiet

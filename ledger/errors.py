@@ -7,7 +7,7 @@ assertion. What is left, a broker, a disk, a setting, is a `LedgerError` that na
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from schemas.text import one_line
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class LedgerError(Exception):
-    """Trouble that a person can mend; the message is one printable line for them.
+    """Trouble that a person can fix; the message is one printable line for them.
 
     Attributes:
         exit_code: What `outcomes` exits with (SPEC section 6, exit codes).
@@ -36,6 +36,19 @@ class LedgerError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+    def with_context(self, context: str) -> Self:
+        """The same error, attributes and all, with more to its message.
+
+        Subclasses are made from other things than a message, so this does not call them.
+
+        >>> str(StoreError("the disk is full").with_context("nothing was appended"))
+        'the disk is full - nothing was appended'
+        """
+        extended = type(self).__new__(type(self))
+        extended.__dict__.update(self.__dict__)
+        extended.args = (one_line(f"{self} - {context}"),)
+        return extended
 
 
 class InterruptError(LedgerError):

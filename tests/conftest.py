@@ -1,4 +1,4 @@
-"""The broker for tests that ask for `kafka`, the order of files, and hypothesis profiles.
+"""The broker for tests that ask for `kafka`, the order of files, hypothesis profiles, ids of cases.
 
 Of the profiles `ci` gives the same examples every time, `soak` looks for new ones, and `mutants` is
 for tests that are expected to fail: it does not shrink a failure.
@@ -7,6 +7,7 @@ for tests that are expected to fail: it does not shrink a failure.
 from __future__ import annotations
 
 import os
+from datetime import date
 
 from hypothesis import Phase, settings
 
@@ -22,6 +23,23 @@ settings.register_profile(
     phases=[Phase.generate],
 )
 settings.load_profile(os.environ.get("OUTCOMES_HYPOTHESIS_PROFILE", "ci"))
+
+
+_ID_LENGTH_MAX = 60
+
+
+def pytest_make_parametrize_id(val):
+    """A value that pytest would number goes by its beginning."""
+    if isinstance(val, date):
+        return str(val)
+    if isinstance(val, set | frozenset):  # Their order differs from process to process.
+        val = sorted(val, key=repr)
+    if isinstance(val, bytes | list | tuple | dict):
+        return repr(val)[:_ID_LENGTH_MAX]
+    if isinstance(val, str) and len(val) > _ID_LENGTH_MAX:
+        return " ".join(val.split())[:_ID_LENGTH_MAX]
+    return None
+
 
 LONGEST_FIRST = (
     "tests/faults/",

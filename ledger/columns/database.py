@@ -13,18 +13,26 @@ from typing import Any
 import duckdb
 
 from ledger.columns.paths import PlainPaths
+from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
 
 __all__ = ["MEMORY_LIMIT", "Database"]
 
 MEMORY_LIMIT = "2GB"
+_DISK_OR_FILE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException)
+_NOT_PARQUET = "the file is damaged or not Parquet; rebuild it"
 _ADVICE = (
-    ("No space left", "the disk is full; free space and try again"),
-    ("Could not write file", "the disk refuses; is it full?"),
-    ("Out of Memory", "free space in the temporary folder, to which it spills"),
-    ("No magic bytes", "the file is damaged or not Parquet; rebuild it"),
-    ("Invalid Input Error", "the file is damaged or not Parquet; rebuild it"),
-    ("No files found", "a file is missing; rebuild it"),
+    Advice(_DISK_OR_FILE, "the disk is full; free space and try again", sign="No space left"),
+    Advice(_DISK_OR_FILE, "the disk refuses; is it full?", sign="Could not write file"),
+    Advice(
+        _DISK_OR_FILE,
+        "free space in the temporary folder, to which it spills",
+        sign="Out of Memory",
+    ),
+    Advice(_DISK_OR_FILE, _NOT_PARQUET, sign="No magic bytes"),
+    Advice(_DISK_OR_FILE, _NOT_PARQUET, sign="Invalid Input Error"),
+    Advice(_DISK_OR_FILE, "a file is missing; rebuild it", sign="No files found"),
+    Advice(_DISK_OR_FILE, "check the disk"),
 )
 
 
@@ -124,19 +132,13 @@ class Database:
     def _translated_errors(self) -> Iterator[None]:
         """Translate DuckDB's errors about disks and files into one line that says what to do.
 
-        Any other is an error in a statement, which is ours. Ctrl-C comes as one of its errors too.
+        Any other is an error in a statement, which is ours. DuckDB reports Ctrl-C as one of them.
         """
         try:
-            yield
-        except (
-            duckdb.IOException,
-            duckdb.OutOfMemoryException,
-            duckdb.InvalidInputException,
-        ) as error:
-            text = str(error)
-            advice = next((advice for sign, advice in _ADVICE if sign in text), "check the disk")
-            cause = self._paths.restore(text.splitlines()[0])
-            raise StoreError(f"DuckDB stopped ({cause}): {advice}") from error
+            with translate_errors("DuckDB", "stopped", _ADVICE):
+                yield
+        except StoreError as error:
+            raise StoreError(self._paths.restore(str(error))) from error
         except RuntimeError as error:
             if "Query interrupted" not in str(error):
                 raise

@@ -20,6 +20,7 @@ from ledger.clock import now_ms
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, NewRecord
+from ledger.sqlite_file import BUSY_SECONDS, connect, translate_sqlite_errors
 from schemas.partition import partition_of
 from schemas.record import Record
 
@@ -29,7 +30,6 @@ DEFAULT_NAME = "student-lifecycle"
 APPLICATION_ID = 0x4F4C4F47
 SCHEMA_VERSION = 1
 _MAGIC = b"SQLite format 3\0"
-BUSY_SECONDS = 30
 _PAUSE_SECONDS = 0.01
 
 _INSERT = "insert into records values (?, ?, ?, ?, ?)"
@@ -74,7 +74,7 @@ class SqliteLog:
             StoreError: If the file is missing, unreadable or no log of this schema.
             ConfigurationError: If the log has another partition count.
         """
-        with _one_line(file, "cannot be opened"):
+        with translate_sqlite_errors(file, "cannot be opened"):
             connection = _connect_to_write(file) if create else _connect_to_read(file)
             try:
                 if create:
@@ -97,7 +97,7 @@ class SqliteLog:
 
         A given `recorded_at` is kept where it is not below its partition's last.
         """
-        with _one_line(self.path, "took nothing of this append"), self._writing():
+        with translate_sqlite_errors(self.path, "was not appended to"), self._writing():
             before = self._connection.total_changes
             self._connection.executemany(_INSERT, self._rows(records))
             count = self._connection.total_changes - before
@@ -123,7 +123,7 @@ class SqliteLog:
 
     def end(self) -> Cut:
         """The cut behind the last records, see `port.Log`."""
-        with _one_line(self.path, "cannot be read"):
+        with translate_sqlite_errors(self.path, "cannot be read"):
             last = "select coalesce(max(offset), -1) from records where partition = ?"
             return {
                 partition: self._connection.execute(last, (partition,)).fetchone()[0] + 1
@@ -163,7 +163,7 @@ class SqliteLog:
 
     def _faults(self) -> Iterator[str]:
         """What is wrong, as sentences."""
-        with _one_line(self.path, "cannot be read"):
+        with translate_sqlite_errors(self.path, "cannot be read"):
             for (verdict,) in self._connection.execute("pragma integrity_check"):
                 if verdict != "ok":
                     yield f"SQLite finds the file damaged: {verdict}"
@@ -205,7 +205,7 @@ class SqliteLog:
 
     def _recorded_at(self, partition: int, offset: int) -> int:
         query = "select recorded_at from records where partition = ? and offset = ?"
-        with _one_line(self.path, "cannot be read"):
+        with translate_sqlite_errors(self.path, "cannot be read"):
             row = self._connection.execute(query, (partition, offset)).fetchone()
             if row is None:
                 raise StoreError(
@@ -215,7 +215,7 @@ class SqliteLog:
             return cast("int", row[0])
 
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
-        with _one_line(self.path, "cannot be read"):
+        with translate_sqlite_errors(self.path, "cannot be read"):
             yield from map(Record._make, self._connection.execute(query, bounds))
 
     @contextmanager
@@ -238,7 +238,7 @@ def _connect_to_write(file: Path) -> sqlite3.Connection:
         raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
     if not file.parent.is_dir():
         raise StoreError(f"{file}: no folder {file.parent}; make it first")
-    return _connect(file, "rwc")
+    return connect(file, "rwc")
 
 
 def _connect_to_read(file: Path) -> sqlite3.Connection:
@@ -246,7 +246,7 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
         raise StoreError(f"{file} is a folder; name the file of a log")
     if not file.exists():
         raise StoreError(f"no log at {file}; `outcomes append` makes one, or name it with --log")
-    connection = _connect(file, "ro")
+    connection = connect(file, "ro")
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
     except sqlite3.OperationalError:
@@ -256,13 +256,8 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
         wal = file.with_name(f"{file.name}-wal")
         if wal.exists() and wal.stat().st_size:
             raise
-        connection = _connect(file, "ro&immutable=1")
+        connection = connect(file, "ro&immutable=1")
     return connection
-
-
-def _connect(file: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> None:
@@ -326,26 +321,3 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 def _tables(connection: sqlite3.Connection) -> int:
     return cast("int", connection.execute("select count(*) from sqlite_master").fetchone()[0])
-
-
-_ADVICE = (
-    ("locked", "another process is writing to it; try again when it is done"),
-    ("busy", "another process is writing to it; try again when it is done"),
-    ("full", "the disk is full; make room and try again"),
-    ("not a database", "it is not a log; name another file with --log"),
-    ("malformed", "it is damaged; restore it from a copy, see `outcomes doctor`"),
-    ("readonly", "it cannot be written to; mind the rights of the file and its folder"),
-    ("unable to open", "mind the rights of the file and its folder"),
-    ("disk I/O", "the disk refuses; is it full, or a limit on file sizes reached?"),
-)
-
-
-@contextmanager
-def _one_line(file: Path, outcome: str) -> Iterator[None]:
-    """Turn SQLite's errors into one line that says what to do."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        text = str(error)
-        advice = next((advice for sign, advice in _ADVICE if sign in text), "see `outcomes doctor`")
-        raise StoreError(f"{file} {outcome} ({text}): {advice}") from error

@@ -160,5 +160,6 @@ def _append(opener: Callable[[], Log], records: list[NewRecord], before: int) ->
         error.args = (f"{error} ({error.acknowledged} in all)",)
         raise
     except LedgerError as error:
-        error.args = (f"{error} - {before} were acknowledged before; sending all again is safe",)
-        raise
+        raise error.with_context(
+            f"{before} were acknowledged before; sending all again is safe"
+        ) from error

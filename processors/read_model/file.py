@@ -12,12 +12,12 @@ from typing import IO
 from sqlite_utils import Database
 
 from ledger.errors import StoreError
+from ledger.sqlite_file import connect, is_damage
 from processors.read_model.tables import MIGRATIONS
 
 __all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "lock_for_writing", "open_file"]
 
 APPLICATION_ID = 0x4F4C5354
-BUSY_SECONDS = 30
 _HEADER_BYTES = 100
 _APPLICATION_ID_BYTES = slice(68, 72)
 
@@ -39,7 +39,7 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
                 resources.enter_context(lock_for_writing(path))
                 if is_damaged(path):
                     delete_file(path)
-            connection = _connect(path, "ro" if read_only else "rwc")
+            connection = connect(path, "ro" if read_only else "rwc")
             resources.callback(connection.close)
             _refuse_foreign(path, connection)
             if not read_only:
@@ -77,12 +77,12 @@ def is_damaged(path: Path) -> bool:
         header = file.read(_HEADER_BYTES)
     if header[_APPLICATION_ID_BYTES] != APPLICATION_ID.to_bytes(4):
         return False
-    connection = _connect(path, "rw")
+    connection = connect(path, "rw")
     try:
         return bool(connection.execute("pragma quick_check(1)").fetchone() != ("ok",))
     except sqlite3.DatabaseError as error:
         # A locked file or a full disk is no evidence of damage.
-        return "malformed" in str(error) or "not a database" in str(error)
+        return is_damage(error)
     finally:
         connection.close()
 
@@ -91,12 +91,6 @@ def delete_file(path: Path) -> None:
     """Delete a database with the files that SQLite keeps beside it."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection in a mode of SQLite's URIs: `ro`, `rw` or `rwc`."""
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:

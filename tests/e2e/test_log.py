@@ -179,7 +179,7 @@ class TestReadOnlyFolder:
         done = run("report", "--year", "2022", "--json", **of)
         assert (0, world.report.read_bytes(), b"") == (done.code, done.out, done.err)
         refused = run("append", "-", stdin=event(1), **of)
-        fails(refused, 69, "ledger.db", "rights")
+        fails(refused, 69, "ledger.db", "permissions")
         assert ["ledger.db"] == [one.name for one in kept.iterdir()]
 
     def test_a_new_log_there_is_one_line(self, kept):
@@ -189,7 +189,7 @@ class TestReadOnlyFolder:
             folder=kept,
             prefix=without_root(),
         )
-        fails(done, 69, "new.db", "rights")
+        fails(done, 69, "new.db", "permissions")
 
     def test_a_file_that_may_not_be_read_is_one_line(self, tmp_path):
         for name in ("ledger.db", "events.jsonl", "policy.json", "report.json"):
@@ -211,7 +211,7 @@ class TestFullDisk:
         outcomes("append", "-", stdin=events(3))
         before = rows(log)
         limited = ["sh", "-c", 'ulimit -f 300; exec "$@"', "sh"]
-        fails(outcomes("append", world.events, prefix=limited), 69, "took nothing", "full")
+        fails(outcomes("append", world.events, prefix=limited), 69, "was not appended to", "full")
         assert before == rows(log)
         assert 0 == outcomes("append", world.events).code
         assert len(before) + world.events.read_bytes().count(b"\n") == count(log)
@@ -227,7 +227,9 @@ class TestFullDisk:
             outcomes("append", "-", "--log", url, stdin=events(3))
             (small / "ballast").write_bytes(b"x" * 600_000)
             (tmp_path / "large.jsonl").write_bytes(events(3_000))
-            fails(outcomes("append", "large.jsonl", "--log", url), 69, "took nothing", "full")
+            fails(
+                outcomes("append", "large.jsonl", "--log", url), 69, "was not appended to", "full"
+            )
             assert 3 == count(small / "ledger.db")
             done = outcomes("append", "-", "--log", url, "--batch", "1", stdin=events(2))
             assert 0 == done.code, done

@@ -26,6 +26,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from ledger.error_translation import Advice, find_advice
 from ledger.errors import CutNotHeldError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.probe import probe
@@ -50,21 +51,17 @@ CLOSE_SECONDS = 2.0
 
 _NO_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
 _ADVICE = (
-    (
+    Advice(
         (TopicAuthorizationFailedError, ClusterAuthorizationFailedError),
-        (
-            "no permission for{user}; ask the cluster's administrator for DESCRIBE,"
-            " DESCRIBE_CONFIGS, READ and WRITE on topic {address.topic}"
-        ),
+        "no permission for{user}; ask the cluster's administrator for DESCRIBE, DESCRIBE_CONFIGS,"
+        " READ and WRITE on topic {address.topic}",
     ),
-    (
+    Advice(
         (SaslAuthenticationFailed, AuthenticationFailedError),
-        (
-            "the broker refuses{user}; check OUTCOMES_KAFKA_SASL_USERNAME and"
-            " OUTCOMES_KAFKA_SASL_PASSWORD"
-        ),
+        "the broker refuses{user}; check OUTCOMES_KAFKA_SASL_USERNAME and"
+        " OUTCOMES_KAFKA_SASL_PASSWORD",
     ),
-    (
+    Advice(
         (UnsupportedSaslMechanismError, AuthenticationMethodNotSupported),
         "the broker offers no such login for{user}; set OUTCOMES_KAFKA_SASL_MECHANISM",
     ),
@@ -196,7 +193,7 @@ def translate_error(link: Link, error: BaseException, failure: str) -> StoreErro
             )
         if isinstance(cause, _NO_TOPIC):
             return missing_topic_error(address)
-        advice = next((advice for kinds, advice in _ADVICE if isinstance(cause, kinds)), None)
+        advice = None if cause is None else find_advice(cause, _ADVICE)
         if advice is not None:
             return StoreError(
                 f"{address} {failure}: {advice.format(user=_user(link), address=address)}"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger import sqlite_file
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log import NewRecord, open_log
-from ledger.log import sqlite as sqlite_log
 from ledger.log.sqlite import APPLICATION_ID, SqliteLog
 from tests.ledger.log.contract import BOUND, NOON, KeepingLogContract, everything, numbered
 from tests.support.histories import ROOT
@@ -349,7 +349,7 @@ class TestTwoProcesses:
             assert {0: 4} == log.end()
 
     def test_a_writer_that_is_kept_waiting_too_long_says_so(self, path, monkeypatch):
-        monkeypatch.setattr(sqlite_log, "BUSY_SECONDS", 0)
+        monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0)
         with (
             closing(open_log(url_of(path), create=True)) as log,
             closing(sqlite3.connect(path, isolation_level=None)) as other,
