@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from ledger.external_sort import Codec, SpilledRuns
 from outcomes.synthetic.days import Days
 from outcomes.synthetic.draws import Even, pseudonym
-from outcomes.synthetic.external_sort import in_order
 from outcomes.synthetic.lives import live
 from outcomes.synthetic.person import Person
 from outcomes.synthetic.scribe import Scribe, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CHUNK_STUDENTS: Final = 20_000  # about 60 MB of lines
+_MERGE_BYTES: Final = 262_144
 _YEARS: Final = range(1975, 2190)  # the dates around them stay plausible to admission
 
 
@@ -69,11 +71,35 @@ def generate(
 
 
 def _records(students: int, seed: int, days: Days, chunk: int) -> Iterator[WorldRecord]:
-    """Yield the records in order, by way of files when there is more than one chunk."""
+    """Yield the records in order, by way of a file when there is more than one chunk."""
     chunks = _chunks(students, seed, days, chunk)
-    lines = in_order(chunks) if students > chunk else sorted(next(chunks, []))
+    lines = _sorted_lines(chunks) if students > chunk else sorted(next(chunks, []))
     for line in lines:
         yield WorldRecord(*parsed(line))
+
+
+def _sorted_lines(chunks: Iterable[list[bytes]]) -> Iterator[bytes]:
+    """Yield the lines of all chunks in the order of their bytes."""
+    with SpilledRuns(_LINES, merge_bytes=_MERGE_BYTES) as runs:
+        for chunk in chunks:
+            runs.spill(chunk)
+        yield from runs.merge([])
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the lines, each with its line end, of blocks that are cut anywhere."""
+    begun = b""
+    for block in blocks:
+        for line in BytesIO(begun + block):
+            if line.endswith(b"\n"):
+                begun = b""
+                yield line
+            else:
+                begun = line
+    assert not begun, "a run ends with a line end"
+
+
+_LINES: Final = Codec[bytes](None, iter, _lines)
 
 
 def _chunks(students: int, seed: int, days: Days, chunk: int) -> Iterator[list[bytes]]:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
-from ledger.log.external_sort import by_key
 from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, missing_topic_error
@@ -22,6 +21,7 @@ from ledger.log.kafka.reader import Reader
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
 from ledger.log.port import Acknowledged, Check, NewRecord
+from ledger.log.record_sort import sort_by_key
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]
@@ -120,7 +120,7 @@ class KafkaLog:
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
-        return by_key(self.read(dict.fromkeys(end, 0), end))
+        return sort_by_key(self.read(dict.fromkeys(end, 0), end))
 
     def first_records(self) -> dict[int, Record]:
         """The first committed record of every partition that holds one, see `port.Log`."""

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from outcomes.synthetic import assumptions, external_sort, generate, stream
+from ledger import external_sort
+from outcomes.synthetic import assumptions, generate, stream
 from outcomes.synthetic.draws import Choice, Even, Spread, pseudonym
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -171,37 +172,38 @@ class TestOrder:
 
 
 class TestRuns:
-    def test_lines_are_merged_whatever_the_fan_in(self):
+    @pytest.mark.parametrize("length", [1, 2, 4, 101])
+    def test_lines_are_merged_whatever_the_length_of_a_run(self, length):
         lines = [b"%03d\n" % (number * 37 % 101) for number in range(101)]
-        for fan_in in (2, 3, 50):
-            chunks = [lines[first : first + 4] for first in range(0, len(lines), 4)]
+        chunks = [lines[first : first + length] for first in range(0, len(lines), length)]
 
-            assert sorted(lines) == list(external_sort.in_order(chunks, fan_in))
+        assert sorted(lines) == list(stream._sorted_lines(chunks))
+
+    def test_a_line_longer_than_a_block_is_whole(self):
+        lines = [bytes([65 + number]) * 300_000 + b"\n" for number in range(4)]
+
+        assert lines == list(stream._sorted_lines([[lines[1], lines[3]], [lines[2], lines[0]]]))
 
     def test_no_chunk_is_no_line(self):
-        assert list(external_sort.in_order([])) == []
+        assert [] == list(stream._sorted_lines([]))
 
-    def test_few_files_are_open_at_once_and_none_when_the_consumer_stops(self, monkeypatch):
-        files, most_open = [], 0
-        make_file = external_sort.TemporaryFile
+    def test_one_file_is_open_and_none_when_the_consumer_stops(self, monkeypatch):
+        files, make_file = [], external_sort._temporary_file
 
         def watched():
-            nonlocal most_open
             files.append(make_file())
-            most_open = max(most_open, sum(not file.closed for file in files))
             return files[-1]
 
-        monkeypatch.setattr(external_sort, "TemporaryFile", watched)
-        lines = external_sort.in_order(([b"%03d\n" % number] for number in range(100)), fan_in=4)
+        monkeypatch.setattr(external_sort, "_temporary_file", watched)
+        lines = stream._sorted_lines([b"%03d\n" % number] for number in range(100))
         assert [b"000\n", b"001\n"] == list(islice(lines, 2))
+        assert [False] == [file.closed for file in files]
         lines.close()
 
-        assert len(files) > 100
-        assert most_open < 20
-        assert all(file.closed for file in files)
+        assert [True] == [file.closed for file in files]
 
     def test_few_students_need_no_file(self, monkeypatch):
-        monkeypatch.setattr(external_sort, "TemporaryFile", None)
+        monkeypatch.setattr(external_sort, "_temporary_file", None)
 
         assert len(list(generate(100, SEED))) > 100
 

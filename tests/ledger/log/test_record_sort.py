@@ -8,9 +8,9 @@ import tracemalloc
 
 import pytest
 
+from ledger import external_sort
 from ledger.errors import StoreError
-from ledger.log import external_sort
-from ledger.log.external_sort import by_key
+from ledger.log.record_sort import sort_by_key
 from schemas.record import Record
 
 KEYS = [None, b"", b"\x00", b"a", b"a\x00", b"aa", b"b", b"\xff"]
@@ -28,37 +28,37 @@ def order(record):
     return record.key is not None, record.key or b"", record.partition, record.offset
 
 
-class TestByKey:
+class TestSortByKey:
     @pytest.mark.parametrize("run_bytes", [1, 1_000, 20_000, 1_000_000_000])
     def test_records_come_by_key_then_partition_then_offset(self, run_bytes):
-        found = list(by_key(history(200), run_bytes=run_bytes))
+        found = list(sort_by_key(history(200), run_bytes=run_bytes))
 
         assert sorted(history(200), key=order) == found
 
     def test_nothing_gives_nothing(self):
-        assert [] == list(by_key([]))
+        assert [] == list(sort_by_key([]))
 
     def test_a_record_larger_than_a_block_is_whole(self):
         large = [Record(0, n, n, b"k", bytes([n]) * 300_000) for n in range(4)]
 
-        assert large == list(by_key(large, run_bytes=400_000))
+        assert large == list(sort_by_key(large, run_bytes=400_000))
 
     def test_no_file_is_made_where_all_fits_into_one_run(self, monkeypatch):
         monkeypatch.setattr(external_sort, "_temporary_file", None)
 
-        assert 600 == sum(1 for _ in by_key(history(200)))
+        assert 600 == sum(1 for _ in sort_by_key(history(200)))
 
     def test_a_temporary_folder_that_refuses_is_one_line(self, monkeypatch, tmp_path):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
 
         with pytest.raises(StoreError, match="set TMPDIR") as raised:
-            list(by_key(history(200), run_bytes=1_000))
+            list(sort_by_key(history(200), run_bytes=1_000))
         assert str(raised.value).isprintable()
 
     def test_memory_does_not_grow_with_the_log(self):
         def peak(count):
             tracemalloc.start()
-            for _ in by_key(history(count, partitions=1), run_bytes=500_000):
+            for _ in sort_by_key(history(count, partitions=1), run_bytes=500_000):
                 pass
             found = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
