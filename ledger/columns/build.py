@@ -20,13 +20,13 @@ from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import MANIFEST, Manifest, Segment
 from ledger.log.archive.files import (
     PARTIAL,
-    into_place,
-    one_line,
-    one_writer,
+    lock_archive,
+    rename_into_place,
     sync_folder,
-    write_whole,
+    translate_archive_errors,
+    write_atomically,
 )
-from ledger.log.archive.manifest import place_of, read_manifest
+from ledger.log.archive.manifest import parse_segment_name, read_manifest
 from ledger.log.progress import ProgressCallback, no_progress
 from ledger.numbers import pluralise
 
@@ -64,7 +64,7 @@ def build_columns(
         raise StoreError(f"no archive at {folder}; `outcomes archive` makes one")
     finished = list[Segment]()
     try:
-        with _evidence_is_safe(), one_line(folder), one_writer(folder):
+        with _evidence_is_safe(), translate_archive_errors(folder), lock_archive(folder):
             manifest = read_manifest(folder)[0]
             _remove_leftovers(folder, manifest)
             stale = list(manifest.segments)
@@ -111,7 +111,10 @@ def _remove_leftovers(folder: Path, manifest: Manifest) -> None:
 
 def _has_our_name(path: Path) -> bool:
     """Whether a file is named as typed columns or a stamp are."""
-    return path.suffix in (".parquet", ".json") and place_of(f"{path.stem}.jsonl.gz") is not None
+    return (
+        path.suffix in (".parquet", ".json")
+        and parse_segment_name(f"{path.stem}.jsonl.gz") is not None
+    )
 
 
 def _build(
@@ -138,6 +141,6 @@ def _build(
         with closing(build_files(job, stale, advance)) as files:
             for file in files:
                 path = column_path(folder, file.segment)
-                into_place(job.run_folder / path.name, path)
-                write_whole(stamp_path(path), stamp(*file))
+                rename_into_place(job.run_folder / path.name, path)
+                write_atomically(stamp_path(path), stamp(*file))
                 finished.append(file.segment)

@@ -19,8 +19,8 @@ import orjson
 from ledger.columns.schema import LAYOUT
 from ledger.log import Check
 from ledger.log.archive import ArchiveLog, Segment
-from ledger.log.archive.files import side_by_side
-from ledger.log.archive.self_digest import signed
+from ledger.log.archive.files import map_in_threads
+from ledger.log.archive.self_digest import with_self_digest
 from ledger.numbers import pluralise
 from schemas.version import RULES_VERSION
 
@@ -81,7 +81,7 @@ def stamp(segment: Segment, sha256: object, size: object) -> bytes:
         sha256: Of the Parquet file, hexadecimal.
         size: Of the Parquet file, in bytes.
     """
-    return signed(
+    return with_self_digest(
         {
             "schema": SCHEMA,
             "segment": {"file": segment.file, "sha256": segment.sha256},
@@ -100,7 +100,7 @@ def check_columns(folder: Path, segments: Iterable[Segment]) -> list[ColumnFile]
         folder: The archive.
         segments: Any of its segments.
     """
-    return side_by_side(partial(_check, folder), segments)
+    return map_in_threads(partial(_check, folder), segments)
 
 
 def examine_columns(log: ArchiveLog) -> Check:
@@ -160,6 +160,6 @@ def _stamp_fault(
     if data == stamp(segment, members.get("sha256"), members.get("bytes")):
         return None
     without_digest = {name: value for name, value in members.items() if name != "digest"}
-    if data != signed(without_digest):
+    if data != with_self_digest(without_digest):
         return f"{path} is damaged"
     return f"{path} is of other records, rules or columns"

@@ -22,7 +22,7 @@ from ledger.columns.schema import write_columns
 from ledger.diagnostics import internal_error
 from ledger.errors import DamagedArchiveError, LedgerError, StoreError
 from ledger.log.archive import Segment
-from ledger.log.archive.files import one_line
+from ledger.log.archive.files import translate_archive_errors
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.progress import PROGRESS_EVERY, ProgressCallback
 from schemas import Record
@@ -218,7 +218,7 @@ def _end_with_parent() -> None:
 
 def _attempt(job: Job, segment: Segment, advance: ProgressCallback) -> BuiltFile | _Failure:
     try:
-        with one_line(job.folder):
+        with translate_archive_errors(job.folder):
             return _build_file(job, segment, advance)
     except LedgerError as error:
         return _Failure(str(error), isinstance(error, DamagedArchiveError))

@@ -148,7 +148,7 @@ class TestInterrupted:
             child.send_signal(signal.SIGINT)
             done = finish(child)
         held = check(folder, many[1])
-        fails(done, 130, "interrupted", f"{held:,} records sealed", "goes on from there")
+        fails(done, 130, "interrupted", f"{held:,} records sealed", "continues from there")
         assert 0 < held < MANY
         assert [] == list(folder.rglob("*.partial"))
 
@@ -168,7 +168,7 @@ class TestFullDisk:
 
         done = run(*words, folder=tmp_path, prefix=limited)
 
-        fails(done, 69, "File too large", "run it again: it goes on where it stopped")
+        fails(done, 69, "File too large", "run it again: it continues where it stopped")
         assert 0 == check(tmp_path / "a", many[1])
         assert [] == list((tmp_path / "a").rglob("*.partial"))
         assert 0 == run(*words, folder=tmp_path).code
@@ -245,7 +245,7 @@ class TestCommand:
         assert b"" == done.out
 
     def test_another_log_is_refused(self, folder, many):
-        fails(run("archive", "a", "--log", many[0], folder=folder), 69, "is another than the one")
+        fails(run("archive", "a", "--log", many[0], folder=folder), 69, "is not an archive of the log")
 
     def test_a_missing_log_makes_no_archive(self, tmp_path):
         fails(run("archive", "a", folder=tmp_path), 69, "no log at ledger.db")

@@ -7,21 +7,21 @@
 from __future__ import annotations
 
 from ledger.log.archive.log import ArchiveLog, as_archive
-from ledger.log.archive.manifest import MANIFEST, RECORDS, Manifest, Segment, held_by
-from ledger.log.archive.merging import Merged, merge_segments
-from ledger.log.archive.writing import SEGMENT_BYTES, Archived, archive_log
+from ledger.log.archive.manifest import MANIFEST, RECORDS, Manifest, Segment, archive_size
+from ledger.log.archive.merging import MergeResult, merge_segments
+from ledger.log.archive.writing import SEGMENT_BYTES, ArchiveResult, archive_log
 
 __all__ = [
     "MANIFEST",
     "RECORDS",
     "SEGMENT_BYTES",
     "ArchiveLog",
-    "Archived",
+    "ArchiveResult",
     "Manifest",
-    "Merged",
+    "MergeResult",
     "Segment",
     "archive_log",
+    "archive_size",
     "as_archive",
-    "held_by",
     "merge_segments",
 ]

@@ -10,43 +10,45 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
 
 __all__ = [
     "LOCK",
     "PARTIAL",
     "GzipWriter",
-    "Packed",
-    "into_place",
-    "one_line",
-    "one_writer",
-    "side_by_side",
+    "PackedFile",
+    "lock_archive",
+    "map_in_threads",
+    "rename_into_place",
     "sync_folder",
-    "write_whole",
+    "translate_archive_errors",
+    "write_atomically",
 ]
 
 PARTIAL = ".partial"
 """Ends the name of a file that is still being written; nobody reads one."""
 
 LOCK = "archive.lock"
-"""Held by whoever writes to an archive; it holds nothing."""
+"""An empty file, locked by the writer of an archive."""
 
 _LEVEL = 6
 _GZIP = 31  # zlib's word for a gzip header, which it writes without a time or a name
 _BLOCK_BYTES = 262_144
 _BLOCKS_AHEAD = 4
 _THREADS_MAX = 8
+_RUN_AGAIN = "run it again: it continues where it stopped"
 
 _Item = TypeVar("_Item")
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
-class Packed(NamedTuple):
-    """A file as it lies on the disk.
+class PackedFile(NamedTuple):
+    """A gzip file on disk.
 
     Attributes:
         sha256: Of the compressed bytes, hexadecimal.
@@ -60,7 +62,7 @@ class Packed(NamedTuple):
 
 
 class GzipWriter:
-    """One gzip file, packed and hashed by a thread beside whoever makes the lines.
+    """One gzip file, compressed and hashed in another thread than the lines are made in.
 
     The same bytes in give the same file on any machine with the same zlib.
     """
@@ -78,13 +80,13 @@ class GzipWriter:
         self._file = partial.open("wb")
 
     def write(self, data: bytes) -> None:
-        """Take some bytes; trouble with earlier ones may show up here."""
+        """Add some bytes; an error with earlier ones may be raised here."""
         self._lines += data
         self.plain_bytes += len(data)
         if len(self._lines) >= _BLOCK_BYTES:
             self._hand_over()
 
-    def publish(self, path: Path) -> Packed:
+    def publish(self, path: Path) -> PackedFile:
         """Put all on disk under the final name, which appears with the whole file or not at all."""
         self._hand_over()
         while self._waiting:
@@ -93,11 +95,11 @@ class GzipWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        into_place(self._partial, path)
-        return Packed(self._hash.hexdigest(), self._compressed_bytes, self.plain_bytes)
+        rename_into_place(self._partial, path)
+        return PackedFile(self._hash.hexdigest(), self._compressed_bytes, self.plain_bytes)
 
     def discard(self) -> None:
-        """Forget the file; of no effect on one that is published."""
+        """Remove the file unless it is published."""
         while self._waiting:
             with suppress(OSError):
                 self._waiting.popleft().result()
@@ -121,26 +123,26 @@ class GzipWriter:
         self._file.write(packed)
 
 
-def side_by_side(look: Callable[[_Item], _Found], items: Iterable[_Item]) -> list[_Found]:
-    """Look at some files, several at once; hashing leaves the interpreter to the others.
+def map_in_threads(check: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """Check some files, several at once: hashing releases the interpreter's lock.
 
     Args:
-        look: Looks at one; runs in a thread.
-        items: What stands for the files.
+        check: Checks one file; runs in a thread.
+        items: What identifies the files to it.
     """
     with ThreadPoolExecutor(max_workers=min(_THREADS_MAX, os.cpu_count() or 1)) as pool:
-        return list(pool.map(look, items))
+        return list(pool.map(check, items))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place, put it on disk, then under its name."""
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under another name, put it on disk, then rename it."""
     partial = path.with_name(f"{path.name}{PARTIAL}")
     try:
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        into_place(partial, path)
+        rename_into_place(partial, path)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -157,11 +159,11 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def one_writer(folder: Path) -> Iterator[None]:
-    """Be the only one who writes to an archive; the lock ends with the process at the latest.
+def lock_archive(folder: Path) -> Iterator[None]:
+    """Be the only writer of an archive; the lock ends with the process at the latest.
 
     Raises:
-        StoreError: If another process is.
+        StoreError: If there is another writer.
     """
     with (folder / LOCK).open("wb") as lock:
         try:
@@ -173,29 +175,24 @@ def one_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-_ADVICE = {
-    errno.ENOSPC: "make room and run it again: it goes on where it stopped",
-    errno.EDQUOT: "make room and run it again: it goes on where it stopped",
-    errno.EFBIG: "lift the limit on file sizes and run it again: it goes on where it stopped",
-    errno.EACCES: "mind the rights of the folder and its files",
-    errno.EPERM: "mind the rights of the folder and its files",
-    errno.EROFS: "name a folder on a disk that can be written to",
-    errno.ENOTDIR: "name a folder",
-}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_RIGHTS = (errno.EACCES, errno.EPERM)
+_ADVICE = (
+    Advice((OSError,), f"make room and {_RUN_AGAIN}", codes=_NO_ROOM),
+    Advice((OSError,), f"lift the limit on file sizes and {_RUN_AGAIN}", codes=(errno.EFBIG,)),
+    Advice((OSError,), "check the permissions of the folder and its files", codes=_NO_RIGHTS),
+    Advice((OSError,), "name a folder on a disk that can be written to", codes=(errno.EROFS,)),
+    Advice((OSError,), "name a folder", codes=(errno.ENOTDIR,)),
+    Advice((OSError,), "check the disk; what was sealed before is safe"),
+)
 
 
-@contextmanager
-def one_line(folder: Path) -> Iterator[None]:
-    """Turn the system's errors into one line that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder
-        advice = _ADVICE.get(error.errno or 0, "is the disk well? what was sealed before stands")
-        raise StoreError(f"{place}: {error.strerror or error}; {advice}") from error
+def translate_archive_errors(folder: Path) -> AbstractContextManager[None]:
+    """Turn the system's errors into one line, see `translate_errors`."""
+    return translate_errors(folder, "cannot be used", _ADVICE)
 
 
-def into_place(partial: Path, path: Path) -> None:
-    """Give a file that is on disk its name, in the place of one before it."""
+def rename_into_place(partial: Path, path: Path) -> None:
+    """Give a file that is on disk its final name, whose file it replaces."""
     partial.replace(path)
     sync_folder(path.parent)

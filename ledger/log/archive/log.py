@@ -1,7 +1,7 @@
-"""An archive as a log: read-only, with the offsets and `recorded_at` of the log that it is of.
+"""An archive as a log: read-only, with the offsets and `recorded_at` of the archived log.
 
 Opening one hashes every file, and a segment is hashed once more in memory when it is read, so that
-no record comes from bytes that were not sealed. There is no way to switch this off.
+no record comes from bytes that were not sealed. This cannot be switched off.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from ledger.errors import DamagedArchiveError, StoreError
-from ledger.log.archive.checking import leftovers, verified
+from ledger.log.archive.checking import leftovers, verify_archive
+from ledger.log.archive.damage import damaged
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.cut import Cut, refuse_not_held
-from ledger.log.external_sort import by_key
 from ledger.log.port import Acknowledged, Check, Log, NewRecord
+from ledger.log.record_sort import sort_by_key
+from ledger.numbers import pluralise
 from schemas.record import Record
 
 __all__ = ["ArchiveLog", "as_archive", "refuse_appending"]
@@ -34,7 +36,7 @@ class ArchiveLog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._hold(*verified(folder))
+        self._use(*verify_archive(folder))
         self.name = self._manifest.log.name
         self.partitions = self._manifest.log.partitions
 
@@ -59,35 +61,35 @@ class ArchiveLog:
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
         """The records between two cuts, see `port.Log`."""
         for partition in range(self.partitions):
-            at, upto = start.get(partition, 0), end.get(partition, 0)
-            while at < upto:
-                held = self._sealed(partition, at)
-                if held is None:
+            offset, stop = start.get(partition, 0), end.get(partition, 0)
+            while offset < stop:
+                sealed = self._sealed(partition, offset)
+                if sealed is None:
                     break
-                segment, data = held
+                segment, data = sealed
                 for record in records_of(self.folder, segment, data):
-                    if record.offset >= upto:
+                    if record.offset >= stop:
                         break
-                    if record.offset >= at:
+                    if record.offset >= offset:
                         yield record
-                at = segment.end
+                offset = segment.end
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
-        return by_key(self.read(dict.fromkeys(end, 0), end))
+        return sort_by_key(self.read(dict.fromkeys(end, 0), end))
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
-        found = (next(self._partition(one, 0, self._cut[one]), None) for one in self._cut)
-        return {record.partition: record for record in found if record is not None}
+        first = (next(self._partition(one, 0, end), None) for one, end in self._cut.items())
+        return {record.partition: record for record in first if record is not None}
 
     def end(self) -> Cut:
-        """The cut behind the last records, see `port.Log`; looks whether the archive has grown."""
+        """The cut after the last records, see `port.Log`; checks whether the archive has grown."""
         self._refresh()
         return dict(self._cut)
 
     def cut_as_of(self, at_ms: int) -> Cut:
-        """The cut as of a moment, see `port.Log`; at most one segment a partition is looked into.
+        """The cut as of a moment, see `port.Log`; at most one segment a partition is read.
 
         `recorded_at` ascends within a partition.
         """
@@ -118,11 +120,11 @@ class ArchiveLog:
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` below a cut, see `port.Log`."""
-        latest = [self._latest(partition, upto) for partition, upto in cut.items()]
-        return max((one for one in latest if one is not None), default=None)
+        latest = [self._latest(partition, end) for partition, end in cut.items()]
+        return max((at_ms for at_ms in latest if at_ms is not None), default=None)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """No file is open between two calls."""
 
     def examine(self) -> Iterator[Check]:
         """Check every record against the manifest, see `port.Log`.
@@ -132,7 +134,8 @@ class ArchiveLog:
         """
         records = sum(1 for _ in self.read({}, self._cut))
         segments = len(self._manifest.segments)
-        detail = f"{records:,} records in {segments:,} segments of {self.folder}, as sealed"
+        size = f"{records:,} records in {pluralise(segments, 'segment')}"
+        detail = f"{self.folder}: {size}, all with the hashes of the manifest"
         yield Check("archive", "fine", detail)
         for path in leftovers(self.folder, self._manifest):
             detail = f"{path} was left by an interrupted run; the next run removes it"
@@ -154,66 +157,65 @@ class ArchiveLog:
     def _partition(self, partition: int, start: int, end: int) -> Iterator[Record]:
         return self.read({partition: start}, {partition: end})
 
-    def _hold(self, manifest: Manifest, data: bytes) -> None:
+    def _use(self, manifest: Manifest, data: bytes) -> None:
         self._manifest, self._data = manifest, data
-        self._cut = {int(partition): upto for partition, upto in manifest.cut.items()}
-        self._cut = dict(sorted(self._cut.items()))
+        self._cut = manifest.ends
         self._series = manifest.series()
         self._ends = {one: [part.end for part in series] for one, series in self._series.items()}
 
     def _refresh(self) -> bool:
-        """Look whether the archive has grown or was merged; only new files are hashed."""
+        """Whether the archive has grown or was merged; only new files are hashed."""
         path = self.folder / MANIFEST
         try:
             if path.read_bytes() == self._data:
                 return False
         except OSError as error:
-            raise DamagedArchiveError(
-                [f"{path} cannot be read; put it back from a copy"]
-            ) from error
-        manifest, data = verified(self.folder, frozenset(self._manifest.segments))
+            raise damaged(path, "cannot be read") from error
+        manifest, data = verify_archive(self.folder, frozenset(self._manifest.segments))
         before = self._manifest
         same = before.log.identity.items() <= manifest.log.identity.items()
-        if not same or any(upto > manifest.cut.get(one, -1) for one, upto in before.cut.items()):
-            raise StoreError(f"{self.folder} was put in another's place while it was read")
-        self._hold(manifest, data)
+        if not same or any(end > manifest.cut.get(one, -1) for one, end in before.cut.items()):
+            raise StoreError(
+                f"{self.folder} was replaced by another archive; run the command again"
+            )
+        self._use(manifest, data)
         return True
 
-    def _holding(self, partition: int, offset: int) -> Segment | None:
+    def _segment_at(self, partition: int, offset: int) -> Segment | None:
         """The segment in which an offset lies."""
-        at = bisect_right(self._ends[partition], offset)
+        index = bisect_right(self._ends[partition], offset)
         series = self._series[partition]
-        return series[at] if at < len(series) else None
+        return series[index] if index < len(series) else None
 
     def _sealed(self, partition: int, offset: int) -> tuple[Segment, bytes] | None:
-        while (segment := self._holding(partition, offset)) is not None:
+        while (segment := self._segment_at(partition, offset)) is not None:
             try:
                 return segment, sealed_bytes(self.folder, segment)
             except DamagedArchiveError:
-                # A merge may have put it into a larger one since.
+                # A merge may have moved it into a larger one since.
                 if not self._refresh():
                     raise
         return None
 
-    def _normal(self, partition: int, upto: int) -> int:
-        segment = self._holding(partition, upto - 1) if upto else None
+    def _normal(self, partition: int, end: int) -> int:
+        segment = self._segment_at(partition, end - 1) if end else None
         if segment is None:
             return 0
-        if upto == segment.end or segment.records == segment.end - segment.start:
-            return upto
-        below = segment.start
-        for record in self._partition(partition, segment.start, upto):
-            below = record.offset + 1
-        return below
+        if end == segment.end or segment.records == segment.end - segment.start:
+            return end
+        normal = segment.start
+        for record in self._partition(partition, segment.start, end):
+            normal = record.offset + 1
+        return normal
 
-    def _latest(self, partition: int, upto: int) -> int | None:
-        at = self._normal(partition, upto)
-        segment = self._holding(partition, at - 1) if at else None
+    def _latest(self, partition: int, end: int) -> int | None:
+        normal = self._normal(partition, end)
+        segment = self._segment_at(partition, normal - 1) if normal else None
         if segment is None:
             return None
-        if at == segment.end:
+        if normal == segment.end:
             return segment.latest_ms
-        return next(self._partition(partition, at - 1, at)).recorded_at
+        return next(self._partition(partition, normal - 1, normal)).recorded_at
 
 
 def as_archive(log: Log) -> ArchiveLog | None:
@@ -222,7 +224,7 @@ def as_archive(log: Log) -> ArchiveLog | None:
 
 
 def refuse_appending(folder: Path) -> NoReturn:
-    """Say that an archive takes nothing but by archiving.
+    """Refuse to append to an archive.
 
     Raises:
         StoreError: Always.

@@ -12,25 +12,26 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ledger.errors import DamagedArchiveError, StoreError
-from ledger.log.archive.files import write_whole
-from ledger.log.archive.self_digest import digest, signed
+from ledger.errors import StoreError
+from ledger.log.archive.damage import damaged
+from ledger.log.archive.files import write_atomically
+from ledger.log.archive.self_digest import self_digest, with_self_digest
 from schemas.moments import milliseconds
 
 __all__ = [
     "MANIFEST",
     "RECORDS",
-    "Held",
+    "ArchiveSize",
     "Manifest",
-    "Place",
+    "OffsetRange",
     "Segment",
-    "digest_of",
-    "file_name",
-    "held_by",
+    "archive_size",
+    "manifest_digest",
     "parse_manifest",
-    "place_of",
+    "parse_segment_name",
     "read_manifest",
     "save_manifest",
+    "segment_name",
 ]
 
 MANIFEST = "manifest.json"
@@ -39,13 +40,12 @@ RECORDS = "records"
 
 SCHEMA: Final = "ledger/archive/v1"
 _NAME = re.compile(r"p([0-9]{4,9})-([0-9]{12,18})-([0-9]{12,18})\.jsonl\.gz")
-_RESTORE = "put it back from a copy, or archive the log anew into another folder"
 
 _Count = Annotated[int, Field(ge=0)]
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Place(NamedTuple):
+class OffsetRange(NamedTuple):
     """Which records a segment holds: those of a partition from one offset up to another."""
 
     partition: int
@@ -91,9 +91,9 @@ class Segment(_Strict):
     @property
     def latest_ms(self) -> int:
         """`last_recorded_at` in milliseconds."""
-        found = milliseconds(self.last_recorded_at)
-        assert found is not None, "the manifest was not checked"
-        return found
+        latest = milliseconds(self.last_recorded_at)
+        assert latest is not None, "the manifest was not checked"
+        return latest
 
 
 class LogOf(_Strict):
@@ -118,7 +118,7 @@ class Manifest(_Strict):
         log: Whose records.
         cut: Partition → how far it is archived.
         segments: By partition, then offset; each begins where the one before it ends.
-        unsealed: Files that a merge is making or removing; they are never read.
+        unsealed: Files that a merge is making or removing; never read.
     """
 
     schema_: Literal["ledger/archive/v1"] = Field(SCHEMA, alias="schema")
@@ -129,14 +129,14 @@ class Manifest(_Strict):
 
     @classmethod
     def empty(cls, name: str, partitions: int) -> Manifest:
-        """Of an archive that is about to be filled."""
+        """The manifest of an archive without records."""
         log = LogOf(name=name, partitions=partitions, identity={})
         return cls(log=log, cut=dict.fromkeys(map(str, range(partitions)), 0), segments=())
 
     def with_segments(
         self, segments: Iterable[Segment], *, unsealed: Iterable[str] = ()
     ) -> Manifest:
-        """The same archive with other files; the cut and the log's identity follow from them."""
+        """The same archive with other segments; the cut and the log's identity follow."""
         ordered = tuple(sorted(segments, key=attrgetter("partition", "start")))
         cut = {**dict.fromkeys(self.cut, 0), **{str(one.partition): one.end for one in ordered}}
         log = self.log.model_copy(update={"identity": _identity(ordered)})
@@ -145,68 +145,75 @@ class Manifest(_Strict):
 
     def series(self) -> dict[int, list[Segment]]:
         """The segments of each partition, ascending."""
-        found: dict[int, list[Segment]] = {one: [] for one in range(self.log.partitions)}
+        series: dict[int, list[Segment]] = {one: [] for one in range(self.log.partitions)}
         for segment in self.segments:
-            found[segment.partition].append(segment)
-        return found
+            series[segment.partition].append(segment)
+        return series
+
+    @property
+    def ends(self) -> dict[int, int]:
+        """Partition → the offset before which it is archived."""
+        return {partition: self.cut[str(partition)] for partition in range(self.log.partitions)}
 
 
 def _identity(segments: Iterable[Segment]) -> dict[str, str]:
     return {str(one.partition): one.first_record for one in segments if one.start == 0}
 
 
-def file_name(place: Place) -> str:
+def segment_name(offsets: OffsetRange) -> str:
     """A segment's path within the archive.
 
-    >>> file_name(Place(3, 0, 1041))
+    >>> segment_name(OffsetRange(3, 0, 1041))
     'records/p0003-000000000000-000000001041.jsonl.gz'
     """
-    return f"{RECORDS}/p{place.partition:04}-{place.start:012}-{place.end:012}.jsonl.gz"
+    return f"{RECORDS}/p{offsets.partition:04}-{offsets.start:012}-{offsets.end:012}.jsonl.gz"
 
 
-def place_of(name: str) -> Place | None:
-    """What the name of a file in `records/` says that it holds; None where it says nothing.
+def parse_segment_name(name: str) -> OffsetRange | None:
+    """The offsets that the name of a file in `records/` states; None for any other name.
 
-    >>> place_of("p0003-000000000000-000000001041.jsonl.gz")
-    Place(partition=3, start=0, end=1041)
+    >>> parse_segment_name("p0003-000000000000-000000001041.jsonl.gz")
+    OffsetRange(partition=3, start=0, end=1041)
     """
     match = _NAME.fullmatch(name)
-    return None if match is None else Place(*map(int, match.groups()))
+    return None if match is None else OffsetRange(*map(int, match.groups()))
 
 
 def save_manifest(folder: Path, manifest: Manifest) -> None:
-    """Put a manifest in the place of the one before it, whole."""
-    write_whole(folder / MANIFEST, signed(manifest.model_dump(mode="json", by_alias=True)))
+    """Replace the manifest on disk at once."""
+    write_atomically(
+        folder / MANIFEST, with_self_digest(manifest.model_dump(mode="json", by_alias=True))
+    )
 
 
-def digest_of(manifest: Manifest) -> str:
+def manifest_digest(manifest: Manifest) -> str:
     """`sha256:` and the SHA-256 of all of a manifest but its digest, in canonical form."""
-    return digest(manifest.model_dump(mode="json", by_alias=True))
+    return self_digest(manifest.model_dump(mode="json", by_alias=True))
 
 
-class Held(NamedTuple):
+class ArchiveSize(NamedTuple):
     """How much an archive holds.
 
     Attributes:
-        offsets: That it covers; more than the records where the log has holes.
-        records: That are sealed.
+        offsets: Covered; more than the records where the log has holes.
+        records: Sealed.
     """
 
     offsets: int
     records: int
 
 
-def held_by(folder: Path) -> Held:
-    """How much an archive holds, nothing where there is none yet.
+def archive_size(folder: Path) -> ArchiveSize:
+    """How much an archive holds; nothing where there is none yet.
 
     Raises:
         StoreError: As `read_manifest` does.
     """
     if not (folder / MANIFEST).exists():
-        return Held(0, 0)
+        return ArchiveSize(0, 0)
     manifest = read_manifest(folder)[0]
     records = sum(segment.records for segment in manifest.segments)
-    return Held(sum(manifest.cut.values()), records)
+    return ArchiveSize(sum(manifest.cut.values()), records)
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
@@ -221,27 +228,27 @@ def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
         if (folder / RECORDS).is_dir():
-            raise DamagedArchiveError([f"{path} is missing; {_RESTORE}"]) from error
+            raise damaged(path, "is missing") from error
         raise StoreError(f"no archive at {folder}; `outcomes archive` makes one") from error
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; mind its rights") from error
+        raise StoreError(f"{path}: {error.strerror}; check its permissions") from error
     return parse_manifest(path, data), data
 
 
 def parse_manifest(path: Path, data: bytes) -> Manifest:
-    """The manifest that some bytes are, checked against itself; see `read_manifest`."""
+    """A manifest from its bytes, checked for contradictions; see `read_manifest`."""
     try:
         members = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise _damaged(path, "is not JSON") from error
+        raise damaged(path, "is not JSON") from error
     if not isinstance(members, dict):
-        raise _damaged(path, "is no manifest")
+        raise damaged(path, "is not a manifest")
     members.pop("digest", None)
-    if data != signed(members):
-        raise _damaged(path, "is not what was written, its digest differs")
+    if data != with_self_digest(members):
+        raise damaged(path, "was changed: its digest differs")
     if members.get("schema") != SCHEMA:
-        found = members.get("schema")
-        raise StoreError(f"{path} is of schema {found}, not {SCHEMA}; upgrade the ledger")
+        schema = members.get("schema")
+        raise StoreError(f"{path} has schema {schema}, not {SCHEMA}; upgrade the ledger")
     return _checked(path, members)
 
 
@@ -251,10 +258,10 @@ def _checked(path: Path, members: dict[str, Any]) -> Manifest:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
-        raise _damaged(path, f"does not say what it must ({where}: {fault['msg']})") from error
+        raise damaged(path, f"is not valid ({where}: {fault['msg']})") from error
     contradiction = next(_contradictions(manifest), None)
     if contradiction is not None:
-        raise _damaged(path, f"contradicts itself: {contradiction}")
+        raise damaged(path, f"contradicts itself: {contradiction}")
     return manifest
 
 
@@ -276,15 +283,11 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
 
 def _faults(one: Segment, expected_start: int) -> Iterator[str]:
     first, last = milliseconds(one.first_recorded_at), milliseconds(one.last_recorded_at)
-    if one.start != expected_start or one.file != file_name(
-        Place(one.partition, one.start, one.end)
+    if one.start != expected_start or one.file != segment_name(
+        OffsetRange(one.partition, one.start, one.end)
     ):
         yield f"{one.file} does not begin where the segment before it ends"
     if one.records > one.end - one.start:
         yield f"{one.file} holds more records than offsets"
     if first is None or last is None or first > last:
         yield f"{one.file} ends before it begins"
-
-
-def _damaged(path: Path, what: str) -> DamagedArchiveError:
-    return DamagedArchiveError([f"{path} {what}; {_RESTORE}"])

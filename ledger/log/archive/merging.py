@@ -1,7 +1,7 @@
-"""Merging: small neighbouring segments become one, their lines byte for byte as they were.
+"""Merging: small neighbouring segments become one, their lines unchanged.
 
-The manifest names the files under way before they are made, and those to go before they are
-removed, so that a merge cut short leaves nothing that could be taken for evidence.
+The manifest names the new files before they are made, and the old ones before they are removed,
+so that an interrupted merge leaves nothing that could be taken for evidence.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import StoreError
-from ledger.log.archive.files import GzipWriter, one_line, sync_folder
+from ledger.log.archive.files import GzipWriter, sync_folder
 from ledger.log.archive.manifest import (
     MANIFEST,
     RECORDS,
     Manifest,
-    Place,
+    OffsetRange,
     Segment,
-    digest_of,
-    file_name,
+    manifest_digest,
     save_manifest,
+    segment_name,
 )
+from ledger.log.archive.opening import open_to_write
 from ledger.log.archive.segment import partial_path, sealed_bytes
-from ledger.log.archive.writing import SEGMENT_BYTES, opened_to_write
+from ledger.log.archive.writing import SEGMENT_BYTES
 
-__all__ = ["Merged", "merge_segments"]
+__all__ = ["MergeResult", "merge_segments"]
 
 _COPY_BYTES = 1_048_576
 
 
-class Merged(NamedTuple):
+class MergeResult(NamedTuple):
     """What a merge has done.
 
     Attributes:
@@ -53,13 +54,13 @@ def merge_segments(
     *,
     segment_bytes: int = SEGMENT_BYTES,
     progress: Callable[[int], None] = lambda _: None,
-) -> Merged:
+) -> MergeResult:
     """Merge neighbouring segments that fit into one together.
 
     Args:
         folder: The archive.
         segment_bytes: How much the lines of one take at most.
-        progress: Told the number of segments made.
+        progress: Called with the number of segments made.
 
     Raises:
         StoreError: If there is no archive, or no room for the merged files beside the small ones.
@@ -67,65 +68,65 @@ def merge_segments(
     """
     if not (folder / MANIFEST).exists():
         raise StoreError(f"no archive at {folder}; `outcomes archive` makes one")
-    with one_line(folder), opened_to_write(folder) as manifest:
-        groups = [one for one in _groups(manifest, segment_bytes) if len(one) > 1]
-        merged = _merged(folder, manifest, groups, progress) if groups else manifest
-    return Merged(len(manifest.segments), len(merged.segments), digest_of(merged))
+    with open_to_write(folder) as manifest:
+        groups = [group for group in _groups(manifest, segment_bytes) if len(group) > 1]
+        merged = _merge_groups(folder, manifest, groups, progress) if groups else manifest
+    return MergeResult(len(manifest.segments), len(merged.segments), manifest_digest(merged))
 
 
 def _groups(manifest: Manifest, segment_bytes: int) -> Iterator[list[Segment]]:
     """Neighbours that become one, in order; a group of one stays as it is."""
     for series in manifest.series().values():
-        group, taken = list[Segment](), 0
+        group, size = list[Segment](), 0
         for segment in series:
-            if group and taken + segment.plain_bytes > segment_bytes:
+            if group and size + segment.plain_bytes > segment_bytes:
                 yield group
-                group, taken = [], 0
+                group, size = [], 0
             group.append(segment)
-            taken += segment.plain_bytes
+            size += segment.plain_bytes
         yield group
 
 
-def _merged(
+def _merge_groups(
     folder: Path,
     manifest: Manifest,
     groups: Sequence[Sequence[Segment]],
     progress: Callable[[int], None],
 ) -> Manifest:
-    names = [file_name(_span(group)) for group in groups]
+    names = [segment_name(_span(group)) for group in groups]
     save_manifest(folder, manifest.with_segments(manifest.segments, unsealed=names))
-    gone = {part.file for group in groups for part in group}
-    kept = [one for one in manifest.segments if one.file not in gone]
-    made = list[Segment]()
+    replaced = {part.file for group in groups for part in group}
+    kept = [segment for segment in manifest.segments if segment.file not in replaced]
+    merged = list[Segment]()
     with ThreadPoolExecutor(1) as pool:
         for group in groups:
-            made.append(_one_of(folder, group, pool))
-            progress(len(made))
-    save_manifest(folder, manifest.with_segments([*kept, *made], unsealed=gone))
-    for file in gone:
+            merged.append(_merge_group(folder, group, pool))
+            progress(len(merged))
+    save_manifest(folder, manifest.with_segments([*kept, *merged], unsealed=replaced))
+    for file in replaced:
         (folder / file).unlink()
     sync_folder(folder / RECORDS)
-    after = manifest.with_segments([*kept, *made])
+    after = manifest.with_segments([*kept, *merged])
     save_manifest(folder, after)
     return after
 
 
-def _one_of(folder: Path, parts: Sequence[Segment], pool: Executor) -> Segment:
-    place = _span(parts)
-    writer = GzipWriter(partial_path(folder, place.partition, place.start), pool)
+def _merge_group(folder: Path, parts: Sequence[Segment], pool: Executor) -> Segment:
+    offsets = _span(parts)
+    writer = GzipWriter(partial_path(folder, offsets.partition, offsets.start), pool)
     try:
         for part in parts:
             with gzip.GzipFile(fileobj=io.BytesIO(sealed_bytes(folder, part))) as lines:
                 shutil.copyfileobj(lines, writer, _COPY_BYTES)
-        packed = writer.publish(folder / file_name(place))
+        packed = writer.publish(folder / segment_name(offsets))
     finally:
         writer.discard()
     last = parts[-1]
     return parts[0].model_copy(
         update={
-            **place._asdict(),
+            **offsets._asdict(),
             **packed._asdict(),
-            "file": file_name(place),
+            "file": segment_name(offsets),
             "records": sum(part.records for part in parts),
             "last_recorded_at": last.last_recorded_at,
             "last_record": last.last_record,
@@ -133,5 +134,5 @@ def _one_of(folder: Path, parts: Sequence[Segment], pool: Executor) -> Segment:
     )
 
 
-def _span(parts: Sequence[Segment]) -> Place:
-    return Place(parts[0].partition, parts[0].start, parts[-1].end)
+def _span(parts: Sequence[Segment]) -> OffsetRange:
+    return OffsetRange(parts[0].partition, parts[0].start, parts[-1].end)

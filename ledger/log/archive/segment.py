@@ -11,42 +11,41 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from ledger.errors import DamagedArchiveError, StoreError
+from ledger.log.archive.damage import damaged
 from ledger.log.archive.files import PARTIAL, GzipWriter
-from ledger.log.archive.manifest import RECORDS, Place, Segment, file_name
+from ledger.log.archive.manifest import RECORDS, OffsetRange, Segment, segment_name
 from ledger.log.record_lines import format_record, read_record
 from schemas.moments import utc_text
 from schemas.record import Record
 
 __all__ = ["SegmentWriter", "partial_path", "records_of", "sealed_bytes"]
 
-_RESTORE = "put it back from a copy, or archive the log anew into another folder"
-
 
 class SegmentWriter:
-    """Makes one segment out of the records of a partition from an offset on."""
+    """Writes one segment of the records of a partition from an offset on."""
 
     def __init__(self, folder: Path, partition: int, start: int, pool: Executor) -> None:
         self._folder = folder
-        self._place = Place(partition, start, start)
+        self._offsets = OffsetRange(partition, start, start)
         self._file = GzipWriter(partial_path(folder, partition, start), pool)
         self._records = 0
         self._ends = ((0, b""), (0, b""))
 
     @property
     def partition(self) -> int:
-        """Whose records it takes."""
-        return self._place.partition
+        """The partition of its records."""
+        return self._offsets.partition
 
     @property
     def plain_bytes(self) -> int:
-        """The size of the lines taken so far."""
+        """The size of the lines so far."""
         return self._file.plain_bytes
 
-    def take(self, record: Record) -> None:
+    def add(self, record: Record) -> None:
         """Add the next record.
 
         Raises:
-            StoreError: If its time cannot be written down.
+            StoreError: If its time cannot be represented.
         """
         try:
             line = format_record(record)
@@ -58,17 +57,17 @@ class SegmentWriter:
         self._file.write(line)
         last = (record.recorded_at, line)
         self._ends = (self._ends[0] if self._records else last, last)
-        self._place = self._place._replace(end=record.offset + 1)
+        self._offsets = self._offsets._replace(end=record.offset + 1)
         self._records += 1
 
     def seal(self) -> Segment:
-        """Put it on disk under its name; it holds a record at least."""
+        """Put it on disk under its name; it has at least one record."""
         assert self._records
-        packed = self._file.publish(self._folder / file_name(self._place))
+        packed = self._file.publish(self._folder / segment_name(self._offsets))
         (first_at, first_line), (last_at, last_line) = self._ends
         return Segment(
-            file=file_name(self._place),
-            **self._place._asdict(),
+            file=segment_name(self._offsets),
+            **self._offsets._asdict(),
             **packed._asdict(),
             records=self._records,
             first_recorded_at=utc_text(first_at),
@@ -78,7 +77,7 @@ class SegmentWriter:
         )
 
     def discard(self) -> None:
-        """Forget it; of no effect on one that is sealed."""
+        """Remove it unless it is sealed."""
         self._file.discard()
 
 
@@ -93,17 +92,17 @@ def sealed_bytes(folder: Path, segment: Segment) -> bytes:
     They are hashed in memory, so what is unpacked afterwards is what was hashed.
 
     Raises:
-        DamagedArchiveError: If the file is missing or another.
+        DamagedArchiveError: If the file is missing or changed.
     """
     path = folder / segment.file
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise DamagedArchiveError([f"{path} is missing; {_RESTORE}"]) from error
+        raise damaged(path, "is missing") from error
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; mind its rights") from error
+        raise StoreError(f"{path}: {error.strerror}; check its permissions") from error
     if hashlib.sha256(data).hexdigest() != segment.sha256:
-        raise DamagedArchiveError([f"{path} is not what was sealed; {_RESTORE}"])
+        raise damaged(path, "is not what was sealed")
     return data
 
 
@@ -114,23 +113,26 @@ def records_of(folder: Path, segment: Segment, data: bytes) -> Iterator[Record]:
         DamagedArchiveError: If they are not those that the manifest says.
     """
     path = folder / segment.file
-    count, at = 0, segment.start
+    count, expected = 0, segment.start
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
             for line in lines:
                 count += 1
                 record = read_record(line)
-                if record.partition != segment.partition or not at <= record.offset < segment.end:
-                    raise _wrong(path, count, "it belongs elsewhere")
-                at = record.offset + 1
+                if (
+                    record.partition != segment.partition
+                    or not expected <= record.offset < segment.end
+                ):
+                    raise _wrong_line(path, count, "it belongs in another segment")
+                expected = record.offset + 1
                 yield record
     except ValueError as error:
-        raise _wrong(path, count, str(error)) from error
+        raise _wrong_line(path, count, str(error)) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DamagedArchiveError([f"{path} cannot be unpacked ({error}); {_RESTORE}"]) from error
-    if (count, at) != (segment.records, segment.end):
+        raise damaged(path, f"cannot be unpacked ({error})") from error
+    if (count, expected) != (segment.records, segment.end):
         raise DamagedArchiveError([f"{path} holds other records than the manifest says"])
 
 
-def _wrong(path: Path, line: int, why: str) -> DamagedArchiveError:
+def _wrong_line(path: Path, line: int, why: str) -> DamagedArchiveError:
     return DamagedArchiveError([f"{path} line {line}: {why}"])

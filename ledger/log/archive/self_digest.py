@@ -1,4 +1,4 @@
-"""JSON that carries a digest of itself: the manifest, and the stamps of what is derived."""
+"""JSON that carries a digest of itself: the manifest, and the stamps of typed columns."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import orjson
 
 from schemas.canonical import sha256_hex
 
-__all__ = ["digest", "signed"]
+__all__ = ["self_digest", "with_self_digest"]
 
 
-def signed(members: Mapping[str, Any]) -> bytes:
+def with_self_digest(members: Mapping[str, Any]) -> bytes:
     """Members and their digest as one line in RFC 8785 form."""
-    return _canonical({**members, "digest": digest(members)}) + b"\n"
+    return _canonical({**members, "digest": self_digest(members)}) + b"\n"
 
 
-def digest(members: Mapping[str, Any]) -> str:
+def self_digest(members: Mapping[str, Any]) -> str:
     """`sha256:` and the SHA-256 of members in RFC 8785 form."""
     return f"sha256:{sha256_hex(_canonical(members))}"
 

@@ -15,7 +15,7 @@ from ledger.columns.build import build_columns
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import archive_log, merge_segments
 from ledger.log.archive import files as archive_files
-from ledger.log.archive.files import one_writer
+from ledger.log.archive.files import lock_archive
 from ledger.numbers import pluralise
 from tests.ledger.columns.archives import (
     archive_of,
@@ -193,7 +193,7 @@ class TestSideBySide:
     def test_damaged_records_are_told_as_such(self, folder, in_processes):
         flip(segments(folder)[-1], 2_000)
 
-        with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
+        with pytest.raises(DamagedArchiveError, match="is not what was sealed; restore it"):
             build_columns(folder)
         assert [] == multiprocessing.active_children()
 
@@ -217,7 +217,7 @@ class TestRefused:
         assert [] == list(tmp_path.iterdir())
 
     def test_beside_another_run_that_writes(self, folder):
-        with one_writer(folder), pytest.raises(StoreError, match="another run is writing"):
+        with lock_archive(folder), pytest.raises(StoreError, match="another run is writing"):
             build_columns(folder)
 
         assert not (folder / "typed").exists()
@@ -225,7 +225,7 @@ class TestRefused:
     def test_damaged_records_have_no_columns(self, folder):
         flip(segments(folder)[0], 2_000)
 
-        with pytest.raises(DamagedArchiveError, match="is not what was sealed; put it back"):
+        with pytest.raises(DamagedArchiveError, match="is not what was sealed; restore it"):
             build_columns(folder)
         assert [] == leftovers(folder)
         assert [] == list(folder.glob("typed/*"))

@@ -63,7 +63,7 @@ class TestSegments:
         victim = segments(folder)[2]
         victim.write_bytes(victim.read_bytes()[:-9])
 
-        refused(folder, str(victim), "bytes", "put it back from a copy")
+        refused(folder, str(victim), "bytes", "restore it from a copy")
 
     def test_a_truncated_segment_that_was_filled_up(self, folder):
         victim = segments(folder)[2]
@@ -107,13 +107,13 @@ class TestSegments:
     def test_a_doubled_segment(self, folder, name):
         shutil.copy(segments(folder)[1], folder / "records" / name)
 
-        refused(folder, name, "doubled or foreign", "move it out")
+        refused(folder, name, "duplicate or foreign", "move it out")
 
     def test_a_foreign_segment_under_a_name_of_its_own(self, folder, tmp_path):
         other = sealed(tmp_path / "b", records(9, value=b"other"))
         shutil.copy(segments(other)[0], folder / "records")
 
-        refused(folder, segments(other)[0].name, "doubled or foreign")
+        refused(folder, segments(other)[0].name, "duplicate or foreign")
 
     def test_a_foreign_segment_in_the_place_of_another(self, folder, tmp_path):
         victim = segments(folder)[0]
@@ -158,7 +158,7 @@ class TestManifest:
     def test_another_file_in_its_place(self, folder, text):
         (folder / "manifest.json").write_bytes(text)
 
-        refused(folder, "manifest.json", "put it back from a copy")
+        refused(folder, "manifest.json", "restore it from a copy")
 
     def test_the_same_manifest_in_other_bytes(self, folder):
         path = folder / "manifest.json"

@@ -11,7 +11,7 @@ import pytest
 from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
 from ledger.log import NewRecord, open_log, open_to_append
 from ledger.log.archive import ArchiveLog, archive_log, merge_segments
-from ledger.log.archive.manifest import place_of
+from ledger.log.archive.manifest import parse_segment_name
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
@@ -202,7 +202,7 @@ class TestWhileItIsRead:
         folder.rename(tmp_path / "gone")
         (tmp_path / "b").rename(folder)
 
-        with pytest.raises(StoreError, match="was put in another's place"):
+        with pytest.raises(StoreError, match="was replaced by another archive"):
             log.end()
 
     def test_a_segment_changed_after_it_was_opened_is_not_read(self, tmp_path):
@@ -215,7 +215,7 @@ class TestWhileItIsRead:
         found = []
         with pytest.raises(DamagedArchiveError, match=victim.name):
             found += log.read({}, {0: 60})
-        assert list(range(place_of(victim.name).start)) == [one.offset for one in found]
+        assert list(range(parse_segment_name(victim.name).start)) == [one.offset for one in found]
 
 
 class TestRedacted:

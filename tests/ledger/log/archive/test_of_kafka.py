@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from ledger.errors import StoreError
 from ledger.log import NewRecord, open_log
-from ledger.log.archive import archive_log, held_by
+from ledger.log.archive import archive_log, archive_size
 from ledger.log.identity import identity_of
 from ledger.replay import replay
 from ledger.report import build_report
@@ -75,7 +75,7 @@ class TestOfATopic:
             for at_ms in itertools.islice(sorted(moments), 40):
                 assert log.cut_as_of(at_ms) == archive.cut_as_of(at_ms)
             assert report_of(log, end) == report_of(archive, end)
-            assert held_by(tmp_path / "a").records < held_by(tmp_path / "a").offsets
+            assert archive_size(tmp_path / "a").records < archive_size(tmp_path / "a").offsets
 
     def test_it_is_continued_from_the_topic(self, kafka, topic, tmp_path):
         with closing(open_log(kafka.url(topic))) as log:
@@ -96,5 +96,5 @@ class TestOfATopic:
         with closing(open_log(kafka.url(name))) as other:
             other.append(NewRecord(one.key, one.value) for one in generate(30, 7))
 
-            with pytest.raises(StoreError, match="is another than the one archived"):
+            with pytest.raises(StoreError, match="is not an archive of the log"):
                 archive_log(other, tmp_path / "a")

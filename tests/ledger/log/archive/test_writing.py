@@ -152,7 +152,7 @@ class TestContinuing:
         folder = sealed(tmp_path / "a", records(9))
         before = files(folder)
 
-        with pytest.raises(StoreError, match="is another than the one archived") as raised:
+        with pytest.raises(StoreError, match="is not an archive of the log") as raised:
             archive_log(MemoryLog(held, partitions=partitions), folder)
 
         assert str(folder) in str(raised.value)
@@ -212,7 +212,7 @@ class TestFolder:
     def test_a_file_and_a_missing_folder_are_told(self, tmp_path):
         (tmp_path / "file").write_bytes(b"mine")
 
-        with pytest.raises(StoreError, match=r"file: .*; name a folder"):
+        with pytest.raises(StoreError, match=r"file.* cannot be used .*: name a folder"):
             archive_log(MemoryLog(records(3)), tmp_path / "file")
         with pytest.raises(StoreError, match="make it first"):
             archive_log(MemoryLog(records(3)), tmp_path / "none" / "a")
