@@ -245,7 +245,8 @@ class TestCommand:
         assert b"" == done.out
 
     def test_another_log_is_refused(self, folder, many):
-        fails(run("archive", "a", "--log", many[0], folder=folder), 69, "is not an archive of the log")
+        done = run("archive", "a", "--log", many[0], folder=folder)
+        fails(done, 69, "is not an archive of the log")
 
     def test_a_missing_log_makes_no_archive(self, tmp_path):
         fails(run("archive", "a", folder=tmp_path), 69, "no log at ledger.db")

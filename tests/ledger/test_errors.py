@@ -30,7 +30,7 @@ class TestContext:
 
         assert type(error) is type(extended)
         assert vars(error) == vars(extended)
-        assert r"the disk is full - nothing was sent\x0ayet" == str(extended)
+        assert "the disk is full - nothing was sent yet" == str(extended)
         assert "the disk is full" == str(error)
 
     def test_an_error_of_several_findings_keeps_all_of_them(self):
