@@ -144,7 +144,7 @@ class LiveFold:
             for record in new
             if record.offset in over_limit
         ]
-        state.records.add(increment.records)
+        state.records.merge(increment.records)
         state.next_offset = new[-1].offset + 1
         latest = max(record.recorded_at for record in new)
         state.latest_recorded_at = max(latest, state.latest_recorded_at or 0)

@@ -172,7 +172,7 @@ def merge_partials(
                     " use `outcomes report`, which replays under any policy"
                 )
             figures[policy.sha256].merge(partial.figures[policy.sha256])
-        records.add(partial.records)
+        records.merge(partial.records)
     recorded_at = (partial.latest_recorded_at for partial in partials)
     latest = max((moment for moment in recorded_at if moment is not None), default=None)
     cut = {partial.partition: partial.next_offset for partial in partials}

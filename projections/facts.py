@@ -27,11 +27,12 @@ from schemas.events import (
 __all__ = ["Enrolment", "Facts", "facts_of", "groups_of"]
 
 Groups = tuple[str, ...]
+_Dependent = Graduated | Withdrew | Rescheduled
 
 
 @dataclass(slots=True)
 class Enrolment:
-    """One enrolment with all that hangs on it.
+    """One enrolment with all that depends on it.
 
     Attributes:
         reschedulings: (decided_on, new expected date), in log order.
@@ -53,7 +54,7 @@ class Facts:
 
     Attributes:
         declarations: (date, categories), sorted by date, log order within a date.
-        outcomes: The events themselves, since their order hangs on time, source and id.
+        outcomes: The events themselves, since their order depends on time, source and id.
     """
 
     applied_on: list[date] = field(default_factory=list)
@@ -62,24 +63,24 @@ class Facts:
     outcomes: list[Event] = field(default_factory=list)
     declarations: list[tuple[date, frozenset[Category]]] = field(default_factory=list)
 
-    def declare(self, on: date, categories: frozenset[Category] | None) -> None:
-        """Note a declaration; None says nothing."""
+    def declare(self, declared_on: date, categories: frozenset[Category] | None) -> None:
+        """Add a declaration; None says nothing."""
         if categories is not None:
-            self.declarations.append((on, categories))
+            self.declarations.append((declared_on, categories))
 
-    def groups_at(self, on: date) -> Groups:
+    def groups_at(self, day: date) -> Groups:
         """The membership groups at a date: those of the latest declaration on or before it."""
         latest: frozenset[Category] | None = None
         for declared_on, categories in self.declarations:
-            if declared_on > on:
+            if declared_on > day:
                 break
             latest = categories
         return groups_of(latest)
 
-    def population_at(self, on: date) -> str:
+    def population_at(self, day: date) -> str:
         """`student` from the first day of an enrolment on, `learner` before."""
-        enrolled = any(enrolment.enrolled_on <= on for enrolment in self.enrolments)
-        return "student" if enrolled else "learner"
+        is_student = any(enrolment.enrolled_on <= day for enrolment in self.enrolments)
+        return "student" if is_student else "learner"
 
 
 @lru_cache(maxsize=64)
@@ -104,9 +105,10 @@ def facts_of(in_force: Iterable[Event]) -> Facts:
     """
     facts = Facts()
     enrolments: dict[str, Enrolment] = {}
-    hanging: list[Graduated | Withdrew | Rescheduled] = []
+    dependents: list[_Dependent] = []
     for event in in_force:
         fact = event.fact
+        assert not isinstance(fact, Retracted), event
         match fact:
             case Applied():
                 facts.applied_on.append(fact.applied_on)
@@ -122,12 +124,10 @@ def facts_of(in_force: Iterable[Event]) -> Facts:
                 facts.answers.append(fact)
             case OutcomeDeclared():
                 facts.outcomes.append(event)
-            case Graduated() | Withdrew() | Rescheduled():
-                hanging.append(fact)
-            case Retracted():
-                raise AssertionError(event)
-    for fact in hanging:
-        _attach(enrolments[fact.enrollment_id], fact)
+            case _:
+                dependents.append(fact)
+    for dependent in dependents:
+        _attach(enrolments[dependent.enrollment_id], dependent)
     facts.enrolments.extend(enrolments.values())
     facts.declarations.sort(key=_date_of)
     return facts
@@ -137,13 +137,12 @@ def _date_of(declaration: tuple[date, frozenset[Category]]) -> date:
     return declaration[0]
 
 
-def _attach(enrolment: Enrolment, fact: Graduated | Withdrew | Rescheduled) -> None:
-    match fact:
-        case Graduated():
-            known = enrolment.graduated_on
-            if known is None or fact.graduated_on < known:
-                enrolment.graduated_on = fact.graduated_on
-        case Withdrew():
-            enrolment.withdrawals.append((fact.withdrew_on, fact.reason))
-        case Rescheduled():
-            enrolment.reschedulings.append((fact.decided_on, fact.expected_graduation_on))
+def _attach(enrolment: Enrolment, fact: _Dependent) -> None:
+    if isinstance(fact, Graduated):
+        known = enrolment.graduated_on
+        if known is None or fact.graduated_on < known:
+            enrolment.graduated_on = fact.graduated_on
+    elif isinstance(fact, Withdrew):
+        enrolment.withdrawals.append((fact.withdrew_on, fact.reason))
+    else:
+        enrolment.reschedulings.append((fact.decided_on, fact.expected_graduation_on))

@@ -15,7 +15,7 @@ __all__ = ["Figures", "RecordCounts", "Tally"]
 
 
 class Figures:
-    """Counts by (year, measure, group); a cell that is absent is 0."""
+    """Counts by (year, measure, group); an absent cell is 0."""
 
     __slots__ = ("cells",)
 
@@ -45,28 +45,28 @@ class Figures:
 
 
 class Tally:
-    """Contributions counted whole; they are spread over their cells once, at the end.
+    """Contributions counted as they are; they are spread over their cells once, at the end.
 
-    Students are much alike: thousands of them have one contribution, so that this is far less work
+    Students are much alike: thousands of them make the same contribution, so this is far less work
     than adding each to its cells.
     """
 
-    __slots__ = ("_added", "_taken")
+    __slots__ = ("_additions", "_removals")
 
     def __init__(self) -> None:
-        self._added: Counter[Contribution] = Counter()
-        self._taken: Counter[Contribution] = Counter()
+        self._additions: Counter[Contribution] = Counter()
+        self._removals: Counter[Contribution] = Counter()
 
     def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
         """Add a student's contributions, or with sign -1 take earlier ones away."""
-        (self._added if sign > 0 else self._taken).update(contributions)
+        (self._additions if sign > 0 else self._removals).update(contributions)
 
     def figures(self) -> Figures:
-        """What they come to; cells may be negative, or 0."""
+        """Their sum; cells may be negative, or 0."""
         figures = Figures()
         cells = figures.cells
-        for counted, sign in ((self._added, 1), (self._taken, -1)):
-            for (year, measure, groups), count in counted.items():
+        for tally, sign in ((self._additions, 1), (self._removals, -1)):
+            for (year, measure, groups), count in tally.items():
                 for group in groups:
                     cells[year, measure, group] += sign * count
         return figures
@@ -105,22 +105,21 @@ class RecordCounts:
 
     @property
     def records(self) -> int:
-        """All records, read or not."""
+        """All records, quarantined ones included."""
         return self.events + self.duplicates + self.conflicts + self.quarantined.total()
 
-    def take(self, verdict: Disposition) -> None:
+    def count_record(self, disposition: Disposition) -> None:
         """Count an admitted record by what it is among those of its student."""
-        match verdict:
-            case Disposition.EVENT:
-                self.events += 1
-            case Disposition.DUPLICATE:
-                self.duplicates += 1
-            case Disposition.CONFLICT:
-                self.conflicts += 1
-            case Disposition.OVER_LIMIT:
-                self.quarantined[verdict.value] += 1
+        if disposition is Disposition.EVENT:
+            self.events += 1
+        elif disposition is Disposition.DUPLICATE:
+            self.duplicates += 1
+        elif disposition is Disposition.CONFLICT:
+            self.conflicts += 1
+        else:
+            self.quarantined[disposition.value] += 1
 
-    def add(self, other: RecordCounts) -> None:
+    def merge(self, other: RecordCounts) -> None:
         """Add the counters of other records."""
         for name in _NUMBERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -131,8 +130,8 @@ class RecordCounts:
         hit = {rule: self.quarantined[rule] for rule in sorted(self.quarantined)}
         return {**{name: getattr(self, name) for name in _NUMBERS}, "quarantined": hit}
 
-    def resolve(self, resolution: Resolution, sign: int = 1) -> None:
-        """Count what became of a student's events, or with sign -1 take it back."""
+    def count_resolution(self, resolution: Resolution, sign: int = 1) -> None:
+        """Count what became of a student's events, or with sign -1 uncount it."""
         self.repeats += sign * len(resolution.repeats)
         self.retracted += sign * len(resolution.retracted)
         self.pending += sign * len(resolution.pending)

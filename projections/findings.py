@@ -17,7 +17,7 @@ __all__ = ["stated_findings"]
 
 _EPOCH = date(1970, 1, 1)
 _HOUR = 3_600
-_NOT_YET = ("expected_graduation_on", "enrolled_on")
+_PLANS = ("expected_graduation_on", "enrolled_on")
 
 
 def stated_findings(event: Event) -> Iterator[Finding]:
@@ -25,15 +25,14 @@ def stated_findings(event: Event) -> Iterator[Finding]:
     fact = event.fact
     recorded_on = _EPOCH + timedelta(milliseconds=event.recorded_at)
     for name in type(fact).model_fields:
-        on = getattr(fact, name)
-        late = isinstance(on, date) and name not in _NOT_YET and on > recorded_on + timedelta(1)
-        if late:
+        day = getattr(fact, name)
+        if isinstance(day, date) and name not in _PLANS and day > recorded_on + timedelta(1):
             rule = "fact_must_not_follow_its_recording"
-            yield Finding(rule, f"/data/{name}", f"{on} is after {recorded_on}")
-    at = instant(event.time)
-    assert at is not None
+            yield Finding(rule, f"/data/{name}", f"{day} is after {recorded_on}")
+    stated_at = instant(event.time)
+    assert stated_at is not None
     seconds, millis = divmod(event.recorded_at, 1_000)
-    if at > Instant(seconds + _HOUR, millis * 1_000_000):
+    if stated_at > Instant(seconds + _HOUR, millis * 1_000_000):
         rule = "time_must_not_follow_recording"
         yield Finding(rule, "/time", f"more than 1 h after {utc_text(event.recorded_at)}")
     if isinstance(fact, Enrolled) and fact.expected_graduation_on < fact.enrolled_on:

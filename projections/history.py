@@ -15,7 +15,7 @@ EVENTS_MAX = 1_000
 
 Identity = tuple[str, str]
 
-_HANGING = (Graduated, Withdrew, Rescheduled)
+_DEPENDENTS = (Graduated, Withdrew, Rescheduled)
 
 
 class Disposition(StrEnum):
@@ -39,8 +39,8 @@ class History:
     def __init__(self) -> None:
         self.events: dict[Identity, Event] = {}
 
-    def take(self, event: Event) -> Disposition:
-        """Take the next record of this student, and say what it is.
+    def add(self, event: Event) -> Disposition:
+        """Add the next record of this student, and say what it is.
 
         A record is compared with the first of its identity only, before retractions; a quarantined
         one has no identity, so its copies are quarantined too.
@@ -77,13 +77,13 @@ class Resolution:
 
 
 def resolve(events: Sequence[Event]) -> Resolution:
-    """Sort a student's events into those in force and the others, whatever order they came in.
+    """Sort a student's events into those in force and the others, in whatever order they came.
 
     Args:
         events: As `History.events` keeps them.
     """
-    standing, retracted, pending, void = _without_retracted(events)
-    facts, repeats = _without_repeats(standing)
+    statements, retracted, pending, void = _without_retracted(events)
+    facts, repeats = _without_repeats(statements)
     in_force, orphans = _without_orphans(facts)
     return Resolution(in_force, repeats, retracted, pending, void, orphans)
 
@@ -93,52 +93,52 @@ def _without_retracted(
 ) -> tuple[Sequence[Event], list[Event], list[Event], list[Event]]:
     if not any(type(event.fact) is Retracted for event in events):
         return events, [], [], []
-    named = {(event.source, event.id): event for event in events}
-    removed: set[Identity] = set()
+    by_identity = {(event.source, event.id): event for event in events}
+    targets: set[Identity] = set()
     pending, void = [], []
     for event in events:
         if isinstance(event.fact, Retracted):
             target = (event.fact.retracts.source, event.fact.retracts.id)
-            if target not in named:
+            if target not in by_identity:
                 pending.append(event)
-            elif isinstance(named[target].fact, Retracted):
+            elif isinstance(by_identity[target].fact, Retracted):
                 void.append(event)
             else:
-                removed.add(target)
-    retracted = [event for identity, event in named.items() if identity in removed]
-    standing = [
+                targets.add(target)
+    retracted = [event for identity, event in by_identity.items() if identity in targets]
+    statements = [
         event
-        for identity, event in named.items()
-        if identity not in removed and not isinstance(event.fact, Retracted)
+        for identity, event in by_identity.items()
+        if identity not in targets and not isinstance(event.fact, Retracted)
     ]
-    return standing, retracted, pending, void
+    return statements, retracted, pending, void
 
 
 def _without_repeats(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
     """The first statement of an application or enrolment is the fact, with its own data."""
-    stated: set[tuple[type, str]] = set()
+    known: set[tuple[type, str]] = set()
     facts: list[Event] = []
     repeats: list[Event] = []
     for event in events:
         fact = event.fact
         if type(fact) is Applied:
-            name: tuple[type, str] = (Applied, fact.application_id)
+            identity: tuple[type, str] = (Applied, fact.application_id)
         elif type(fact) is Enrolled:
-            name = (Enrolled, fact.enrollment_id)
+            identity = (Enrolled, fact.enrollment_id)
         else:
             facts.append(event)
             continue
-        (repeats if name in stated else facts).append(event)
-        stated.add(name)
+        (repeats if identity in known else facts).append(event)
+        known.add(identity)
     return facts, repeats
 
 
 def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:
-    enrolled = {event.fact.enrollment_id for event in facts if type(event.fact) is Enrolled}
+    enrolments = {event.fact.enrollment_id for event in facts if type(event.fact) is Enrolled}
     in_force: list[Event] = []
     orphans: list[Event] = []
     for event in facts:
         fact = event.fact
-        orphan = isinstance(fact, _HANGING) and fact.enrollment_id not in enrolled
-        (orphans if orphan else in_force).append(event)
+        is_orphan = isinstance(fact, _DEPENDENTS) and fact.enrollment_id not in enrolments
+        (orphans if is_orphan else in_force).append(event)
     return in_force, orphans

@@ -26,19 +26,19 @@ from schemas.text import one_line
 __all__ = ["DEFAULT_POLICY", "Policy", "PolicyError", "built_in_policies", "parse_policy"]
 
 DEFAULT_POLICY = "openclassrooms-2022"
-_FAULTS_TOLD = 3
+_FAULTS_SHOWN = 3
 # Beside the database a machine may keep its own zone, and forms with leap seconds.
 _ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 
 
 class PolicyError(ValueError):
-    """A JSON text is no policy; the message is one printable line for whoever wrote it."""
+    """A JSON text is not a policy; the message is one printable line for whoever wrote it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
-def _without_repetition(members: tuple[str, ...]) -> tuple[str, ...]:
+def _without_duplicates(members: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(members)) != len(members):
         raise ValueError("a list without repetition")
     return members
@@ -72,7 +72,7 @@ def _partition(groups: dict[str, tuple[Funding, ...]]) -> dict[str, tuple[Fundin
     return groups
 
 
-_Unique = AfterValidator(_without_repetition)
+_Unique = AfterValidator(_without_duplicates)
 # RFC 8785 writes an integer as a binary64, so a larger one has no SHA-256.
 _EXACT_MAX = 2**53 - 1
 _Months = Annotated[int, Field(ge=1, le=_EXACT_MAX)]
@@ -142,36 +142,36 @@ class Policy(BaseModel):
         }
 
 
-def parse_policy(text: bytes, where: str) -> Policy:
+def parse_policy(text: bytes, place: str) -> Policy:
     """Read a policy.
 
     Args:
         text: The JSON object.
-        where: What an error names, a file for example.
+        place: Where it comes from, for a person: a file for example.
 
     Raises:
         PolicyError: If it is not a policy; one line with the first three faults.
     """
     shape = inspect_json(text)
     if shape is None or not shape.unique:
-        trouble = "not JSON" if shape is None else "a member stands twice in one object"
-        raise PolicyError(f"policy {where}: {trouble}; see `outcomes policy show`")
+        fault = "not JSON" if shape is None else "duplicate key in an object"
+        raise PolicyError(f"policy {place}: {fault}; see `outcomes policy show`")
     try:
         return Policy.model_validate_json(text)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(map(str, one['loc'])) or 'policy'}: {one['msg']}"
-            for one in error.errors(include_url=False, include_input=False)
+            f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
         ]
-        listed = "; ".join(faults[:_FAULTS_TOLD])
-        more = f" and {len(faults) - _FAULTS_TOLD} more" if faults[_FAULTS_TOLD:] else ""
+        listed = "; ".join(faults[:_FAULTS_SHOWN])
+        more = f" and {len(faults) - _FAULTS_SHOWN} more" if faults[_FAULTS_SHOWN:] else ""
         hint = "compare `outcomes policy show`"
-        raise PolicyError(f"policy {where}: {listed}{more}; {hint}") from error
+        raise PolicyError(f"policy {place}: {listed}{more}; {hint}") from error
 
 
 @cache
 def built_in_policies() -> dict[str, Policy]:
     """The policies that come with the ledger, by id."""
     folder = files("projections") / "policies"
-    found = (parse_policy(entry.read_bytes(), entry.name) for entry in folder.iterdir())
-    return {policy.id: policy for policy in sorted(found, key=lambda policy: policy.id)}
+    policies = [parse_policy(entry.read_bytes(), entry.name) for entry in folder.iterdir()]
+    return {policy.id: policy for policy in sorted(policies, key=lambda policy: policy.id)}

@@ -1,4 +1,4 @@
-"""The nine facts of a student's way, in the order in which they usually happen (SPEC section 1).
+"""The nine facts of a student's journey, in their usual order (SPEC section 1, types).
 
 Each class is the `data` object of one event type. They are strict: nothing is coerced, an unknown
 member is an error, and `null` means the same as absent where a member may be absent.
@@ -82,10 +82,10 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 
 
 def _as_day(value: object) -> date:
-    found = day(value) if isinstance(value, str) else None
-    if found is None:
+    calendar_day = day(value) if isinstance(value, str) else None
+    if calendar_day is None:
         raise PydanticCustomError("calendar_date", "a date that exists, as YYYY-MM-DD")
-    return found
+    return calendar_day
 
 
 def _as_category_set(value: object) -> frozenset[str]:

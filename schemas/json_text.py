@@ -1,9 +1,9 @@
-"""What a JSON text is made of, judged without recursion and for any bytes.
+"""The shape of a JSON text, found without recursion and for any bytes.
 
-The ordinary record never comes here: a fast parser reads it and a count of its member names shows
-that none was lost (`admission`). Only where that parser or that count raises a doubt is the text
-looked at token by token, because rule order needs an exact answer: is it JSON at all, are member
-names unique, are numbers finite, how deep does it go.
+An ordinary record never comes here: a fast parser reads it, and a count of its member names shows
+that none was lost (`schemas.rules`). Only where that parser or that count leaves a doubt is the
+text read token by token, because the order of the rules needs an exact answer: is it JSON at all,
+are member names unique, are numbers finite, how deep is it nested.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class _Reader:
         self.finite = True
         self.depth = 0
 
-    def take(self, kind: str, token: str) -> bool:
-        """Take the next token; False where the grammar does not allow it."""
+    def accept(self, kind: str, token: str) -> bool:
+        """Read the next token; False where the grammar does not allow it."""
         if kind == "mark":
             return self._mark(token)
         if kind == "string":
@@ -121,18 +121,18 @@ def inspect_json(value: bytes) -> Shape | None:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    reader, at, end = _Reader(), 0, len(text)
+    reader, position = _Reader(), 0
     while True:
-        match = _TOKEN.match(text, at)
+        match = _TOKEN.match(text, position)
         if match is None:
             break
         kind = match.lastgroup
         assert kind is not None
-        if not reader.take(kind, match[kind]):
+        if not reader.accept(kind, match[kind]):
             return None
-        at = match.end()
-    blank = _BLANK.match(text, at)
+        position = match.end()
+    blank = _BLANK.match(text, position)
     assert blank is not None
-    if blank.end() != end or reader.names or reader.expect != _AFTER:
+    if blank.end() != len(text) or reader.names or reader.expect != _AFTER:
         return None
     return Shape(reader.unique, reader.finite, reader.depth)

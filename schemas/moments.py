@@ -1,7 +1,7 @@
 """Dates and instants as the envelope writes them, read exactly and cheaply.
 
 A date is a `datetime.date`. An instant is (seconds since 1970-01-01T00:00:00Z, nanoseconds), since
-`time` has up to nine fraction digits and a tie may hang on the last one.
+`time` has up to nine fraction digits and a tie may depend on the last one.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def instant(text: str) -> Instant | None:
     match = _TIME_TEXT.fullmatch(text)
     if match is None:
         return None
-    on, hour, minute, second, fraction, sign, off_hours, off_minutes = match.groups()
-    calendar_day = day(on)
+    day_text, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
+    calendar_day = day(day_text)
     if calendar_day is None:
         return None
     seconds = midnight(calendar_day) + int(hour) * 3_600 + int(minute) * 60 + int(second)
     if sign:
-        offset = int(off_hours) * 3_600 + int(off_minutes) * 60
+        offset = int(offset_hours) * 3_600 + int(offset_minutes) * 60
         seconds += -offset if sign == "+" else offset
     return Instant(seconds, int(fraction.ljust(9, "0")) if fraction else 0)
 
@@ -85,8 +85,8 @@ def milliseconds(text: str) -> int | None:
     >>> milliseconds("1970-01-01T00:00:01.0009Z")
     1000
     """
-    at = instant(text)
-    return None if at is None else at.seconds * 1_000 + at.nanos // 1_000_000
+    moment = instant(text)
+    return None if moment is None else moment.seconds * 1_000 + moment.nanos // 1_000_000
 
 
 def is_time(text: str) -> bool:
@@ -94,9 +94,9 @@ def is_time(text: str) -> bool:
     return _TIME_TEXT.fullmatch(text) is not None and day(text[:10]) is not None
 
 
-def midnight(on: date) -> int:
+def midnight(calendar_day: date) -> int:
     """The second, since 1970, at which a UTC day begins."""
-    return (on.toordinal() - _EPOCH) * 86_400
+    return (calendar_day.toordinal() - _EPOCH) * 86_400
 
 
 def months_after(start: date, months: int) -> date:
@@ -119,8 +119,8 @@ def utc_text(milliseconds: int) -> str:
     >>> utc_text(1705312800000)
     '2024-01-15T10:00:00.000Z'
     """
-    days, rest = divmod(milliseconds, 86_400_000)
-    seconds, millis = divmod(rest, 1_000)
+    days, millis_of_day = divmod(milliseconds, 86_400_000)
+    seconds, millis = divmod(millis_of_day, 1_000)
     clock = (seconds // 3_600, seconds // 60 % 60, seconds % 60, millis)
     return "{}T{:02}:{:02}:{:02}.{:03}Z".format(_day_text(days), *clock)
 

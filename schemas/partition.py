@@ -1,4 +1,4 @@
-"""Where a key lives: Kafka's own partitioner, so that any client puts a student in one place."""
+"""The partition of a key: Kafka's own partitioner, so that every client agrees on it."""
 
 from __future__ import annotations
 

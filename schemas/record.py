@@ -1,4 +1,4 @@
-"""What the log holds: bytes at a place, and when the log took them."""
+"""What the log holds: bytes at an offset, and when the log recorded them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Record(NamedTuple):
 
     Attributes:
         partition: From 0 to the log's partition count - 1.
-        offset: Place within the partition; ascending, a Kafka log may have holes.
-        recorded_at: When the log took it, in milliseconds since 1970-01-01T00:00:00Z.
+        offset: Position in the partition; ascending, with gaps in a Kafka log.
+        recorded_at: When the log recorded it, in milliseconds since 1970-01-01T00:00:00Z.
         key: The subject's bytes, or None where a foreign producer sent none.
         value: The event's bytes, or None for a tombstone.
     """

@@ -65,14 +65,14 @@ class _CutFold:
         if isinstance(admitted, Quarantined):
             self._counts.quarantined[admitted.rule] += 1
         else:
-            self._counts.take(history.take(admitted))
+            self._counts.count_record(history.add(admitted))
 
     def add(self, history: History) -> None:
         """Add a student's contributions."""
         if not history.events:
             return
         resolution = resolve(list(history.events.values()))
-        self._counts.resolve(resolution)
+        self._counts.count_resolution(resolution)
         facts = facts_of(resolution.in_force)
         for policy in self._policies:
             self._figures[policy.sha256].add(contributions(facts, policy))

@@ -64,8 +64,8 @@ def fold_student(
     before = list(history.events.values())
     new: list[Event] = []
     for event in events:
-        disposition = history.take(event)
-        increment.records.take(disposition)
+        disposition = history.add(event)
+        increment.records.count_record(disposition)
         if disposition is Disposition.EVENT:
             new.append(event)
         elif disposition is Disposition.OVER_LIMIT:
@@ -83,7 +83,7 @@ def _count(
     if not events:
         return
     resolution = resolve(events)
-    increment.records.resolve(resolution, sign)
+    increment.records.count_resolution(resolution, sign)
     facts = facts_of(resolution.in_force)
     for policy in policies:
         increment.tallies[policy.sha256].add(contributions(facts, policy), sign)

@@ -13,16 +13,16 @@ from schemas.admission import Event
 from schemas.events import Kind, OutcomeDeclared
 from schemas.moments import Instant, instant, months_after
 
-__all__ = ["Candidate", "candidates", "career_outcomes", "counted"]
+__all__ = ["career_outcomes"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Candidate(NamedTuple):
-    """A declaration that may count; candidates sort as the rule walks them."""
+class _Candidate(NamedTuple):
+    """A declaration that may count; candidates sort in the order in which the rule walks them."""
 
-    on: date
-    at: Instant
+    day: date
+    stated_at: Instant
     source: str
     id: str
     kind: Kind
@@ -32,63 +32,67 @@ def career_outcomes(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """Every candidate is declared; it is a career outcome, or a repeat of an earlier one."""
     if not facts.outcomes:
         return
-    walked = candidates(facts, policy)
-    chosen = counted(walked, policy)
-    for candidate in walked:
-        on = candidate.on
+    candidates = _candidates(facts, policy)
+    outcomes = _select(candidates, policy)
+    for candidate in candidates:
+        day = candidate.day
         groups = (
-            *facts.groups_at(on),
+            *facts.groups_at(day),
             f"kind:{candidate.kind}",
-            f"population:{facts.population_at(on)}",
-            f"month:{on.month:02}",
+            f"population:{facts.population_at(day)}",
+            f"month:{day.month:02}",
         )
-        yield on.year, "outcomes_declared", groups
-        yield on.year, "career_outcomes" if candidate in chosen else "outcomes_repeated", groups
+        yield day.year, "outcomes_declared", groups
+        yield day.year, "career_outcomes" if candidate in outcomes else "outcomes_repeated", groups
 
 
-def candidates(facts: Facts, policy: Policy) -> list[Candidate]:
+def _candidates(facts: Facts, policy: Policy) -> list[_Candidate]:
     """The outcomes that the policy considers, by date, then instant, then source and id."""
-    found = (_candidate(event, policy) for event in facts.outcomes)
-    return sorted(candidate for candidate in found if candidate is not None)
+    candidates = (_candidate(event, policy) for event in facts.outcomes)
+    return sorted(candidate for candidate in candidates if candidate is not None)
 
 
-def _candidate(event: Event, policy: Policy) -> Candidate | None:
+def _candidate(event: Event, policy: Policy) -> _Candidate | None:
     fact = event.fact
     assert isinstance(fact, OutcomeDeclared)
     if fact.kind not in policy.kinds or (policy.outcome_must_be_credited and not fact.credited):
         return None
-    at = instant(event.time)
-    assert at is not None
-    on = fact.outcome_on if policy.outcome_date == "outcome_on" else _date_in_zone(at, policy)
-    return Candidate(on, at, event.source, event.id, fact.kind)
+    stated_at = instant(event.time)
+    assert stated_at is not None
+    by_fact = policy.outcome_date == "outcome_on"
+    day = fact.outcome_on if by_fact else _date_in_zone(stated_at, policy)
+    return _Candidate(day, stated_at, event.source, event.id, fact.kind)
 
 
-def _date_in_zone(at: Instant, policy: Policy) -> date:
-    return (_EPOCH + timedelta(seconds=at.seconds)).astimezone(policy.time_zone).date()
+def _date_in_zone(moment: Instant, policy: Policy) -> date:
+    return (_EPOCH + timedelta(seconds=moment.seconds)).astimezone(policy.time_zone).date()
 
 
-def counted(walked: list[Candidate], policy: Policy) -> set[Candidate]:
-    """Those of a student's candidates, in walking order, that are career outcomes."""
+def _select(candidates: list[_Candidate], policy: Policy) -> set[_Candidate]:
+    """Those of a student's candidates, in order, that are career outcomes."""
     if policy.outcome_window_scope == "student":
-        return _walk(walked, policy)
-    alone = ([one for one in walked if one.kind == kind] for kind in policy.outcome_kinds)
-    return {candidate for kind in alone for candidate in _walk(kind, policy)}
+        return _walk(candidates, policy)
+    return {
+        outcome
+        for kind in policy.outcome_kinds
+        for outcome in _walk([each for each in candidates if each.kind == kind], policy)
+    }
 
 
-def _walk(walked: list[Candidate], policy: Policy) -> set[Candidate]:
+def _walk(candidates: list[_Candidate], policy: Policy) -> set[_Candidate]:
     """The first counts; a later one when its date has reached the end of the anchor's window."""
-    chosen: set[Candidate] = set()
+    outcomes: set[_Candidate] = set()
     anchor: date | None = None
-    for candidate in walked:
-        counts = anchor is None or _is_free(candidate.on, anchor, policy)
+    for candidate in candidates:
+        counts = anchor is None or _is_beyond_window(candidate.day, anchor, policy)
         if counts:
-            chosen.add(candidate)
+            outcomes.add(candidate)
         if counts or policy.outcome_window_anchor == "last_declared":
-            anchor = candidate.on
-    return chosen
+            anchor = candidate.day
+    return outcomes
 
 
-def _is_free(on: date, anchor: date, policy: Policy) -> bool:
+def _is_beyond_window(day: date, anchor: date, policy: Policy) -> bool:
     if policy.outcome_window_anchor == "calendar_year":
-        return on.year > anchor.year
-    return on >= months_after(anchor, policy.outcome_window_months)
+        return day.year > anchor.year
+    return day >= months_after(anchor, policy.outcome_window_months)

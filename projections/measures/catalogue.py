@@ -91,9 +91,7 @@ class Family(NamedTuple):
 
     @property
     def maturing(self) -> tuple[str, ...]:
-        """The measures that are provisional at first."""
-        if self.maturity is None:
-            return ()
+        """The measures that the maturity is of."""
         return tuple(rate.name for rate in self.rates) or (str(self.headline),)
 
 

@@ -14,10 +14,10 @@ __all__ = ["enrolment"]
 def enrolment(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A student counts once a year, with the funding of the year's first enrolment."""
     first_in_year: dict[int, Enrolment] = {}
-    for one in facts.enrolments:
-        known = first_in_year.setdefault(one.enrolled_on.year, one)
-        if one.enrolled_on < known.enrolled_on:
-            first_in_year[one.enrolled_on.year] = one
+    for enrolment in facts.enrolments:
+        first = first_in_year.setdefault(enrolment.enrolled_on.year, enrolment)
+        if enrolment.enrolled_on < first.enrolled_on:
+            first_in_year[enrolment.enrolled_on.year] = enrolment
     for year, first in first_in_year.items():
         groups = facts.groups_at(first.enrolled_on)
         yield year, "students_enrolled", (*groups, policy.funding_group[first.funding])

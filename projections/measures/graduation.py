@@ -21,7 +21,7 @@ def graduation(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     for year, enrolments in expected.items():
         groups = facts.groups_at(min(enrolment.enrolled_on for enrolment in enrolments))
         yield year, "expected_to_graduate", groups
-        if any(_graduated_by(one, deadline(one, policy)) for one in enrolments):
+        if any(_is_graduated(each, deadline(each, policy)) for each in enrolments):
             yield year, "graduated_as_expected", groups
 
 
@@ -30,9 +30,9 @@ def expected_on(enrolment: Enrolment, policy: Policy) -> date:
     if policy.expected_date == "first" or not enrolment.reschedulings:
         return enrolment.expected_on
     latest_decided_on, latest = enrolment.reschedulings[0]
-    for decided_on, expected in enrolment.reschedulings:
+    for decided_on, rescheduled_to in enrolment.reschedulings:
         if decided_on >= latest_decided_on:
-            latest_decided_on, latest = decided_on, expected
+            latest_decided_on, latest = decided_on, rescheduled_to
     return latest
 
 
@@ -49,10 +49,10 @@ def is_excluded(enrolment: Enrolment, policy: Policy) -> bool:
     return any(
         reason in policy.excluded_withdrawals
         and withdrew_on <= deadline(enrolment, policy)
-        and not _graduated_by(enrolment, withdrew_on)
+        and not _is_graduated(enrolment, withdrew_on)
         for withdrew_on, reason in enrolment.withdrawals
     )
 
 
-def _graduated_by(enrolment: Enrolment, on: date) -> bool:
-    return enrolment.graduated_on is not None and enrolment.graduated_on <= on
+def _is_graduated(enrolment: Enrolment, day: date) -> bool:
+    return enrolment.graduated_on is not None and enrolment.graduated_on <= day

@@ -20,11 +20,11 @@ def orientation(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     applicant nor counts.
     """
     first_in_year: dict[int, date] = {}
-    for on in sorted(facts.applied_on):
-        first_in_year.setdefault(on.year, on)
+    for applied_on in sorted(facts.applied_on):
+        first_in_year.setdefault(applied_on.year, applied_on)
     for year, first in first_in_year.items():
         groups = facts.groups_at(first)
         yield year, "applicants", groups
-        until = months_after(first, policy.orientation_months)
-        if any(first <= enrolment.enrolled_on <= until for enrolment in facts.enrolments):
+        last = months_after(first, policy.orientation_months)
+        if any(first <= enrolment.enrolled_on <= last for enrolment in facts.enrolments):
             yield year, "became_students", groups

@@ -16,12 +16,12 @@ __all__ = ["placement", "window"]
 
 def placement(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A graduate of a year is judged from the first graduation in that year's window on."""
-    graduated = (one.graduated_on for one in facts.enrolments if one.graduated_on is not None)
+    graduations = (enrolment.graduated_on for enrolment in facts.enrolments)
     first_in_window: dict[int, date] = {}
-    for on in sorted(graduated):
-        year = _window_year(on, policy)
+    for graduated_on in sorted(day for day in graduations if day is not None):
+        year = _window_year(graduated_on, policy)
         if year is not None:
-            first_in_window.setdefault(year, on)
+            first_in_window.setdefault(year, graduated_on)
     for year, reference in first_in_window.items():
         groups = facts.groups_at(reference)
         yield year, "graduates", groups
@@ -31,8 +31,8 @@ def placement(facts: Facts, policy: Policy) -> Iterator[Contribution]:
         yield year, "respondents", groups
         if policy.placement_answer == "latest":
             answers = [_latest(answers)]
-        until = months_after(reference, policy.placement_months)
-        placing = [answer for answer in answers if _places(answer, until, policy)]
+        last = months_after(reference, policy.placement_months)
+        placing = [answer for answer in answers if _places(answer, last, policy)]
         if placing:
             yield year, "placed", groups
         if any(answer.in_field for answer in placing):
@@ -50,11 +50,10 @@ def window(year: int, policy: Policy) -> tuple[date, date]:
     return date(year - begins_before, first_month, first_day), date(year, last_month, last_day)
 
 
-def _window_year(on: date, policy: Policy) -> int | None:
-    years = (on.year, on.year + 1)
-    for year in years:
+def _window_year(graduated_on: date, policy: Policy) -> int | None:
+    for year in (graduated_on.year, graduated_on.year + 1):
         first, last = window(year, policy)
-        if first <= on <= last:
+        if first <= graduated_on <= last:
             return year
     return None
 
@@ -72,6 +71,6 @@ def _latest(answers: list[Answered]) -> Answered:
     return latest
 
 
-def _places(answer: Answered, until: date, policy: Policy) -> bool:
+def _places(answer: Answered, last: date, policy: Policy) -> bool:
     found_on = answer.job_found_on
-    return answer.status in policy.placement_statuses and found_on is not None and found_on <= until
+    return answer.status in policy.placement_statuses and found_on is not None and found_on <= last

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from projections.facts import groups_of
+from projections.facts import facts_of, groups_of
 from projections.measures.catalogue import MEMBERSHIP_GROUPS
-from tests.support.histories import facts, story
+from tests.support.histories import admitted, facts, story
 
 DECLARATIONS = """
     declared 2022-06-01 refugee
@@ -106,7 +106,11 @@ class TestPopulationAt:
 
 
 class TestFactsOf:
-    """What hangs on an enrolment is found with it, in log order, wherever it stood."""
+    """What depends on an enrolment belongs to it, in log order, wherever the log has it."""
+
+    def test_a_retraction_is_no_fact(self):
+        with pytest.raises(AssertionError):
+            facts_of(admitted(story("retracted 1")))
 
     def test_the_earliest_graduation_counts_whatever_came_first(self):
         text = """

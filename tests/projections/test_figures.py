@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from projections.figures import Figures, RecordCounts
+from projections.figures import Figures, RecordCounts, Tally
 from projections.history import Disposition
 from tests.support.histories import figures_of, policy_of, resolution_of, story
 
@@ -89,19 +89,39 @@ class TestFigures:
             assert (0, 0) == figures.rate(2021, rate, "all", policy)
 
 
+class TestTally:
+    """Contributions counted as they are come to the figures that adding each one makes."""
+
+    def test_its_figures_are_those_of_every_addition_and_removal(self):
+        figures, tally = Figures(), Tally()
+        for each in (figures, tally):
+            each.add(ONE)
+            each.add(ONE)
+            each.add(ONE[:1], -1)
+
+        assert figures.cells == tally.figures().cells
+        assert 1 == tally.figures().count(2022, "placed", "refugee")
+
+    def test_more_removals_than_additions_are_a_negative_difference(self):
+        tally = Tally()
+        tally.add(ONE, -1)
+
+        assert -1 == tally.figures().count(2021, "graduates", "all")
+
+
 class TestRecordCounts:
     """Every record is counted in one place, and what became of events beside that."""
 
     def test_records_are_events_and_copies_and_conflicts_and_quarantined(self):
         counts = RecordCounts()
-        for verdict in (
+        for disposition in (
             Disposition.EVENT,
             Disposition.EVENT,
             Disposition.DUPLICATE,
             Disposition.CONFLICT,
         ):
-            counts.take(verdict)
-        counts.take(Disposition.OVER_LIMIT)
+            counts.count_record(disposition)
+        counts.count_record(Disposition.OVER_LIMIT)
         counts.quarantined["value_must_be_json"] += 2
 
         assert (2, 1, 1) == (counts.events, counts.duplicates, counts.conflicts)
@@ -110,7 +130,29 @@ class TestRecordCounts:
             counts.quarantined
         )
 
-    def test_what_became_of_events_can_be_taken_back(self):
+    def test_counts_of_other_records_are_merged(self):
+        counts, others = RecordCounts(events=2, orphans=1), RecordCounts(events=3, void=1)
+        counts.quarantined["value_must_be_json"] += 1
+        others.quarantined["value_must_be_json"] += 2
+        counts.merge(others)
+
+        assert (5, 1, 1) == (counts.events, counts.orphans, counts.void)
+        assert 3 == counts.quarantined["value_must_be_json"]
+        assert 3 == others.events
+
+    def test_a_report_names_only_the_rules_that_were_hit_in_order(self):
+        counts = RecordCounts(events=1)
+        counts.quarantined["value_must_be_json"] += 1
+        counts.quarantined["key_must_equal_subject"] += 2
+
+        members = counts.as_dict()
+
+        assert (1, 0) == (members["events"], members["orphans"])
+        assert [("key_must_equal_subject", 2), ("value_must_be_json", 1)] == list(
+            members["quarantined"].items()
+        )
+
+    def test_what_became_of_events_can_be_uncounted(self):
         counts = RecordCounts()
         found = resolution_of(
             story(
@@ -125,7 +167,7 @@ class TestRecordCounts:
                 """
             )
         )
-        counts.resolve(found)
+        counts.count_resolution(found)
 
         assert (1, 1, 1, 1, 1) == (
             counts.repeats,
@@ -134,5 +176,5 @@ class TestRecordCounts:
             counts.void,
             counts.orphans,
         )
-        counts.resolve(found, -1)
+        counts.count_resolution(found, -1)
         assert RecordCounts() == counts

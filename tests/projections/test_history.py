@@ -12,7 +12,7 @@ OUTCOME = "outcome 2022-03-01 raise"
 
 def verdicts(text):
     history = History()
-    return [history.take(one) for one in admitted(story(text))]
+    return [history.add(one) for one in admitted(story(text))]
 
 
 def fates(text):
@@ -77,7 +77,7 @@ class TestTake:
         history = History()
         lines = [f"{OUTCOME} id={n}" for n in range(EVENTS_MAX)]
         for one in admitted(story("\n".join(lines))):
-            assert Disposition.EVENT == history.take(one)
+            assert Disposition.EVENT == history.add(one)
 
         more, other, again, changed, more_again = admitted(
             story(
@@ -91,11 +91,11 @@ class TestTake:
             )
         )
 
-        assert Disposition.OVER_LIMIT == history.take(more)
-        assert Disposition.OVER_LIMIT == history.take(other)
-        assert Disposition.DUPLICATE == history.take(again)
-        assert Disposition.CONFLICT == history.take(changed)
-        assert Disposition.OVER_LIMIT == history.take(more_again)
+        assert Disposition.OVER_LIMIT == history.add(more)
+        assert Disposition.OVER_LIMIT == history.add(other)
+        assert Disposition.DUPLICATE == history.add(again)
+        assert Disposition.CONFLICT == history.add(changed)
+        assert Disposition.OVER_LIMIT == history.add(more_again)
         assert EVENTS_MAX == 1_000 == len(history.events)
 
     def test_copies_and_conflicts_are_not_among_the_thousand(self):
@@ -132,7 +132,7 @@ FATES = (
         {"1": "retracted"},
     ),
     (
-        "a retraction of nothing is pending",
+        "a retraction of an event that is not there is pending",
         """
         outcome 2022-03-01 raise
         retracted x
@@ -148,7 +148,7 @@ FATES = (
         {"2": "pending"},
     ),
     (
-        "the retraction's own source does not",
+        "the retraction's own source does not matter",
         """
         outcome 2022-03-01 raise
         retracted 1 source=/other
@@ -198,7 +198,7 @@ FATES = (
         {},
     ),
     (
-        "when the first is retracted the second is the fact",
+        "when the first of two enrolments is retracted the second is the fact",
         """
         enrolled e1 2022-01-01 2022-12-01
         enrolled e1 2021-01-01 2022-12-01
@@ -217,7 +217,7 @@ FATES = (
         {"2": "retracted"},
     ),
     (
-        "what hangs on no enrolment is an orphan",
+        "what names no enrolment is an orphan",
         """
         graduated e1 2022-12-01
         withdrew e1 2022-12-01 left
@@ -234,7 +234,7 @@ FATES = (
         {},
     ),
     (
-        "what hangs on a retracted enrolment is an orphan again",
+        "what names a retracted enrolment is an orphan",
         """
         enrolled e1 2022-01-01 2022-12-01
         graduated e1 2022-12-01
@@ -251,7 +251,7 @@ FATES = (
         {"1": "retracted"},
     ),
     (
-        "what hangs on a repeat hangs on the fact",
+        "what names a repeat belongs to the fact",
         """
         enrolled e1 2022-01-01 2022-12-01
         graduated e1 2022-12-01
@@ -270,7 +270,7 @@ FATES = (
 )  # fmt: skip
 
 
-class TestSettle:
+class TestResolve:
     """What becomes of an event does not hang on the order, but where the order decides."""
 
     @pytest.mark.parametrize(("text", "expected"), [row[1:] for row in FATES],

@@ -202,14 +202,14 @@ class TestSums:
         policy, figures, counts = parsed(policy), Figures(), RecordCounts()
         start = min(start, len(told))
         figures.add(contributions(facts(told[:start]), policy))
-        counts.resolve(resolution_of(told[:start]))
+        counts.count_resolution(resolution_of(told[:start]))
         for end in range(start, len(told)):
             figures.add(contributions(facts(told[:end]), policy), -1)
             figures.add(contributions(facts(told[: end + 1]), policy))
-            counts.resolve(resolution_of(told[:end]), -1)
-            counts.resolve(resolution_of(told[: end + 1]))
+            counts.count_resolution(resolution_of(told[:end]), -1)
+            counts.count_resolution(resolution_of(told[: end + 1]))
         whole = RecordCounts()
-        whole.resolve(resolution_of(told))
+        whole.count_resolution(resolution_of(told))
 
         assert cells_of(figures_of(told, policy)) == cells_of(figures)
         assert whole == counts

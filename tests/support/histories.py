@@ -170,7 +170,7 @@ def resolution_of(events):
     """What becomes of each of one student's events."""
     history = History()
     for one in admitted(events):
-        history.take(one)
+        history.add(one)
     return resolve(list(history.events.values()))
 
 

@@ -33,7 +33,7 @@ SCENARIOS = (
         {2021: counted(1), 2022: counted(1)},
     ),
     Scenario(
-        "the day before the anniversary it is a repeat",
+        "the day before the anniversary an outcome is a repeat",
         """
         outcome 2021-03-01 raise
         outcome 2022-02-28 raise
@@ -49,7 +49,7 @@ SCENARIOS = (
         {2020: counted(1), 2021: counted(1)},
     ),
     Scenario(
-        "the day before that is a repeat",
+        "the day before a leap day's anniversary an outcome is a repeat",
         """
         outcome 2020-02-29 raise
         outcome 2021-02-27 raise
@@ -65,7 +65,7 @@ SCENARIOS = (
         {2023: counted(1), 2024: counted(1)},
     ),
     Scenario(
-        "two on one day are one and a repeat",
+        "of two outcomes on one day one counts and one is a repeat",
         """
         outcome 2022-03-01 raise
         outcome 2022-03-01 new_job
@@ -103,7 +103,7 @@ SCENARIOS = (
         CALENDAR,
     ),
     Scenario(
-        "and then the months of the window are not used",
+        "where the year is the window the months of the window are not used",
         """
         outcome 2021-01-01 raise
         outcome 2022-01-01 raise
@@ -112,7 +112,7 @@ SCENARIOS = (
         CALENDAR | {"outcome_window_months": 120},
     ),
     Scenario(
-        "another kind is silenced by the student's window",
+        "in the student's window an outcome of another kind is a repeat",
         """
         outcome 2022-01-10 raise
         outcome 2022-05-10 new_job
@@ -120,7 +120,7 @@ SCENARIOS = (
         {2022: counted(1, 1)},
     ),
     Scenario(
-        "and not where each kind is walked alone",
+        "where each kind has its window an outcome of another kind counts",
         """
         outcome 2022-01-10 raise
         outcome 2022-05-10 new_job
@@ -130,7 +130,7 @@ SCENARIOS = (
         BY_KIND,
     ),
     Scenario(
-        "a declaration of another kind is no anchor where each kind is walked alone",
+        "where each kind has its window a declaration of another kind is no anchor",
         """
         outcome 2021-01-10 raise
         outcome 2021-12-10 new_job
@@ -140,7 +140,7 @@ SCENARIOS = (
         BY_KIND | DECLARED,
     ),
     Scenario(
-        "the calendar year may be walked by kind",
+        "the first of each kind in a calendar year counts where the year is each kind's window",
         """
         outcome 2022-01-10 raise
         outcome 2022-01-10 new_job
@@ -150,7 +150,7 @@ SCENARIOS = (
         BY_KIND | CALENDAR,
     ),
     Scenario(
-        "a December outcome silences the spring",
+        "an outcome in December makes one in spring a repeat",
         """
         outcome 2021-12-20 raise
         outcome 2022-03-20 raise
@@ -158,7 +158,7 @@ SCENARIOS = (
         {2021: counted(1), 2022: counted(0, 1)},
     ),
     Scenario(
-        "what the policy's kinds leave out is no candidate and no anchor",
+        "a kind that the policy leaves out is no candidate and no anchor",
         """
         outcome 2021-12-20 raise
         outcome 2022-03-20 new_job
@@ -166,9 +166,14 @@ SCENARIOS = (
         {2022: counted(1)},
         {"outcome_kinds": ["new_job"]},
     ),
-    Scenario("no kinds, no outcomes", "outcome 2022-03-20 new_job", {}, {"outcome_kinds": []}),
     Scenario(
-        "what is not credited is no candidate and no anchor",
+        "a policy without kinds has no outcomes",
+        "outcome 2022-03-20 new_job",
+        {},
+        {"outcome_kinds": []},
+    ),
+    Scenario(
+        "an outcome that is not credited is no candidate and no anchor",
         """
         outcome 2021-12-20 raise credited=false
         outcome 2022-03-20 raise
@@ -176,7 +181,7 @@ SCENARIOS = (
         {2022: counted(1)},
     ),
     Scenario(
-        "unless the policy does not ask for credit",
+        "an outcome that is not credited counts where the policy does not ask for credit",
         """
         outcome 2021-12-20 raise credited=false
         outcome 2022-03-20 raise
@@ -204,7 +209,7 @@ SCENARIOS = (
         {"outcome_window_months": 1},
     ),
     Scenario(
-        "a window beyond the calendar lets one count for ever",
+        "a window that ends after the calendar lets only the first outcome count",
         """
         outcome 1900-01-01 raise
         outcome 2199-12-31 raise
@@ -213,7 +218,7 @@ SCENARIOS = (
         {"outcome_window_months": 1_000_000},
     ),
     Scenario(
-        "two students silence each other never",
+        "the outcome of one student makes none of another student a repeat",
         """
         outcome 2022-01-10 raise
         outcome 2022-01-10 raise subject=s-2
@@ -221,7 +226,7 @@ SCENARIOS = (
         {2022: counted(2)},
     ),
     Scenario(
-        "a statement's date in Paris is its date, where time is the date",
+        "where time is the date it is the date in Paris",
         """
         outcome 2020-01-01 raise time=2021-12-31T23:00:00Z
         outcome 2020-01-01 raise time=2022-12-31T22:59:59.999999999Z
@@ -230,7 +235,7 @@ SCENARIOS = (
         BY_TIME,
     ),
     Scenario(
-        "in summer Paris is two hours ahead",
+        "where time is the date Paris is two hours ahead in summer",
         """
         outcome 2020-01-01 raise time=2022-06-30T22:00:00Z
         outcome 2020-01-01 raise time=2022-06-30T21:59:59Z subject=s-2
@@ -240,19 +245,19 @@ SCENARIOS = (
         BY_TIME,
     ),
     Scenario(
-        "the zone is the policy's",
+        "where time is the date the zone is the policy's",
         "outcome 2020-01-01 raise time=2022-01-01T00:00:00Z",
         {2021: counted(1)},
         BY_TIME | {"zone": "America/New_York"},
     ),
     Scenario(
-        "an offset does not make the date",
+        "where time is the date its own offset does not matter",
         "outcome 2020-01-01 raise time=2022-01-01T09:00:00+14:00",
         {2021: counted(1)},
         BY_TIME,
     ),
     Scenario(
-        "kind, population and month are those of the day",
+        "kind, population and month are those of the outcome's date",
         """
         enrolled e1 2022-05-02 2022-12-01
         outcome 2022-05-01 raise

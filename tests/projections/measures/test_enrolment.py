@@ -17,7 +17,7 @@ def funded(group):
 
 SCENARIOS = (
     Scenario(
-        "the first and the last day of the year are in it",
+        "the first and the last day belong to the year",
         """
         enrolled e1 2022-01-01 2023-01-01
         enrolled e1 2022-12-31 2023-01-01 subject=s-2
@@ -44,7 +44,7 @@ SCENARIOS = (
         {2021: funded("other"), 2022: funded("public")},
     ),
     Scenario(
-        "of two on one day it is that of the one earlier in the log",
+        "of two enrolments on one day the one earlier in the log gives the funding",
         """
         enrolled e2 2022-02-01 2023-01-01 funding=employer
         enrolled e1 2022-02-01 2023-01-01 funding=cpf
@@ -52,7 +52,7 @@ SCENARIOS = (
         {2022: funded("employer")},
     ),
     Scenario(
-        "a repeat's funding does not count, its enrolment's does when it is retracted",
+        "a repeat's funding counts once the first statement is retracted",
         """
         enrolled e1 2022-02-01 2023-01-01 funding=employer
         enrolled e1 2022-02-01 2023-01-01 funding=cpf
@@ -61,7 +61,7 @@ SCENARIOS = (
         {2022: funded("individual")},
     ),
     Scenario(
-        "an enrolment that takes over stands at its own place in the log",
+        "a repeat that takes effect keeps its own place in the log",
         """
         enrolled e1 2022-02-01 2023-01-01 funding=employer
         enrolled e2 2022-02-01 2023-01-01 funding=other
@@ -71,7 +71,7 @@ SCENARIOS = (
         {2022: funded("other")},
     ),
     Scenario(
-        "membership is that of the day of the earliest",
+        "membership is that of the day of the year's earliest enrolment",
         """
         declared 2022-02-01 refugee
         declared 2022-02-02 none

@@ -12,22 +12,33 @@ FIRST = {"expected_date": "first"}
 ENROLLED = "enrolled e1 2022-01-10 2022-06-30\n"
 
 SCENARIOS = (
-    Scenario("no graduation is expected and not in time", ENROLLED, {2022: EXPECTED}),
     Scenario(
-        "the last day of the year is in time", ENROLLED + "graduated e1 2022-12-31", {2022: IN_TIME}
+        "an enrolment without a graduation is expected and not in time", ENROLLED, {2022: EXPECTED}
     ),
-    Scenario("new year is late", ENROLLED + "graduated e1 2023-01-01", {2022: EXPECTED}),
     Scenario(
-        "the expected date itself is in time, where it is the deadline",
+        "a graduation on the last day of the year is in time",
+        ENROLLED + "graduated e1 2022-12-31",
+        {2022: IN_TIME},
+    ),
+    Scenario(
+        "a graduation on the first day of the next year is late",
+        ENROLLED + "graduated e1 2023-01-01",
+        {2022: EXPECTED},
+    ),
+    Scenario(
+        "where the expected date is the deadline a graduation on it is in time",
         ENROLLED + "graduated e1 2022-06-30",
         {2022: IN_TIME},
         BY_DATE,
     ),
     Scenario(
-        "the day after it is late", ENROLLED + "graduated e1 2022-07-01", {2022: EXPECTED}, BY_DATE
+        "where the expected date is the deadline a graduation the day after is late",
+        ENROLLED + "graduated e1 2022-07-01",
+        {2022: EXPECTED},
+        BY_DATE,
     ),
     Scenario(
-        "however early is as expected, before the enrolment too",
+        "a graduation is as expected however early, even before the enrolment",
         ENROLLED + "graduated e1 2020-06-30",
         {2022: IN_TIME},
         BY_DATE,
@@ -45,7 +56,7 @@ SCENARIOS = (
         BY_DATE,
     ),
     Scenario(
-        "and not where the first date counts",
+        "a rescheduling moves nothing where the first date counts",
         ENROLLED + "rescheduled e1 2022-05-01 2023-06-30\ngraduated e1 2023-06-30",
         {2022: EXPECTED},
         FIRST,
@@ -56,7 +67,7 @@ SCENARIOS = (
         {2023: EXPECTED},
     ),
     Scenario(
-        "the latest decision holds, whatever came first in the log",
+        "the latest decision holds, in whatever order the log has them",
         ENROLLED + "rescheduled e1 2022-05-02 2024-06-30\nrescheduled e1 2022-05-01 2023-06-30",
         {2024: EXPECTED},
     ),
@@ -76,67 +87,67 @@ SCENARIOS = (
         {2022: EXPECTED},
     ),
     Scenario(
-        "death before the deadline takes the enrolment out",
+        "death before the deadline excludes the enrolment",
         ENROLLED + "withdrew e1 2022-12-31 deceased",
         {},
     ),
     Scenario(
-        "death after it does not",
+        "death after the deadline does not exclude the enrolment",
         ENROLLED + "withdrew e1 2023-01-01 deceased",
         {2022: EXPECTED},
     ),
     Scenario(
-        "the deadline is the policy's: on it",
+        "where the expected date is the deadline death on it excludes the enrolment",
         ENROLLED + "withdrew e1 2022-06-30 deceased",
         {},
         BY_DATE,
     ),
     Scenario(
-        "the deadline is the policy's: after it",
+        "where the expected date is the deadline death the day after does not exclude",
         ENROLLED + "withdrew e1 2022-07-01 deceased",
         {2022: EXPECTED},
         BY_DATE,
     ),
     Scenario(
-        "the deadline is that of the date in force",
+        "a withdrawal is judged by the deadline of the date in force",
         ENROLLED + "withdrew e1 2023-05-01 deceased\nrescheduled e1 2022-05-01 2023-06-30",
         {},
         BY_DATE,
     ),
     Scenario(
-        "another reason takes nothing out",
+        "a withdrawal for another reason excludes nothing",
         ENROLLED + "withdrew e1 2022-02-01 left",
         {2022: EXPECTED},
     ),
     Scenario(
-        "unless the policy lists it",
+        "a withdrawal for a reason that the policy lists excludes the enrolment",
         ENROLLED + "withdrew e1 2022-02-01 left",
         {},
         {"excluded_withdrawals": ["deceased", "left"]},
     ),
     Scenario(
-        "and death does not, where no reason is listed",
+        "death excludes nothing where the policy lists no reason",
         ENROLLED + "withdrew e1 2022-02-01 deceased",
         {2022: EXPECTED},
         {"excluded_withdrawals": []},
     ),
     Scenario(
-        "death on the day of the graduation takes nothing out",
+        "death on the day of the graduation excludes nothing",
         ENROLLED + "graduated e1 2022-05-01\nwithdrew e1 2022-05-01 deceased",
         {2022: IN_TIME},
     ),
     Scenario(
-        "death the day before the graduation does",
+        "death the day before the graduation excludes the enrolment",
         ENROLLED + "graduated e1 2022-05-02\nwithdrew e1 2022-05-01 deceased",
         {},
     ),
     Scenario(
-        "one of several withdrawals is enough",
+        "one of several withdrawals is enough to exclude an enrolment",
         ENROLLED + "withdrew e1 2022-02-01 left\nwithdrew e1 2022-03-01 deceased",
         {},
     ),
     Scenario(
-        "the death stated for one enrolment leaves the other in",
+        "death stated for one enrolment does not exclude another",
         ENROLLED + "enrolled e2 2022-02-10 2022-06-30\nwithdrew e1 2022-03-01 deceased",
         {2022: EXPECTED},
     ),
@@ -146,7 +157,7 @@ SCENARIOS = (
         {2022: IN_TIME},
     ),
     Scenario(
-        "an enrolment expected in another year does not help",
+        "a graduation in time from an enrolment of another year does not count",
         ENROLLED + "enrolled e2 2022-02-10 2023-09-30\ngraduated e2 2022-09-30",
         {2022: EXPECTED, 2023: IN_TIME},
     ),
@@ -163,7 +174,7 @@ SCENARIOS = (
         {2022: EXPECTED | {"expected_to_graduate|no_category": 1}},
     ),
     Scenario(
-        "nor does one expected in another year",
+        "an enrolment expected in another year gives no membership",
         "declared 2022-01-10 refugee\ndeclared 2022-02-01 none\n"
         "enrolled e2 2022-02-10 2023-09-30\n" + ENROLLED,
         {

@@ -18,7 +18,7 @@ SCENARIOS = (
         {2022: ORIENTED},
     ),
     Scenario(
-        "the day before does not, and takes no applicant away",
+        "enrolling the day before the application does not count, and takes no applicant away",
         """
         enrolled e1 2022-03-09 2023-01-01
         applied a1 2022-03-10
@@ -26,7 +26,7 @@ SCENARIOS = (
         {2022: APPLIED},
     ),
     Scenario(
-        "the last day of twelve months counts",
+        "enrolling on the last day of the twelve months counts",
         """
         applied a1 2022-03-10
         enrolled e1 2023-03-10 2024-01-01
@@ -34,7 +34,7 @@ SCENARIOS = (
         {2022: ORIENTED},
     ),
     Scenario(
-        "the day after does not",
+        "enrolling the day after the twelve months does not count",
         """
         applied a1 2022-03-10
         enrolled e1 2023-03-11 2024-01-01
@@ -70,7 +70,7 @@ SCENARIOS = (
         {2022: APPLIED},
     ),
     Scenario(
-        "and again in the next year, where one enrolment serves both",
+        "an applicant counts again in the next year, where one enrolment serves both",
         """
         applied a1 2021-12-31
         applied a2 2022-01-01
@@ -79,7 +79,7 @@ SCENARIOS = (
         {2021: ORIENTED, 2022: ORIENTED},
     ),
     Scenario(
-        "any programme counts, linked or not",
+        "enrolling in any programme counts, linked or not",
         """
         applied a1 2022-03-10 programme=dev
         enrolled e1 2022-04-01 2023-01-01 programme=data application_id=a9

@@ -24,24 +24,24 @@ def graduated(on="2022-08-31", name="e1"):
 
 
 SCENARIOS = (
-    Scenario("silence is no answer", graduated(), {2022: reached("graduates")}),
+    Scenario("a silent graduate is no respondent", graduated(), {2022: reached("graduates")}),
     Scenario(
-        "an answer without a job is an answer",
+        "a graduate who answers without a job is a respondent",
         graduated() + "answered 2022-10-01 seeking",
         {2022: reached("respondents")},
     ),
     Scenario(
-        "unknown is no answer", graduated() + "answered 2022-10-01 unknown",
+        "the status unknown is no answer", graduated() + "answered 2022-10-01 unknown",
         {2022: reached("graduates")},
     ),
     Scenario(
-        "not even where the policy lists it as placed",
+        "the status unknown is no answer even where the policy lists it as placed",
         graduated() + "answered 2022-10-01 unknown job_found_on=2022-09-01",
         {2022: reached("graduates")},
         {"placement_statuses": ["unknown", "employed"]},
     ),
     Scenario(
-        "another survey is not counted",
+        "an answer to another survey does not count",
         graduated() + "answered 2022-10-01 employed survey=joy job_found_on=2022-09-01",
         {2022: reached("graduates")},
     ),
@@ -51,7 +51,7 @@ SCENARIOS = (
         {2022: reached("placed")},
     ),
     Scenario(
-        "an answer of the day before does not",
+        "an answer the day before the graduation does not count",
         graduated() + "answered 2022-08-30 employed job_found_on=2022-08-30",
         {2022: reached("graduates")},
     ),
@@ -61,17 +61,17 @@ SCENARIOS = (
         {2022: reached("placed")},
     ),
     Scenario(
-        "six months after 31 August end with February",
+        "after a graduation on 31 August a job found on 28 February is in time",
         graduated() + "answered 2023-10-01 employed job_found_on=2023-02-28",
         {2022: reached("placed")},
     ),
     Scenario(
-        "1 March is too late",
+        "after a graduation on 31 August a job found on 1 March is too late",
         graduated() + "answered 2023-10-01 employed job_found_on=2023-03-01",
         {2022: reached("respondents")},
     ),
     Scenario(
-        "and in time before a leap day",
+        "after a graduation on 31 August a job found on 29 February is in time",
         graduated("2023-08-31") + "answered 2024-10-01 employed job_found_on=2024-02-29",
         {2023: reached("placed")},
     ),
@@ -86,13 +86,13 @@ SCENARIOS = (
         {2022: reached("respondents")},
     ),
     Scenario(
-        "and one that it lists does",
+        "a status that the policy lists places",
         graduated() + "answered 2022-10-01 studying job_found_on=2022-09-01 in_field=true",
         {2022: reached("placed_in_field")},
         {"placement_statuses": ["studying"]},
     ),
     Scenario(
-        "no status, nobody placed",
+        "a policy without statuses places nobody",
         graduated() + "answered 2022-10-01 employed job_found_on=2022-09-01",
         {2022: reached("respondents")},
         {"placement_statuses": []},
@@ -104,21 +104,21 @@ SCENARIOS = (
         {2022: reached("respondents")},
     ),
     Scenario(
-        "so must the field",
+        "job and field must be in one and the same answer",
         graduated()
         + "answered 2022-10-01 employed job_found_on=2022-09-01\n"
         "answered 2022-11-01 seeking job_found_on=2022-09-01 in_field=true",
         {2022: reached("placed")},
     ),
     Scenario(
-        "of any answers one in the field is enough",
+        "where any answer counts one in the field is enough",
         graduated()
         + "answered 2022-10-01 employed job_found_on=2022-09-01 in_field=true\n"
         "answered 2022-11-01 employed job_found_on=2022-09-01 in_field=false",
         {2022: reached("placed_in_field")},
     ),
     Scenario(
-        "of the latest answer only its own field counts",
+        "where the latest answer counts only its own field does",
         graduated()
         + "answered 2022-10-01 employed job_found_on=2022-09-01 in_field=true\n"
         "answered 2022-11-01 employed job_found_on=2022-09-01 in_field=false",
@@ -126,34 +126,34 @@ SCENARIOS = (
         LATEST,
     ),
     Scenario(
-        "a later answer takes the job back, where the latest counts",
+        "where the latest answer counts it takes back a job in an earlier one",
         graduated()
         + "answered 2022-11-01 seeking\nanswered 2022-10-01 employed job_found_on=2022-09-01",
         {2022: reached("respondents")},
         LATEST,
     ),
     Scenario(
-        "and not where any does",
+        "where any answer counts a later one takes no job back",
         graduated()
         + "answered 2022-11-01 seeking\nanswered 2022-10-01 employed job_found_on=2022-09-01",
         {2022: reached("placed")},
     ),
     Scenario(
-        "of two latest the later in the log decides",
+        "of two answers on the latest day the later in the log places",
         graduated()
         + "answered 2022-11-01 seeking\nanswered 2022-11-01 employed job_found_on=2022-09-01",
         {2022: reached("placed")},
         LATEST,
     ),
     Scenario(
-        "of two latest the later in the log decides, the other way round",
+        "of two answers on the latest day the earlier in the log does not place",
         graduated()
         + "answered 2022-11-01 employed job_found_on=2022-09-01\nanswered 2022-11-01 seeking",
         {2022: reached("respondents")},
         LATEST,
     ),
     Scenario(
-        "unknown is passed over in the search for the latest",
+        "an answer of status unknown is not the latest answer",
         graduated()
         + "answered 2022-10-01 employed job_found_on=2022-09-01\nanswered 2022-11-01 unknown",
         {2022: reached("placed")},
@@ -172,7 +172,7 @@ SCENARIOS = (
         {2022: reached("respondents")},
     ),
     Scenario(
-        "a graduation before the window hides none in it",
+        "a graduation before the window does not hide one in it",
         graduated("2021-12-31") + graduated("2022-09-30", "e2")
         + "answered 2022-10-01 employed job_found_on=2022-08-01",
         {2021: reached("respondents"), 2022: reached("placed")},
@@ -183,25 +183,25 @@ SCENARIOS = (
         {2021: reached("graduates")},
     ),
     Scenario(
-        "the dead are graduates too",
+        "a graduate who died is a graduate",
         graduated() + "withdrew e1 2022-08-01 deceased",
         {2022: reached("graduates")},
     ),
     Scenario(
-        "a window across new year lies in the year in which it ends",
+        "a window across the new year belongs to the year in which it ends",
         graduated("2021-07-01") + "enrolled e1 2022-01-10 2022-12-01 subject=s-2\n"
         "graduated e1 2022-06-30 subject=s-2",
         {2022: {"graduates": 2}},
         CROSSING,
     ),
     Scenario(
-        "the day before it belongs to the year before, the day after to the next",
+        "the day before a window belongs to the year before, the day after it to the next year",
         graduated("2021-06-30") + graduated("2022-07-01", "e2"),
         {2021: reached("graduates"), 2023: reached("graduates")},
         CROSSING,
     ),
     Scenario(
-        "new year's eve and new year's day are in one such window",
+        "New Year's Eve and New Year's Day are in one window across the new year",
         graduated("2021-12-31") + graduated("2022-01-01", "e2"),
         {2022: reached("graduates")},
         CROSSING,
@@ -225,7 +225,7 @@ SCENARIOS = (
         {"placement_window": ["02-28", "03-01"]},
     ),
     Scenario(
-        "and outside one that ends on 28 February",
+        "a leap day lies outside a window that ends on 28 February",
         graduated("2024-02-29"),
         {},
         {"placement_window": ["03-01", "02-28"]},
