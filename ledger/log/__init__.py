@@ -1,4 +1,4 @@
-"""The log port: what every log can do, whatever keeps it."""
+"""The log port: what every log can do, whatever stores it."""
 
 from __future__ import annotations
 

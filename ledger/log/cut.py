@@ -16,7 +16,7 @@ _PART = re.compile(r"([0-9]{1,9}):([0-9]{1,18})")
 
 
 def format_cut(cut: Cut) -> str:
-    """As a person types it.
+    """A cut as typed on the command line.
 
     >>> format_cut({1: 998, 0: 1041})
     '0:1041,1:998'
@@ -25,14 +25,14 @@ def format_cut(cut: Cut) -> str:
 
 
 def parse_cut(text: str, flag: str = "--cut") -> Cut:
-    """Read a cut as a person types it.
+    """Read a cut as typed on the command line.
 
     Args:
-        text: What stands after the flag.
-        flag: Named by an error.
+        text: The flag's value.
+        flag: Named in an error.
 
     Raises:
-        UsageError: If it is no cut.
+        UsageError: If it is not a cut.
 
     >>> parse_cut("0:1041,1:998")
     {0: 1041, 1: 998}
@@ -49,7 +49,7 @@ def parse_cut(text: str, flag: str = "--cut") -> Cut:
 
 
 def furthest(cuts: Sequence[Cut]) -> Cut:
-    """The cut below which lies all that is below one of some cuts; at least one is asked for.
+    """The smallest cut that contains all of some cuts, at least one.
 
     >>> furthest([{0: 10, 1: 7}, {0: 9, 1: 8}])
     {0: 10, 1: 8}
@@ -69,9 +69,9 @@ def refuse_not_held(
 
     Args:
         cut: The cut.
-        held: How far each partition of the log can be read.
-        place: The log, for a person.
-        end: Gives the log's end, for a person too.
+        held: The furthest cut that the log holds.
+        place: The log, as messages name it.
+        end: Gives the log's end for the message.
         advice: What to do.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a log is known by: a topic can be deleted and made anew under the same name."""
+"""What identifies a log: a topic can be deleted and made again under the same name."""
 
 from __future__ import annotations
 

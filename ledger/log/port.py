@@ -36,7 +36,7 @@ class NewRecord(NamedTuple):
     """A record to append; its partition follows from its key.
 
     Attributes:
-        key: The subject's bytes; None only where a foreign producer is rehearsed.
+        key: The subject's bytes; None only to imitate a foreign producer.
         value: The event's bytes; None for a tombstone.
         recorded_at: Milliseconds since 1970 to keep where the log allows it; None for now.
     """
@@ -47,11 +47,11 @@ class NewRecord(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """What an append has made durable.
+    """The result of an append.
 
     Attributes:
-        records: How many.
-        end: The log's end after it.
+        records: How many were made durable.
+        end: The log's end afterwards.
     """
 
     records: int
@@ -73,7 +73,7 @@ class Log(Protocol):
         """Append records, all or none; returns when they are durable.
 
         Raises:
-            StoreError: If the log could not take them; then it holds none of them.
+            StoreError: If they could not be appended; then the log holds none of them.
         """
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
@@ -93,7 +93,7 @@ class Log(Protocol):
         """
 
     def end(self) -> Cut:
-        """The cut behind the last record of each partition."""
+        """The cut after the last record of each partition."""
 
     def cut_as_of(self, at_ms: int) -> Cut:
         """The cut before each partition's first record with `recorded_at` > `at_ms`."""
@@ -116,4 +116,4 @@ class Log(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""

@@ -1,8 +1,7 @@
 """Records as JSON lines: what `outcomes tail --jsonl` prints and `append --records` takes.
 
-A key or value that is UTF-8 stands as text, any other as base64 under `key_base64` or
-`value_base64`; null is no key, or a tombstone. In an archive `leaf_sha256` stands in the
-place of a value that was redacted.
+A key or value that is UTF-8 is text, any other is base64 under `key_base64` or `value_base64`; null
+is no key, or a tombstone. In an archive `leaf_sha256` replaces a redacted value.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from schemas.record import Record
 __all__ = ["REDACTED", "format_record", "parse_record", "read_record"]
 
 REDACTED = "leaf_sha256"
-"""Names the 32 bytes, hexadecimal, that are left of a record whose value is gone."""
+"""The member with the 32 bytes, hexadecimal, that remain of a redacted value."""
 
 _LAST_MS = (midnight(LAST_DAY) + 86_400) * 1_000
 _MEMBERS = {
@@ -52,10 +51,10 @@ def format_record(record: Record) -> bytes:
 
 
 def parse_record(line: bytes) -> NewRecord:
-    """Read a line back; partition and offset are made anew by the log that takes it.
+    """Read a line back to append it; the log gives it a new partition and offset.
 
     Raises:
-        ValueError: If it is no such line; the message says why.
+        ValueError: If it is not such a line; the message says why.
     """
     try:
         members = orjson.loads(line)
@@ -72,17 +71,17 @@ def parse_record(line: bytes) -> NewRecord:
 
 
 def read_record(line: bytes) -> Record:
-    """Read a line of an archive back, place and all.
+    """Read a line of an archive back, partition and offset included.
 
     Raises:
-        ValueError: If it is no such line, or its value was redacted; the message says why.
+        ValueError: If it is not such a line, or its value was redacted; the message says why.
     """
     try:
         members = orjson.loads(line)
         partition, offset = members["partition"], members["offset"]
-        recorded_at = _any_moment(members["recorded_at"])
+        recorded_at = _parse_moment(members["recorded_at"])
         if REDACTED in members:
-            raise ValueError("its value was redacted, and no figure can be made without it")
+            raise ValueError("its value was redacted, and no figure can be computed without it")
         key, value = _bytes("key", members), _bytes("value", members)
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError("not a record") from error
@@ -91,7 +90,7 @@ def read_record(line: bytes) -> Record:
     return Record(partition, offset, recorded_at, key, value)
 
 
-def _any_moment(text: str) -> int:
+def _parse_moment(text: str) -> int:
     at_ms = milliseconds(text)
     if at_ms is None:
         raise ValueError("recorded_at must be a time")
@@ -109,7 +108,7 @@ def _put(members: dict[str, Any], name: str, data: bytes | None) -> None:
 def _bytes(name: str, members: dict[str, Any]) -> bytes | None:
     encoded = f"{name}_base64"
     if (name in members) == (encoded in members):
-        raise ValueError(f"exactly one of {name} and {encoded} must stand in a record")
+        raise ValueError(f"a record has exactly one of {name} and {encoded}")
     value = members.get(name, members.get(encoded))
     if value is None and name in members:
         return None

@@ -1,8 +1,8 @@
 """The embedded log: one SQLite file, several readers, one writer at a time, no server.
 
 Write-ahead logging lets readers go on while somebody appends. `synchronous=FULL` puts every
-acknowledged append on disk before it is acknowledged. The file says what it is (`application_id`)
-and of which schema (`user_version`), so that a foreign file is refused and never written to.
+acknowledged append on disk before it is acknowledged. The file states its type
+(`application_id`) and schema (`user_version`), so that a foreign file is refused, never written to.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SqliteLog:
 
     @classmethod
     def open(cls, file: Path, *, partitions: int | None = None, create: bool = False) -> SqliteLog:
-        """Open a log file, and make it when it is missing and `create` says so.
+        """Open a log file; with `create` make it when it is missing.
 
         Args:
             file: The log.
@@ -71,7 +71,7 @@ class SqliteLog:
             create: Open for appending; otherwise for reading alone.
 
         Raises:
-            StoreError: If the file is missing, unreadable or no log of this schema.
+            StoreError: If the file is missing, unreadable or not a log of this schema.
             ConfigurationError: If the log has another partition count.
         """
         with translate_sqlite_errors(file, "cannot be opened"):
@@ -117,12 +117,12 @@ class SqliteLog:
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
-        each = range(self.partitions)
-        found = self.read(dict.fromkeys(each, 0), dict.fromkeys(each, 1))
-        return {record.partition: record for record in found}
+        partitions = range(self.partitions)
+        first = self.read(dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 1))
+        return {record.partition: record for record in first}
 
     def end(self) -> Cut:
-        """The cut behind the last records, see `port.Log`."""
+        """The cut after the last records, see `port.Log`."""
         with translate_sqlite_errors(self.path, "cannot be read"):
             last = "select coalesce(max(offset), -1) from records where partition = ?"
             return {
@@ -137,18 +137,18 @@ class SqliteLog:
         }
 
     def normalise(self, cut: Cut) -> Cut:
-        """The cut as it stands, since offsets have no gaps, see `port.Log`."""
+        """The cut unchanged, since offsets have no gaps; see `port.Log`."""
         end = self.end()
         refuse_not_held(cut, end, place=self.path, end=lambda: end)
         return dict(sorted(cut.items()))
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` below a cut, see `port.Log`."""
-        latest = [self._recorded_at(partition, upto - 1) for partition, upto in cut.items() if upto]
+        latest = [self._recorded_at(partition, end - 1) for partition, end in cut.items() if end]
         return max(latest, default=None)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def examine(self) -> Iterator[Check]:
@@ -164,13 +164,13 @@ class SqliteLog:
     def _faults(self) -> Iterator[str]:
         """What is wrong, as sentences."""
         with translate_sqlite_errors(self.path, "cannot be read"):
-            for (verdict,) in self._connection.execute("pragma integrity_check"):
-                if verdict != "ok":
-                    yield f"SQLite finds the file damaged: {verdict}"
-            gaps = "select partition, count(*), max(offset) + 1 from records group by partition"
-            for partition, count, upto in self._connection.execute(gaps):
-                if count != upto:
-                    yield f"partition {partition} has {count} records below offset {upto}"
+            for (result,) in self._connection.execute("pragma integrity_check"):
+                if result != "ok":
+                    yield f"SQLite integrity check failed: {result}"
+            sizes = "select partition, count(*), max(offset) + 1 from records group by partition"
+            for partition, count, end in self._connection.execute(sizes):
+                if count != end:
+                    yield f"partition {partition} has {count} records below offset {end}"
             back = (
                 "select distinct partition from (select partition, recorded_at, lag(recorded_at)"
                 " over (partition by partition order by offset) as before from records)"
@@ -182,8 +182,8 @@ class SqliteLog:
     def _rows(self, records: Iterable[NewRecord]) -> Iterator[Record]:
         offsets = dict(self.end())
         latest = {
-            partition: self._recorded_at(partition, upto - 1) if upto else 0
-            for partition, upto in offsets.items()
+            partition: self._recorded_at(partition, end - 1) if end else 0
+            for partition, end in offsets.items()
         }
         now = now_ms()
         for key, value, given in records:
@@ -232,12 +232,12 @@ class SqliteLog:
 
 def _connect_to_write(file: Path) -> sqlite3.Connection:
     if file.is_dir():
-        raise StoreError(f"{file} is a folder; name a file to keep the log in")
+        raise StoreError(f"{file} is a folder; name a file for the log")
     # SQLite takes a file of a byte or two for an empty database.
     if file.exists() and 0 < file.stat().st_size < len(_MAGIC):
         raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
     if not file.parent.is_dir():
-        raise StoreError(f"{file}: no folder {file.parent}; make it first")
+        raise StoreError(f"{file}: there is no folder {file.parent}; make it first")
     return connect(file, "rwc")
 
 
@@ -261,7 +261,7 @@ def _connect_to_read(file: Path) -> sqlite3.Connection:
 
 
 def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> None:
-    """Make the tables in an empty file; a file that holds anything is left as it is."""
+    """Make the tables in an empty file; any other file is left unchanged."""
     if _pragma(connection, "application_id") == 0 and not _tables(connection):
         _write_ahead(connection)
         connection.execute("begin immediate")
@@ -277,7 +277,7 @@ def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> Non
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Choose write-ahead logging; SQLite does not wait by itself for another who does so now."""
+    """Switch to write-ahead logging; SQLite does not wait for another process that does so now."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:

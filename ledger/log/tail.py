@@ -1,4 +1,4 @@
-"""Following a log: what it holds, and what comes."""
+"""Following a log: its records, and new ones as they are appended."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _WIDTH = 100
 
 
 def follow_log(log: Log, start: Cut, *, follow: bool) -> Iterator[Record | None]:
-    """Records from a cut on; with `follow` for ever, None where there is no more for now."""
-    at = start
+    """Records from a cut on, then None; with `follow` for ever, None whenever there are no more."""
+    position = start
     while True:
         end = log.end()
-        yield from log.read(at, end)
+        yield from log.read(position, end)
         yield None
         if not follow:
             return
-        at = end
-        while log.end() == at:
+        position = end
+        while log.end() == position:
             time.sleep(_POLL_SECONDS)
 
 
 def short_line(record: Record) -> bytes:
-    r"""A record as one line for a person: cut to 100 columns, odd bytes escaped.
+    r"""A record as one readable line: cut to 100 columns, unprintable bytes escaped.
 
     >>> short_line(Record(0, 7, 0, b"s-1", b"{}"))
     b'0:7  1970-01-01T00:00:00.000Z  s-1  {}\n'
     """
-    place = f"{record.partition}:{record.offset}  {utc_text(record.recorded_at)}"
-    line = f"{place}  {_readable(record.key)}  {_readable(record.value)}"
+    position = f"{record.partition}:{record.offset}  {utc_text(record.recorded_at)}"
+    line = f"{position}  {_readable(record.key)}  {_readable(record.value)}"
     return (line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…").encode() + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""The five categories as sets: how common each set is, and what it does to a person's path.
+"""The five categories as sets: how common each set is, and its effect on a person's path.
 
 A set is a number of five bits, in the order of `assumptions.CATEGORIES`.
 """

@@ -1,4 +1,4 @@
-"""The days of one world: their text, their clock, and how many people come on each."""
+"""The days of one world: their text, their clock, and how many people arrive on each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Days:
         year: The year of each day, 0 for that of day 0.
         month: The month of each day, 0 for that of day 0.
         zero_ms: Milliseconds from 1970-01-01 UTC to day 0.
-        end_ms: The log takes nothing from then on; milliseconds after day 0.
+        end_ms: The end of the log, in milliseconds after day 0.
     """
 
     __slots__ = (
@@ -58,8 +58,8 @@ class Days:
         last_month = (last_year + 1, assumed.INTAKE_MONTHS_AFTER)
         self._up_to = cumulative(_intake(zero, last_month))
 
-    def came_on(self, u: float) -> int:
-        """Return the day on which the person at *u*, a number in [0, 1), first turns up."""
+    def arrival_day(self, u: float) -> int:
+        """Return the day on which the person at *u*, a number in [0, 1), first arrives."""
         return bisect_right(self._up_to, u)
 
 

@@ -43,12 +43,12 @@ class Choice(Generic[Word]):
         self.words = tuple(shares)
         self._up_to = cumulative(list(shares.values()))
 
-    def at(self, u: float) -> Word:
+    def pick(self, u: float) -> Word:
         """Return the word at *u*, a number in [0, 1)."""
         return self.words[bisect_right(self._up_to, u)]
 
 
-class Spread:
+class RangeMix:
     """A whole number out of ranges, each range with a share and uniform in itself."""
 
     __slots__ = ("_parts",)
@@ -64,7 +64,7 @@ class Spread:
             base += share
         self._parts = tuple(table)
 
-    def at(self, u: float) -> int:
+    def pick(self, u: float) -> int:
         """Return the number at *u*, a number in [0, 1)."""
         for up_to, base, low, slope in self._parts:
             if u < up_to:
@@ -72,7 +72,7 @@ class Spread:
         raise AssertionError
 
 
-class Even:
+class EvenDraws:
     """Draws that leave a small world with the figures of a large one.
 
     Independent draws would leave a world of 5,000 persons with some 60 respondents and a placement
@@ -107,7 +107,7 @@ class Even:
             purpose: What may happen.
             stratum: Among its members the sum of all chances is met, give or take one.
             chance: In [0, 1]; may differ from one member to the next.
-            u: The number in [0, 1) of the one it may happen to.
+            u: The number in [0, 1) of the member it may happen to.
         """
         owed = self._owed.get((purpose, stratum), 0.0)
         happens = u < chance + owed

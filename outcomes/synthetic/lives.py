@@ -20,10 +20,10 @@ _DURATION_DAYS: Final = {
 _LEARNER, _APPLICANT, _TRAINING, _PLACED = range(4)
 
 
-def live(person: Person, day: int) -> None:
-    """Go through one life from its first *day* on and state all of it.
+def simulate_life(person: Person, day: int) -> None:
+    """Simulate one life from its first *day* on and state all of its facts.
 
-    The first fact is never one that is stated late, so that everybody leaves a trace in the log.
+    The first fact is never one that is stated late, so that everybody appears in the log.
     """
     u = person.even("path", day)
     if u < assumed.LEARNER_SHARE:
@@ -35,14 +35,14 @@ def live(person: Person, day: int) -> None:
 
 
 def _programme(person: Person, day: int) -> str:
-    return assumed.PROGRAMME.at(person.even("programme", day))
+    return assumed.PROGRAMME.pick(person.even("programme", day))
 
 
-def _seeks(person: Person) -> bool:
+def _seeks_work(person: Person) -> bool:
     return bool(person.categories & category_sets.JOB_SEEKER)
 
 
-def _outside(person: Person) -> bool:
+def _in_no_category(person: Person) -> bool:
     """Return whether the person is in no category: reports compare these with the others."""
     return not person.categories
 
@@ -52,43 +52,43 @@ def _learn(person: Person, day: int) -> None:
     has_outcome = person.happens("outcome", assumed.OUTCOME_OF_LEARNER, day, _LEARNER)
     came = day
     if has_outcome:
-        came -= assumed.OUTCOME_AFTER.at(person.draw())
+        came -= assumed.OUTCOME_AFTER.pick(person.draw())
         if came < 0:
             came = int(person.draw() * day)
     if person.declares:
-        person.declared_categories(came, "/lms")
+        person.declare_categories(came, "/lms")
     _take_free_courses(person, came)
     if has_outcome:
         _outcomes(person, day, assumed.KIND_OF_LEARNER)
 
 
 def _take_free_courses(person: Person, day: int) -> None:
-    """Take one course or more, and say after each what one does."""
+    """Take one course or more, and answer a survey after each."""
     while True:
-        person.answered(day, "free_course", "seeking" if _seeks(person) else "employed")
+        person.answer_survey(day, "free_course", "seeking" if _seeks_work(person) else "employed")
         if person.draw() >= assumed.FREE_COURSE:
             return
-        day += assumed.FREE_COURSE_AFTER.at(person.draw())
+        day += assumed.FREE_COURSE_AFTER.pick(person.draw())
 
 
 def _apply(person: Person, day: int) -> None:
     """Apply once or twice, and perhaps become a student."""
     programme = _programme(person, day)
-    application = person.applied(day, programme)
+    application = person.apply(day, programme)
     last = day
     if person.happens("second", assumed.SECOND_APPLICATION, day):
         last += person.delay("second_after", assumed.SECOND_APPLICATION_AFTER, day)
-        person.applied(last, assumed.PROGRAMME.at(person.draw()))
+        person.apply(last, assumed.PROGRAMME.pick(person.draw()))
     if person.draw() < assumed.ADMISSION_SURVEY:
-        person.answered(day + 2, "admission", "unknown")
+        person.answer_survey(day + 2, "admission", "unknown")
     chance = assumed.ORIENTATION * category_sets.ENROLLING[person.categories]
-    if person.happens("enrol", chance, day, _outside(person)):
-        funding = assumed.FUNDING_OF_SEEKERS if _seeks(person) else assumed.FUNDING_OF_OTHERS
+    if person.happens("enrol", chance, day, _in_no_category(person)):
+        funding = assumed.FUNDING_OF_SEEKERS if _seeks_work(person) else assumed.FUNDING_OF_OTHERS
         enrolled = day + person.delay("enrol_after", assumed.ENROLLED_AFTER, day)
         _enrol(person, enrolled, application, programme, funding)
     else:
         if person.draw() < assumed.FREE_COURSE:
-            _take_free_courses(person, last + assumed.FREE_COURSE_AFTER.at(person.draw()))
+            _take_free_courses(person, last + assumed.FREE_COURSE_AFTER.pick(person.draw()))
         last += person.delay("outcome_after", assumed.OUTCOME_AFTER, last)
         if person.happens("outcome", assumed.OUTCOME_OF_APPLICANT, last, _APPLICANT):
             _outcomes(person, last, assumed.KIND_OF_LEARNER)
@@ -106,12 +106,12 @@ def _enrol(
         return
     for _ in range(assumed.ENROLLMENTS_MAX):
         expected = day + _DURATION_DAYS[programme]
-        funded_by = funding.at(person.draw())
-        enrollment = person.enrolled(day, expected, programme, funded_by, application)
+        funded_by = funding.pick(person.draw())
+        enrollment = person.enrol(day, expected, programme, funded_by, application)
         again, day = _study(person, day, expected, enrollment, programme)
         if day >= person.end or person.draw() >= again:
             return
-        day += assumed.AGAIN_AFTER.at(person.draw())
+        day += assumed.AGAIN_AFTER.pick(person.draw())
         if day >= person.end:
             return
         application, programme = "", _programme(person, day)
@@ -126,13 +126,13 @@ def _study(
 ) -> tuple[float, int]:
     """Go through one enrolment; return the chance of another one, and the last day."""
     chance = assumed.GRADUATION * category_sets.GRADUATING[person.categories]
-    if person.happens("graduate", chance, expected, _outside(person)):
+    if person.happens("graduate", chance, expected, _in_no_category(person)):
         offset = person.delay("graduate_when", assumed.GRADUATED_FROM_EXPECTED, expected)
         last = max(day + 30, expected + offset)
         if last > expected and person.happens("reschedule", assumed.RESCHEDULED_IF_LATE, expected):
             _reschedule(person, enrollment, (day, expected), expected)
         _attend(person, day, last)
-        person.graduated(last, enrollment, programme)
+        person.graduate(last, enrollment, programme)
         _look_for_work(person, last, enrollment)
         return assumed.AGAIN_AFTER_GRADUATION, last
     last = day + 7 + int(person.draw() * (expected - day - 7))
@@ -141,11 +141,13 @@ def _study(
     _attend(person, day, last)
     if person.draw() >= assumed.WITHDRAWAL:
         return assumed.AGAIN_AFTER_STOPPING, last
-    reason = assumed.WITHDRAWAL_REASON.at(person.draw())
-    person.withdrew(last, enrollment, reason)
+    reason = assumed.WITHDRAWAL_REASON.pick(person.draw())
+    person.withdraw(last, enrollment, reason)
     if reason != "deceased" and person.draw() < assumed.JOB_SURVEY_WITHOUT_GRADUATION:
-        answered = last + assumed.ANSWERED_AFTER.at(person.draw())
-        person.answered_job(answered, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+        answered = last + assumed.ANSWERED_AFTER.pick(person.draw())
+        person.answer_job_survey(
+            answered, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw())
+        )
     return assumed.AGAIN_AFTER_WITHDRAWAL[reason], last
 
 
@@ -159,47 +161,47 @@ def _reschedule(
     first, last = within
     day = first + 1 + int(person.draw() * (last - first - 1))
     expected += person.delay("reschedule_by", assumed.RESCHEDULED_BY, expected)
-    person.rescheduled(day, enrollment, expected)
+    person.reschedule(day, enrollment, expected)
     if person.happens("reschedule", assumed.RESCHEDULED_TWICE, expected, part=2):
         if person.draw() >= assumed.RESCHEDULED_TWICE_ON_ONE_DAY:
             day += int(person.draw() * (last - day))
-        person.rescheduled(day, enrollment, expected + assumed.RESCHEDULED_BY.at(person.draw()))
+        person.reschedule(day, enrollment, expected + assumed.RESCHEDULED_BY.pick(person.draw()))
 
 
 def _attend(person: Person, first: int, last: int) -> None:
     """Answer now and then during an enrolment, and sometimes change for the better already."""
-    day = first + assumed.CHECK_IN_EVERY.at(person.draw())
+    day = first + assumed.CHECK_IN_EVERY.pick(person.draw())
     last = min(last, person.end)
     while day < last:
         if person.draw() < assumed.CHECK_IN_ANSWERED:
-            person.answered(day, "satisfaction", "studying")
-        day += assumed.CHECK_IN_EVERY.at(person.draw())
+            person.answer_survey(day, "satisfaction", "studying")
+        day += assumed.CHECK_IN_EVERY.pick(person.draw())
     if person.draw() < assumed.CATEGORIES_CHANGE:
         person.categories ^= category_sets.JOB_SEEKER
         person.declares = True
-        person.declared_categories(first + int(person.draw() * (last - first)), "/crm")
+        person.declare_categories(first + int(person.draw() * (last - first)), "/crm")
     day = first + int(person.draw() * (last - first))
     if person.happens("outcome", assumed.OUTCOME_IN_TRAINING, day, _TRAINING):
         _outcomes(person, day, assumed.KIND_IN_TRAINING)
 
 
 def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
-    """Find a job soon, later or not at all; half of all say so in the job survey."""
+    """Find a job soon, later or not at all; half of all answer the job survey."""
     chance = assumed.RESPONSE * category_sets.ANSWERING[person.categories]
-    responds = person.happens("respond", chance, graduated, _outside(person))
+    responds = person.happens("respond", chance, graduated, _in_no_category(person))
     chance = assumed.PLACEMENT * category_sets.PLACED[person.categories]
-    soon = person.happens("placed", chance, graduated, 2 * responds + _outside(person))
+    soon = person.happens("placed", chance, graduated, 2 * responds + _in_no_category(person))
     found = None
     if soon:
         after = person.delay("found_after", assumed.JOB_FOUND_FROM_GRADUATION, graduated)
         found = max(graduated + after, 0)
     elif person.happens("found_later", assumed.FOUND_LATER, graduated):
-        found = graduated + assumed.JOB_FOUND_LATER.at(person.draw())
-    answered = graduated + assumed.ANSWERED_AFTER.at(person.draw())
+        found = graduated + assumed.JOB_FOUND_LATER.pick(person.draw())
+    answered = graduated + assumed.ANSWERED_AFTER.pick(person.draw())
     if responds:
         _answer(person, answered, enrollment, found, surely=soon)
     elif person.draw() < assumed.ANSWERED_UNKNOWN:
-        person.answered_job(answered, enrollment, "unknown")
+        person.answer_job_survey(answered, enrollment, "unknown")
     if found is None:
         return
     if person.happens("outcome", assumed.OUTCOME_OF_PLACED, found, _PLACED):
@@ -216,32 +218,34 @@ def _answer(
 ) -> None:
     """Answer the job survey, and again when there is news (*surely*, or perhaps)."""
     if found is not None and found <= day:
-        status = assumed.STATUS_PLACED.at(person.draw())
-        person.answered_job(day, enrollment, status, found)
+        status = assumed.STATUS_PLACED.pick(person.draw())
+        person.answer_job_survey(day, enrollment, status, found)
         if person.draw() < assumed.ANSWERED_AGAIN:
-            person.answered_job(day + 60 + int(person.draw() * 90), enrollment, status, found)
+            person.answer_job_survey(day + 60 + int(person.draw() * 90), enrollment, status, found)
         return
-    person.answered_job(day, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+    person.answer_job_survey(day, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     if not surely and person.draw() >= assumed.ANSWERED_AGAIN:
         return
     if found is None:
         again = day + 40 + int(person.draw() * 90)
-        person.answered_job(again, enrollment, assumed.STATUS_NOT_PLACED.at(person.draw()))
+        person.answer_job_survey(again, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     else:
         again = found + 5 + int(person.draw() * 60)
-        person.answered_job(again, enrollment, assumed.STATUS_PLACED.at(person.draw()), found)
+        person.answer_job_survey(
+            again, enrollment, assumed.STATUS_PLACED.pick(person.draw()), found
+        )
 
 
 def _outcomes(person: Person, day: int, kinds: Choice[str]) -> None:
     """Declare an outcome and those that follow it, within 12 months or later."""
     credited = person.happens("credited", assumed.CREDITED, day)
-    person.outcome(day, kinds.at(person.draw()), credited=credited)
+    person.declare_outcome(day, kinds.pick(person.draw()), credited=credited)
     while day < person.end:
         u = person.even("outcome_again", day)
         if u < assumed.REPEATED_WITHIN_12_MONTHS:
             day += person.delay("again_after", assumed.REPEATED_WITHIN, day)
         elif u < assumed.REPEATED_WITHIN_12_MONTHS + assumed.REPEATED_LATER:
-            day += assumed.REPEATED_AFTER.at(person.draw())
+            day += assumed.REPEATED_AFTER.pick(person.draw())
         else:
             return
-        person.outcome(day, assumed.KIND_REPEATED.at(person.draw()), credited=credited)
+        person.declare_outcome(day, assumed.KIND_REPEATED.pick(person.draw()), credited=credited)

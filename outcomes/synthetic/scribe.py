@@ -1,4 +1,4 @@
-"""Statements about one person, and what real platforms do to them on the way to the log."""
+"""Statements about one person, with the disorder that real platforms add on the way to the log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from outcomes.synthetic import assumptions as assumed
 from outcomes.synthetic.days import CLOCK, DAY_MS, SECONDS, Days
-from outcomes.synthetic.draws import Choice, Spread
+from outcomes.synthetic.draws import Choice, RangeMix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 HOUR_MS: Final = 3_600_000
 
 # Lines hold `recorded_at`, person and number as digits of fixed width, so that sorting the bytes
-# sorts the records; then one letter, the key up to a tabulator, and the value.
+# sorts the records; then one letter, the key up to a tab, and the value.
 _GOOD: Final = "g"
 _BROKEN: Final = "b"
 _BROKEN_WITHOUT_KEY: Final = "n"
@@ -34,7 +34,7 @@ _STYLES: Final = {
 }
 
 
-def parsed(line: bytes) -> tuple[int, bytes | None, bytes, bool]:
+def parse_line(line: bytes) -> tuple[int, bytes | None, bytes, bool]:
     """Return `recorded_at`, key, value and whether the record is broken, of a line."""
     letter = line[29:30]
     key, _, value = line[30:-1].partition(b"\t")
@@ -63,7 +63,7 @@ class Scribe:
     Attributes:
         draw: The person's own next number in [0, 1).
         token: Ten digits of the person's own, for all their ids but the pseudonym.
-        lines: What the log takes, one line a record, in no order yet.
+        lines: One line a record, unsorted.
     """
 
     __slots__ = ("_days", "_index", "_number", "_subject", "draw", "lines", "token")
@@ -71,7 +71,7 @@ class Scribe:
     def __init__(
         self, days: Days, draw: Callable[[], float], index: int, subject: str, token: str
     ) -> None:
-        """Begin the person *index*, known as *subject*."""
+        """Write for person *index*, whose pseudonym is *subject*."""
         self._days = days
         self._index = index
         self._subject = subject
@@ -80,8 +80,8 @@ class Scribe:
         self.token = token
         self.lines: list[bytes] = []
 
-    def state(
-        self, what: tuple[str, str], day: int, data: str, after: Spread, arrives_after: int = 0
+    def state_fact(
+        self, what: tuple[str, str], day: int, data: str, after: RangeMix, arrives_after: int = 0
     ) -> None:
         """State a fact of *day*; disorder may follow.
 
@@ -94,74 +94,74 @@ class Scribe:
         """
         draw = self.draw
         source, kind = what
-        stated_ms = self._open_ms(day + after.at(draw()))
+        stated_ms = self._open_ms(day + after.pick(draw()))
         statement = Statement(self._identity(source), kind, day, stated_ms, data)
         arrived_ms = self._arrived_ms(stated_ms) + arrives_after * DAY_MS
         if draw() < _DISORDERLY and arrived_ms < self._days.end_ms:
-            self._disorder(statement, arrived_ms)
+            self._state_with_disorder(statement, arrived_ms)
         else:
-            self._put(arrived_ms, self._value(statement))
+            self._add_line(arrived_ms, self._value(statement))
 
-    def _disorder(self, statement: Statement, arrived_ms: int) -> None:
+    def _state_with_disorder(self, statement: Statement, arrived_ms: int) -> None:
         value = self._value(statement)
-        trouble = _DISORDER.at(self.draw())
-        if trouble in {"corrected", "retracted"}:
-            self._retract(statement, arrived_ms, again=trouble == "corrected")
+        disorder = _DISORDER.pick(self.draw())
+        if disorder in {"corrected", "retracted"}:
+            self._retract(statement, arrived_ms, again=disorder == "corrected")
             return
-        self._put(arrived_ms, value)
-        if trouble == "resent":
-            later_ms = assumed.RESENT_AFTER_SECONDS.at(self.draw()) * 1000
-            self._put(arrived_ms + later_ms, value)
-        elif trouble == "contradicted":
+        self._add_line(arrived_ms, value)
+        if disorder == "resent":
+            later_ms = assumed.RESENT_AFTER_SECONDS.pick(self.draw()) * 1000
+            self._add_line(arrived_ms + later_ms, value)
+        elif disorder == "contradicted":
             self._contradict(statement, arrived_ms)
-        elif trouble == "broken":
+        elif disorder == "broken":
             self._break(statement, arrived_ms)
         else:
-            self._retract_in_vain(statement, arrived_ms, nothing=trouble.endswith("nothing"))
+            self._retract_nothing(statement, arrived_ms, nothing=disorder.endswith("nothing"))
 
     def _retract(self, statement: Statement, arrived_ms: int, *, again: bool) -> None:
         """Retract a statement, which may arrive after its own retraction."""
         draw = self.draw
-        day = arrived_ms // DAY_MS + assumed.CORRECTED_AFTER.at(draw())
+        day = arrived_ms // DAY_MS + assumed.CORRECTED_AFTER.pick(draw())
         retracted_ms = self._open_ms(day)
-        reason = "superseded" if again else assumed.RETRACTION_REASON.at(draw())
+        reason = "superseded" if again else assumed.RETRACTION_REASON.pick(draw())
         source = statement.identity[0]
         if draw() < assumed.RETRACTION_FROM_ELSEWHERE:
             source = "/crm"
         retraction = self._retraction(source, statement.identity, day, retracted_ms, reason)
         taken_ms = self._arrived_ms(retracted_ms)
-        self._put(taken_ms, self._value(retraction))
+        self._add_line(taken_ms, self._value(retraction))
         late_ms = taken_ms + int(draw() * 72 * HOUR_MS)
         first = draw() < assumed.RETRACTION_ARRIVES_FIRST and late_ms < self._days.end_ms
-        self._put(late_ms if first else arrived_ms, self._value(statement))
+        self._add_line(late_ms if first else arrived_ms, self._value(statement))
         if again:
             self._correct(statement, retracted_ms)
 
     def _correct(self, statement: Statement, stated_ms: int) -> None:
         """State the fact again under a new id, with an earlier date."""
         identity = self._identity(statement.identity[0])
-        data = self._moved(statement, assumed.CORRECTED_BY.at(self.draw()))
+        data = self._with_earlier_date(statement, assumed.CORRECTED_BY.pick(self.draw()))
         right = Statement(identity, statement.kind, statement.day, stated_ms, data)
-        self._put(self._arrived_ms(stated_ms), self._value(right))
+        self._add_line(self._arrived_ms(stated_ms), self._value(right))
 
     def _contradict(self, statement: Statement, arrived_ms: int) -> None:
         """Send the same id with another date, as a platform that updates in place does."""
-        data = self._moved(statement, assumed.CORRECTED_BY.at(self.draw()))
+        data = self._with_earlier_date(statement, assumed.CORRECTED_BY.pick(self.draw()))
         stated_ms = self._open_ms(arrived_ms // DAY_MS + 1)
         other = Statement(statement.identity, statement.kind, statement.day, stated_ms, data)
-        self._put(self._arrived_ms(stated_ms), self._value(other))
+        self._add_line(self._arrived_ms(stated_ms), self._value(other))
 
-    def _retract_in_vain(self, statement: Statement, arrived_ms: int, *, nothing: bool) -> None:
-        """Retract what no platform ever stated, or a retraction."""
+    def _retract_nothing(self, statement: Statement, arrived_ms: int, *, nothing: bool) -> None:
+        """Retract an event that no platform stated, or a retraction."""
         source = statement.identity[0]
         day = arrived_ms // DAY_MS + 1
         stated_ms = self._open_ms(day)
         first = self._retraction(source, self._identity(source), day, stated_ms, "other")
-        self._put(self._arrived_ms(stated_ms), self._value(first))
+        self._add_line(self._arrived_ms(stated_ms), self._value(first))
         if not nothing:
             stated_ms = self._open_ms(day + 1)
             second = self._retraction(source, first.identity, day + 1, stated_ms, "other")
-            self._put(self._arrived_ms(stated_ms), self._value(second))
+            self._add_line(self._arrived_ms(stated_ms), self._value(second))
 
     def _break(self, statement: Statement, arrived_ms: int) -> None:
         """Add a damaged attempt that reached the log before the good one."""
@@ -169,7 +169,7 @@ class Scribe:
         tried_ms = statement.stated_ms + int(draw() * (arrived_ms - statement.stated_ms))
         value = self._value(statement)
         key, letter = self._subject, _BROKEN
-        match _DAMAGE.at(draw()):
+        match _DAMAGE.pick(draw()):
             case "half_an_object":
                 value = value[: int(len(value) * (0.2 + 0.7 * draw()))]
             case "unknown_member":
@@ -183,7 +183,7 @@ class Scribe:
                 key = statement.identity[1]
             case _:
                 key, letter = "", _BROKEN_WITHOUT_KEY
-        self._put(tried_ms, value, key, letter)
+        self._add_line(tried_ms, value, key, letter)
 
     def _retraction(
         self, source: str, retracts: tuple[str, str], day: int, stated_ms: int, reason: str
@@ -193,7 +193,7 @@ class Scribe:
         )
         return Statement(self._identity(source), "event.retracted", day, stated_ms, data)
 
-    def _moved(self, statement: Statement, days: int) -> str:
+    def _with_earlier_date(self, statement: Statement, days: int) -> str:
         """Return the data with its date *days* earlier, not before day 0."""
         iso = self._days.iso
         return statement.data.replace(iso[statement.day], iso[max(statement.day - days, 0)], 1)
@@ -208,7 +208,7 @@ class Scribe:
 
     def _arrived_ms(self, stated_ms: int) -> int:
         draw = self.draw
-        return stated_ms + assumed.RECORDED_AFTER_SECONDS.at(draw()) * 1000 + int(draw() * 1000)
+        return stated_ms + assumed.RECORDED_AFTER_SECONDS.pick(draw()) * 1000 + int(draw() * 1000)
 
     def _value(self, statement: Statement) -> str:
         source, identifier = statement.identity
@@ -227,7 +227,7 @@ class Scribe:
             f'{more}"data":{statement.data}}}'
         )
 
-    def _put(
+    def _add_line(
         self, recorded_ms: int, value: str, key: str | None = None, letter: str = _GOOD
     ) -> None:
         """Keep a record, unless the log ends before it."""

@@ -1,4 +1,4 @@
-"""Records of a synthetic world, in the order in which a log takes them."""
+"""Records of a synthetic world, in the order of their appending."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from ledger.external_sort import Codec, SpilledRuns
 from outcomes.synthetic.days import Days
-from outcomes.synthetic.draws import Even, pseudonym
-from outcomes.synthetic.lives import live
+from outcomes.synthetic.draws import EvenDraws, pseudonym
+from outcomes.synthetic.lives import simulate_life
 from outcomes.synthetic.person import Person
-from outcomes.synthetic.scribe import Scribe, parsed
+from outcomes.synthetic.scribe import Scribe, parse_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,9 +27,9 @@ class WorldRecord:
     """One record of the log.
 
     Attributes:
-        recorded_at: When the log took it, in milliseconds since 1970-01-01 UTC.
+        recorded_at: When it was appended, in milliseconds since 1970-01-01 UTC.
         key: The subject; another text, or None, where the emitter is broken.
-        value: The event as JSON, or what a broken emitter made of it; never a line end in it.
+        value: The event as JSON, damaged where the emitter is broken; without a line end.
         broken: Whether admission will quarantine it.
     """
 
@@ -42,7 +42,7 @@ class WorldRecord:
 def generate(
     students: int, seed: int, *, first_year: int = 2021, last_year: int = 2023
 ) -> Iterator[WorldRecord]:
-    """Make up the history of a school, the same bytes for the same arguments anywhere.
+    """Invent the history of a school, the same bytes for the same arguments anywhere.
 
     A larger world of the same seed holds all persons of a smaller one, unchanged. Randomness comes
     from `random()` of a `random.Random(f"{seed}/...")` per person, whose sequence is promised to
@@ -75,7 +75,7 @@ def _records(students: int, seed: int, days: Days, chunk: int) -> Iterator[World
     chunks = _chunks(students, seed, days, chunk)
     lines = _sorted_lines(chunks) if students > chunk else sorted(next(chunks, []))
     for line in lines:
-        yield WorldRecord(*parsed(line))
+        yield WorldRecord(*parse_line(line))
 
 
 def _sorted_lines(chunks: Iterable[list[bytes]]) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ _LINES: Final = Codec[bytes](None, iter, _lines)
 
 def _chunks(students: int, seed: int, days: Days, chunk: int) -> Iterator[list[bytes]]:
     """Yield the lines of *chunk* persons at a time, unsorted."""
-    even = Even(seed)
+    even = EvenDraws(seed)
     rng = Random()  # noqa: S311, a made-up world needs no secrets
     key = (_key(rng, seed, "subjects"), _key(rng, seed, "tokens"))
     for first in range(0, students, chunk):
@@ -114,8 +114,8 @@ def _chunks(students: int, seed: int, days: Days, chunk: int) -> Iterator[list[b
             subject = f"s-{pseudonym(index, *key[0])}"
             token = pseudonym(index, *key[1])
             scribe = Scribe(days, rng.random, index, subject, token)
-            day = days.came_on(even.draw("arrival", 0))
-            live(Person(days, even, scribe, day), day)
+            day = days.arrival_day(even.draw("arrival", 0))
+            simulate_life(Person(days, even, scribe, day), day)
             lines += scribe.lines
         yield lines
 

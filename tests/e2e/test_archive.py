@@ -89,7 +89,7 @@ def check(folder, held):
 
 
 class TestKilled:
-    def test_archiving_killed_at_random_moments_goes_on_where_it_stopped(
+    def test_archiving_killed_at_random_moments_continues_where_it_stopped(
         self, many, archiving, tmp_path
     ):
         folder, chance = tmp_path / "a", random.Random(7)
@@ -139,7 +139,7 @@ class TestKilled:
 
 
 class TestInterrupted:
-    def test_an_interrupt_says_how_much_is_sealed_and_the_next_run_goes_on(
+    def test_an_interrupt_says_how_much_is_sealed_and_the_next_run_continues(
         self, many, archiving, tmp_path
     ):
         folder = tmp_path / "a"
@@ -160,9 +160,7 @@ class TestInterrupted:
 
 class TestFullDisk:
     @pytest.mark.parametrize("blocks", [1, 100, 1_500])
-    def test_a_disk_that_takes_no_more_is_told_and_nothing_half_is_sealed(
-        self, many, tmp_path, blocks
-    ):
+    def test_a_full_disk_is_reported_and_no_segment_is_sealed_in_part(self, many, tmp_path, blocks):
         limited = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh"]
         words = ("archive", "a", "--log", many[0])
 
@@ -183,7 +181,7 @@ class TestCommand:
         assert 0 == run("archive", "a", "--log", world.url, folder=folder).code
         return folder
 
-    def test_what_was_sealed_is_told(self, world, tmp_path):
+    def test_a_run_says_how_much_it_has_sealed(self, world, tmp_path):
         words = ("archive", "a", "--log", world.url)
         first, second = (run(*words, folder=tmp_path) for _ in range(2))
         as_json = run(*words, "--json", folder=tmp_path).json
@@ -232,7 +230,7 @@ class TestCommand:
         ],
         ids=" ".join,
     )
-    def test_of_a_damaged_one_nothing_is_printed(self, folder, tmp_path, words):
+    def test_nothing_of_a_damaged_archive_is_printed(self, folder, tmp_path, words):
         shutil.copytree(folder / "a", tmp_path / "a")
         *_, victim = sorted((tmp_path / "a" / "records").iterdir())
         data = bytearray(victim.read_bytes())

@@ -79,7 +79,7 @@ class TestForeignFiles:
         fails(refused["tail", name], 69, name)
 
     @pytest.mark.parametrize("command", ["report", "tail"])
-    def test_a_truncated_log_is_one_line(self, command, refused):
+    def test_a_truncated_log_is_reported_in_one_line(self, command, refused):
         done = refused[command, "truncated.db"]
         fails(done._replace(out=b""), 69, "truncated.db", "doctor")
 
@@ -89,10 +89,10 @@ class TestForeignFiles:
         assert "broken" in done.text
 
     @pytest.mark.parametrize("command", ["report", "tail"])
-    def test_a_missing_log_is_one_line(self, command, refused):
+    def test_a_missing_log_is_reported_in_one_line(self, command, refused):
         fails(refused[command, "none"], 69, "none.db", "outcomes append")
 
-    def test_every_file_is_left_as_it_was(self, refused):
+    def test_no_file_is_changed(self, refused):
         assert [] == refused["changed"]
 
     def test_no_file_is_made(self, refused):
@@ -174,7 +174,7 @@ class TestReadOnlyFolder:
         yield folder
         folder.chmod(0o755)
 
-    def test_a_report_works_and_an_append_is_one_line(self, kept, world):
+    def test_a_report_works_and_an_append_is_refused(self, kept, world):
         of = {"folder": kept, "prefix": without_root()}
         done = run("report", "--year", "2022", "--json", **of)
         assert (0, world.report.read_bytes(), b"") == (done.code, done.out, done.err)
@@ -182,7 +182,7 @@ class TestReadOnlyFolder:
         fails(refused, 69, "ledger.db", "permissions")
         assert ["ledger.db"] == [one.name for one in kept.iterdir()]
 
-    def test_a_new_log_there_is_one_line(self, kept):
+    def test_a_new_log_there_is_refused(self, kept):
         done = run(
             *("append", "-", "--log", "sqlite:new.db"),
             stdin=event(1),
@@ -191,7 +191,7 @@ class TestReadOnlyFolder:
         )
         fails(done, 69, "new.db", "permissions")
 
-    def test_a_file_that_may_not_be_read_is_one_line(self, tmp_path):
+    def test_an_unreadable_file_is_reported_in_one_line(self, tmp_path):
         for name in ("ledger.db", "events.jsonl", "policy.json", "report.json"):
             (tmp_path / name).write_bytes(b"{}")
             (tmp_path / name).chmod(0)

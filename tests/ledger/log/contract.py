@@ -133,7 +133,7 @@ class LogContract:
             own = [one.recorded_at for one in everything(log) if one.partition == partition]
             assert own == sorted(own)
 
-    def test_without_a_given_one_recorded_at_is_now(self, make):
+    def test_recorded_at_defaults_to_now(self, make):
         log = make(1)
 
         log.append([NewRecord(b"a", b"")])
@@ -168,7 +168,7 @@ class LogContract:
         assert 1 == log.append(numbered(1)).records
         assert len(before) + 1 == len(everything(log))
 
-    def test_a_read_gives_the_records_from_one_cut_up_to_another(self, make):
+    def test_a_read_returns_the_records_between_two_cuts(self, make):
         log = make(1)
         log.append(numbered(10))
         offsets = [record.offset for record in everything(log)]
@@ -279,7 +279,7 @@ class LogContract:
 
         assert log.end() == reader.end()
 
-    def test_a_reader_keeps_its_cut_while_a_writer_goes_on(self, make, reopen):
+    def test_a_reader_keeps_its_cut_while_another_process_appends(self, make, reopen):
         log = make(2)
         log.append(NewRecord(b"s-%d" % (n % 5), b"%d" % n, NOON) for n in range(200))
         reader = reopen()
@@ -294,7 +294,7 @@ class LogContract:
         assert before == [first_by_key, *by_key]
         assert before == list(reader.read_by_key(cut))
 
-    def test_every_cut_that_a_reader_sees_is_whole_while_a_writer_goes_on(self, make, open_again):
+    def test_a_reader_never_sees_part_of_an_append(self, make, open_again):
         log = make(1)
         log.append(numbered(7))
         started, done = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Records as lines: whatever a record holds comes back, and what is no record is told as such."""
+"""Records as lines: any record survives a round trip, any other line is refused with the reason."""
 
 from __future__ import annotations
 

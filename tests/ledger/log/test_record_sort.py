@@ -38,7 +38,7 @@ class TestSortByKey:
     def test_nothing_gives_nothing(self):
         assert [] == list(sort_by_key([]))
 
-    def test_a_record_larger_than_a_block_is_whole(self):
+    def test_a_record_larger_than_a_block_survives(self):
         large = [Record(0, n, n, b"k", bytes([n]) * 300_000) for n in range(4)]
 
         assert large == list(sort_by_key(large, run_bytes=400_000))
@@ -48,7 +48,7 @@ class TestSortByKey:
 
         assert 600 == sum(1 for _ in sort_by_key(history(200)))
 
-    def test_a_temporary_folder_that_refuses_is_one_line(self, monkeypatch, tmp_path):
+    def test_an_unusable_temporary_folder_is_reported_in_one_line(self, monkeypatch, tmp_path):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
 
         with pytest.raises(StoreError, match="set TMPDIR") as raised:

@@ -85,7 +85,7 @@ class TestContract(KeepingLogContract):
 
 @pytest.fixture
 def path(tmp_path):
-    """Where a log of one partition with three records lies."""
+    """The path of a log of one partition with three records."""
     path = tmp_path / "ledger.db"
     with closing(open_log(url_of(path), create=True)) as log:
         log.append(numbered(3))
@@ -235,9 +235,9 @@ class TestOpen:
 
 
 class TestReadOnly:
-    """A log opened for reading is never written to, wherever it lies."""
+    """A log opened for reading is never written to, in any folder."""
 
-    def test_an_append_is_refused_in_one_line(self, path):
+    def test_an_append_is_refused_with_the_reason(self, path):
         with closing(open_log(url_of(path))) as log:
             with pytest.raises(StoreError) as raised:
                 log.append(numbered(1))
@@ -303,7 +303,7 @@ class TestTwoProcesses:
         "    assert log.append(NewRecord(key, b'%d' % batch) for key in keys).records == 20\n"
     )
 
-    def test_two_that_append_at_once_to_a_new_log_lose_nothing(self, tmp_path):
+    def test_two_processes_that_append_to_a_new_log_at_once_lose_nothing(self, tmp_path):
         place = tmp_path / "ledger.db"
         with ExitStack() as stack:
             both = [stack.enter_context(running(self.SCRIPT, place, name)) for name in "ab"]
@@ -328,7 +328,7 @@ class TestTwoProcesses:
                 values = [int(record.value) for record in own if record.key == key]
                 assert list(range(15)) == values
 
-    def test_many_that_make_one_log_at_once_make_one(self, tmp_path):
+    def test_processes_that_create_a_log_at_once_create_one_log(self, tmp_path):
         script = (
             "import sys; from ledger.log import NewRecord, open_log\n"
             "print('up', flush=True); sys.stdin.readline()\n"
@@ -409,7 +409,7 @@ class TestFaults:
         with closing(open_log(url_of(place))) as log:
             assert {0: 1_000} == log.end()
 
-    def test_a_full_disk_is_one_line_and_the_log_opens_again(self, path):
+    def test_a_full_disk_is_reported_and_the_log_opens_again(self, path):
         script = (
             "import resource, sys; from ledger.errors import StoreError\n"
             "from ledger.log import NewRecord, open_log\n"
@@ -427,7 +427,7 @@ class TestFaults:
             assert {0: 5} == log.append(numbered(1)).end
             assert [] == faults_of(log)
 
-    def test_a_damaged_file_is_one_line(self, tmp_path):
+    def test_a_damaged_file_is_reported_in_one_line(self, tmp_path):
         place = tmp_path / "ledger.db"
         with closing(open_log(url_of(place), create=True)) as log:
             log.append(NewRecord(b"s-%d" % n, b"%d" % n * 20, NOON) for n in range(2_000))
@@ -460,7 +460,7 @@ class TestFaults:
 
         assert fault.startswith(sentence)
 
-    def test_a_missing_record_is_one_line(self, path):
+    def test_a_missing_record_is_reported_with_its_offset(self, path):
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("delete from records where offset = 0")
 

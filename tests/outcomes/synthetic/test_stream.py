@@ -18,7 +18,7 @@ import pytest
 
 from ledger import external_sort
 from outcomes.synthetic import assumptions, generate, stream
-from outcomes.synthetic.draws import Choice, Even, Spread, pseudonym
+from outcomes.synthetic.draws import Choice, EvenDraws, RangeMix, pseudonym
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED = 1
@@ -179,7 +179,7 @@ class TestRuns:
 
         assert sorted(lines) == list(stream._sorted_lines(chunks))
 
-    def test_a_line_longer_than_a_block_is_whole(self):
+    def test_a_line_longer_than_a_block_survives(self):
         lines = [bytes([65 + number]) * 300_000 + b"\n" for number in range(4)]
 
         assert lines == list(stream._sorted_lines([[lines[1], lines[3]], [lines[2], lines[0]]]))
@@ -438,16 +438,16 @@ class TestDraws:
     def test_shares_are_kept(self):
         choice = Choice({"a": 3, "b": 1})
 
-        assert [choice.at(u / 8) for u in range(8)] == ["a"] * 6 + ["b"] * 2
+        assert [choice.pick(u / 8) for u in range(8)] == ["a"] * 6 + ["b"] * 2
 
     def test_ranges_include_their_bounds(self):
-        spread = Spread((0.5, 1, 2), (0.5, 10, 11))
+        spread = RangeMix((0.5, 1, 2), (0.5, 10, 11))
 
-        assert [spread.at(u / 4) for u in range(4)] == [1, 2, 10, 11]
-        assert spread.at(1 - 2**-53) == 11
+        assert [spread.pick(u / 4) for u in range(4)] == [1, 2, 10, 11]
+        assert spread.pick(1 - 2**-53) == 11
 
     def test_even_numbers_fill_the_interval(self):
-        even = Even(SEED)
+        even = EvenDraws(SEED)
         numbers = [even.draw("path", 0) for _ in range(1_000)]
 
         assert all(
@@ -456,7 +456,7 @@ class TestDraws:
         )
 
     def test_chances_are_met_within_one(self):
-        even, numbers = Even(SEED), Even(SEED)
+        even, numbers = EvenDraws(SEED), EvenDraws(SEED)
         happened = owed = 0
         for position in range(1_000):
             chance = 0.2 + position % 7 / 10

@@ -82,7 +82,7 @@ class TestSegments:
             victim.write_bytes(data)
         assert HELD == everything(open_log(f"archive:{folder}"))
 
-    def test_a_flipped_bit_of_a_value_packed_anew(self, folder):
+    def test_a_flipped_bit_of_a_value_compressed_again(self, folder):
         victim = segments(folder)[0]
         text = gzip.decompress(victim.read_bytes())
         victim.write_bytes(gzip.compress(text.replace(b'"{}"', b'"{|"', 1), 6, mtime=0))
@@ -104,12 +104,12 @@ class TestSegments:
     @pytest.mark.parametrize(
         "name", ["p0000-000000000000-000000000999.jsonl.gz", "copy of p0000.jsonl.gz"]
     )
-    def test_a_doubled_segment(self, folder, name):
+    def test_a_duplicate_segment(self, folder, name):
         shutil.copy(segments(folder)[1], folder / "records" / name)
 
         refused(folder, name, "duplicate or foreign", "move it out")
 
-    def test_a_foreign_segment_under_a_name_of_its_own(self, folder, tmp_path):
+    def test_a_foreign_segment_under_an_unlisted_name(self, folder, tmp_path):
         other = sealed(tmp_path / "b", records(9, value=b"other"))
         shutil.copy(segments(other)[0], folder / "records")
 
@@ -131,7 +131,7 @@ class TestSegments:
         broken = refused(folder, str(first), "1 more")
         assert [first.name in broken[0], second.name in broken[1]] == [True, True]
 
-    def test_every_damaged_file_has_a_line_of_its_own(self, folder):
+    def test_doctor_lists_every_damaged_file(self, folder):
         missing, changed = segments(folder)[0], segments(folder)[3]
         missing.unlink()
         flip(changed, 100)
@@ -174,7 +174,7 @@ class TestManifest:
         with pytest.raises(StoreError, match=r"manifest\.json is missing"):
             archive_log(MemoryLog(HELD, partitions=2), folder)
 
-    def test_one_of_a_newer_ledger(self, folder):
+    def test_a_manifest_of_a_newer_ledger(self, folder):
         forge(folder, lambda members: members.update(schema="ledger/archive/v2"))
 
         refused(folder, "ledger/archive/v2", "upgrade")

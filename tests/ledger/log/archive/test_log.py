@@ -62,7 +62,7 @@ class TestContract(KeepingLogContract):
 
 @pytest.fixture
 def world(tmp_path):
-    """A log of three partitions with all that platforms deliver, and where it lies."""
+    """A log of three partitions with everything that platforms deliver, and its path."""
     with closing(open_log(f"sqlite:{tmp_path / 'l.db'}?partitions=3", create=True)) as log:
         log.append(NewRecord(one.key, one.value, one.recorded_at) for one in generate(60, 7))
         yield log
@@ -119,7 +119,7 @@ class TestHoles:
         folder = sealed(tmp_path / "a", self.HELD, partitions=3, segment_bytes=request.param)
         return open_log(f"archive:{folder}")
 
-    def test_a_cut_in_a_hole_is_one_more_than_the_last_record_below(self, log):
+    def test_a_cut_within_a_gap_becomes_one_more_than_the_last_record_below(self, log):
         for first in range(log.end()[0] + 1):
             below = [one.offset for one in self.HELD if one.partition == 0 and one.offset < first]
             expected = {0: max(below, default=-1) + 1, 1: 0, 2: 0}
@@ -132,7 +132,7 @@ class TestHoles:
             ]
             assert max(below, default=None) == log.latest_recorded_at({0: first, 1: 0, 2: 0})
 
-    def test_a_read_from_within_a_hole_begins_behind_it(self, log):
+    def test_a_read_from_within_a_gap_begins_after_it(self, log):
         for start in range(log.end()[0]):
             expected = [one for one in self.HELD if one.partition == 0 and one.offset >= start]
             assert expected == list(log.read({0: start}, {0: 99}))
@@ -151,7 +151,7 @@ class TestHoles:
 class TestReadOnly:
     """What is sealed takes nothing, and says so before any input is read."""
 
-    def test_an_append_is_refused_in_one_line(self, tmp_path):
+    def test_an_append_is_refused_with_the_reason(self, tmp_path):
         log = open_log(f"archive:{sealed(tmp_path / 'a', records(3))}")
 
         with pytest.raises(StoreError, match="takes no records") as raised:
@@ -181,7 +181,7 @@ class TestReadOnly:
 class TestWhileItIsRead:
     """An archive grows and is merged beside its readers."""
 
-    def test_a_reader_goes_on_when_its_segments_are_merged_meanwhile(self, tmp_path):
+    def test_a_read_survives_a_merge_of_its_segments(self, tmp_path):
         held = [*records(30), *records(30, partition=1)]
         folder = sealed(tmp_path / "a", held, partitions=2, segment_bytes=300)
         log = open_log(f"archive:{folder}")
@@ -232,7 +232,7 @@ class TestRedacted:
 
 
 class TestMemory:
-    def test_reading_by_key_takes_no_more_for_a_larger_archive(self, tmp_path):
+    def test_reading_by_key_uses_no_more_memory_for_a_larger_archive(self, tmp_path):
         def peak(count, name):
             folder = sealed(
                 tmp_path / name, records(count, value=b"x" * 200), segment_bytes=100_000
@@ -259,7 +259,7 @@ class TestRecord:
 
         assert held == everything(open_log(f"archive:{sealed(tmp_path / 'a', held)}"))
 
-    def test_a_moment_after_the_year_9999_is_told(self, tmp_path):
+    def test_a_record_after_the_year_9999_is_refused_with_advice(self, tmp_path):
         held = MemoryLog([Record(0, 0, 253_402_300_800_000, b"k", b"")])
 
         with pytest.raises(StoreError, match="0:0 was recorded after the year 9999"):

@@ -1,4 +1,4 @@
-"""An archive of a topic: holes, foreign bytes and the broker's moments as they were."""
+"""An archive of a topic keeps gaps, foreign bytes and the broker's timestamps."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TestOfATopic:
             assert (32, log.end()) == (added.records, added.end)
             assert everything(log) == everything(open_log(f"archive:{tmp_path / 'a'}"))
 
-    def test_a_topic_made_anew_is_another_log(self, kafka, topic, tmp_path):
+    def test_a_topic_deleted_and_made_again_is_another_log(self, kafka, topic, tmp_path):
         with closing(open_log(kafka.url(topic))) as log:
             archive_log(log, tmp_path / "a")
         name = kafka.topic(3)

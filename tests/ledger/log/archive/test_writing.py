@@ -1,4 +1,4 @@
-"""Archiving and merging: what is sealed stays, and the next run goes on behind it."""
+"""Archiving and merging: what is sealed stays, and the next run continues after it."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class TestFolder:
 
         assert {"notes.txt": b"mine"} == files(tmp_path)
 
-    def test_a_file_and_a_missing_folder_are_told(self, tmp_path):
+    def test_a_file_and_a_missing_parent_folder_are_refused(self, tmp_path):
         (tmp_path / "file").write_bytes(b"mine")
 
         with pytest.raises(StoreError, match=r"file.* cannot be used .*: name a folder"):
@@ -218,7 +218,9 @@ class TestFolder:
             archive_log(MemoryLog(records(3)), tmp_path / "none" / "a")
 
     @pytest.mark.parametrize("partial", [False, True])
-    def test_a_run_cut_short_before_the_first_manifest_is_made_good(self, tmp_path, partial):
+    def test_a_run_interrupted_before_the_first_manifest_is_repaired_by_the_next(
+        self, tmp_path, partial
+    ):
         folder = tmp_path / "a"
         folder.mkdir()
         (folder / "archive.lock").touch()
@@ -243,7 +245,7 @@ class TestFolder:
         assert records(12) == everything(open_log(f"archive:{folder}"))
         assert b"derived" == files(folder)["typed/p0000.parquet"]
 
-    def test_a_full_disk_is_told_with_what_to_do(self, tmp_path, monkeypatch):
+    def test_a_full_disk_is_reported_with_advice(self, tmp_path, monkeypatch):
         monkeypatch.setattr(archive_files.os, "fsync", self.full)
 
         with pytest.raises(
@@ -297,7 +299,7 @@ class TestMerging:
 
         assert records(40) == everything(open_log(f"archive:{folder}"))
 
-    def test_where_there_is_no_archive_nothing_is_made(self, tmp_path):
+    def test_merging_a_missing_archive_creates_nothing(self, tmp_path):
         with pytest.raises(StoreError, match="no archive at"):
             merge_segments(tmp_path / "none")
 
