@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -234,3 +235,40 @@ class TestCommand:
         assert ("fine", 0, "warning") == (fine["verdict"], done.code, warned["verdict"])
         assert f"a/typed/{path.name} differs from its stamp" in warned["detail"]
         assert "`outcomes archive a --refresh`" in warned["detail"]
+
+
+class TestNamesOfFolders:
+    """What a folder is called changes no figure and stops no command."""
+
+    NAME = "kind=raise/id=7/all *[1]?/~ 'caf\udce9'"
+
+    def test_a_report_is_the_same_wherever_archive_and_temporary_folder_are(self, world, tmp_path):
+        folder, temporary = tmp_path / self.NAME / "a", tmp_path / "subject=x" / self.NAME
+        folder.parent.mkdir(parents=True)
+        temporary.mkdir(parents=True)
+        env = {"TMPDIR": str(temporary)}
+
+        archived = run("archive", folder, "--log", world.url, folder=tmp_path, env=env)
+        columns = next(folder.glob("typed/*.parquet"))
+        fresh = run(*YEAR[:-1], f"archive:{folder}", folder=tmp_path, env=env)
+        columns.unlink()
+        rebuilt = run(*YEAR[:-1], f"archive:{folder}", folder=tmp_path, env=env)
+
+        assert (0, b"") == (archived.code, archived.err)
+        assert (world.report.read_bytes(), b"") == (fresh.out, fresh.err)
+        assert world.report.read_bytes() == rebuilt.out
+        assert [] == list(temporary.iterdir())
+
+    @pytest.mark.skipif(shutil.which("localedef") is None, reason="needs localedef")
+    def test_letters_of_a_locale_that_is_not_utf_8_are_no_obstacle(self, world, tmp_path):
+        locale = "en_US.ISO-8859-1"
+        defined = subprocess.run(
+            ["localedef", "-i", "en_US", "-f", "ISO-8859-1", tmp_path / locale], check=False
+        )
+        assert 0 == defined.returncode
+        env = {"LOCPATH": str(tmp_path), "LC_ALL": locale}
+
+        done = run("archive", b"\xe9cole", "--log", world.url, folder=tmp_path, env=env)
+
+        assert (0, b"") == (done.code, done.err)
+        assert 3 == len(list(tmp_path.glob("*cole/typed/*.parquet")))

@@ -148,6 +148,13 @@ def missing(path, segment, folder):
     path.unlink()
 
 
+def a_folder_of_other_columns(path, segment, folder):
+    """DuckDB reads all files in a folder whose name it is given."""
+    path.unlink()
+    path.mkdir()
+    shutil.copy(typed(folder, 1)[0], path)
+
+
 def unstamped(path, segment, folder):
     stamp_path(path).unlink()
 
@@ -193,6 +200,7 @@ DAMAGES = {
     flipped: "differs from its stamp",
     grown: "differs from its stamp",
     missing: "is missing",
+    a_folder_of_other_columns: "cannot be read",
     unstamped: "is missing",
     half_a_stamp: "is damaged",
     no_object: "is damaged",

@@ -11,6 +11,7 @@ from threading import Timer
 
 import pytest
 
+from ledger.columns import database as database_module
 from ledger.columns.database import Database
 
 BAR = """
@@ -32,6 +33,55 @@ class TestOutput:
         )
 
         assert b"[(False,)]" == done.stdout.strip()
+
+
+class TestSpilling:
+    def test_what_spills_is_removed_and_what_else_is_in_the_folder_stays(
+        self, tmp_path, monkeypatch
+    ):
+        # DuckDB has removed the folder itself, with all that was in it.
+        monkeypatch.setattr(database_module, "MEMORY_LIMIT", "20MB")
+        (tmp_path / "lines.jsonl").write_bytes(b"{}")
+        with closing(Database(tmp_path)) as database:
+            database.run("set threads = 1; create table number as"
+                         " select range as n, hash(range) as h from range(3_000_000)")  # fmt: skip
+            assert 1 < len(list(tmp_path.iterdir()))
+
+        assert ["lines.jsonl"] == [path.name for path in tmp_path.iterdir()]
+
+
+class TestHome:
+    """No folder of the user is needed, read or written."""
+
+    @pytest.mark.parametrize("home", [None, "", "/nowhere", "kind=raise"])
+    def test_columns_are_written_and_read_without_a_home(self, tmp_path, monkeypatch, home):
+        if home is None:
+            monkeypatch.delenv("HOME", raising=False)
+        else:
+            monkeypatch.setenv("HOME", str(home))
+        with closing(Database(tmp_path)) as database:
+            database.write_parquet("select 7 as kind", tmp_path / "file.parquet")
+            database.create_parquet_view("file", [tmp_path / "file.parquet"])
+
+            assert [(7,)] == database.rows("from file")
+
+    def test_nothing_is_written_into_it(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        for name in ("home", "work"):
+            (tmp_path / name).mkdir()
+        with closing(Database(tmp_path / "work")) as database:
+            database.write_parquet("select 7 as kind", tmp_path / "work" / "file.parquet")
+
+        assert [] == list((tmp_path / "home").iterdir())
+
+
+class TestJsonLines:
+    def test_the_name_of_a_file_says_nothing_of_its_contents(self, tmp_path):
+        (tmp_path / "lines.json.gz").write_bytes(b'{"kind": "raise"}\n')
+        with closing(Database(tmp_path)) as database:
+            database.create_json_view("line", tmp_path / "lines.json.gz", {"kind": "varchar"})
+
+            assert [("raise",)] == database.rows("from line")
 
 
 class TestInterrupted:
