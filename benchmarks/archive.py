@@ -49,12 +49,12 @@ class Bench:
             assert sum(1 for _ in log.read({}, log.end())) == self.events
 
     def read_by_key(self, watch: Watch) -> None:
-        """The same, sorted as a replay wants it."""
+        """The same, sorted by key as the fold reads it."""
         log = open_log(f"archive:{self.folder}")
         with watch:
             assert sum(1 for _ in log.read_by_key(log.end())) == self.events
 
-    def typed(self, watch: Watch) -> None:
+    def build(self, watch: Watch) -> None:
         """Read, admit, write as columns, hash, put on disk; one process a core."""
         with watch:
             assert build_columns(self.folder).built
@@ -63,8 +63,8 @@ class Bench:
         """The peak of resident bytes of the command that archives."""
         words = ("archive", str(self.folder.with_name("again")), "--log", self.log)
         line = [sys.executable, "-c", PEAK_OF_CHILD, *OUTCOMES, *words]
-        told = subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - ours
-        return int(told) * PEAK_UNIT
+        peak = subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - ours
+        return int(peak) * PEAK_UNIT
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         of = machine()
         print(f"{of['cpu']}, {of['cores']} cores; {bench.events:,} events")
         print(f"\n{'':14}events/s  per CPU s")
-        for step in (bench.archive, bench.open, bench.read, bench.read_by_key, bench.typed):
+        for step in (bench.archive, bench.open, bench.read, bench.read_by_key, bench.build):
             watch = Watch()
             step(watch)
             rates = f"{bench.events / watch.wall:>10,.0f} {bench.events / watch.cpu:>10,.0f}"

@@ -177,8 +177,8 @@ class Bench:
         tell(f"peak memory of {self.events:,} events")
         words = f"report --year {YEAR} --policy {DEFAULT_POLICY} --json --log".split()
         line = [sys.executable, "-c", PEAK_OF_CHILD, *OUTCOMES, *words, self.log]
-        told = subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - ours
-        return {"events": self.events, "peak_bytes": int(told) * PEAK_UNIT}
+        peak = subprocess.run(line, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603 - ours
+        return {"events": self.events, "peak_bytes": int(peak) * PEAK_UNIT}
 
 
 def url_in(folder: str) -> str:

@@ -36,14 +36,14 @@ from projections.policy import Policy, built_in_policies
 PARTITIONS = 4
 WANTED_RATE, WANTED_TO_HAND, WANTED_TO_FOLD, WANTED_PEAK = 1_000_000, 3, 10, 3 * 1_024
 BY_HAND = Path(__file__).with_name("sql") / "by_hand.sql"
-Found = dict[str, Any]
+Sample = dict[str, Any]
 
 
-class Place(NamedTuple):
-    """Where a world lies.
+class World(NamedTuple):
+    """A folder with a made-up log and its archive.
 
     Attributes:
-        folder: Of the log and the archive.
+        folder: Of both.
     """
 
     folder: Path
@@ -59,62 +59,62 @@ class Place(NamedTuple):
         return self.folder / "sealed"
 
 
-def world(place: Place, watch: Watch, students: int) -> Found:
+def make_up(world: World, watch: Watch, students: int) -> Sample:
     """Make up the log, and archive it; not measured for its own sake."""
     events = value_bytes = 0
-    with closing(open_log(f"{place.log}?partitions={PARTITIONS}", create=True)) as log, watch:
+    with closing(open_log(f"{world.log}?partitions={PARTITIONS}", create=True)) as log, watch:
         for batch in batches(generate(students, SEED)):
             log.append(NewRecord(one.key, one.value, one.recorded_at) for one in batch)
             events += len(batch)
             value_bytes += sum(len(one.value) for one in batch)
-        archive_log(log, place.archive)
+        archive_log(log, world.archive)
     return {"events": events, "value_bytes": value_bytes, "students": students}
 
 
-def typed(place: Place, watch: Watch, _: int) -> Found:
+def build(world: World, watch: Watch, _: int) -> Sample:
     """From sealed records to columns: reading, admission, sorting, writing, hashing."""
     with watch:
-        build_columns(place.archive)
+        build_columns(world.archive)
     return {}
 
 
-def hashing(place: Place, watch: Watch, _: int) -> Found:
+def hashing(world: World, watch: Watch, _: int) -> Sample:
     """What every report of an archive does first: hash all evidence, and all typed columns."""
     with watch:
-        log = ArchiveLog(place.archive)
-        found = check_columns(place.archive, log.manifest.segments)
-    assert all(one.fault is None for one in found)
+        log = ArchiveLog(world.archive)
+        sample = check_columns(world.archive, log.manifest.segments)
+    assert all(one.fault is None for one in sample)
     return {}
 
 
-def columnar(place: Place, watch: Watch, policies: int) -> Found:
+def columnar(world: World, watch: Watch, policies: int) -> Sample:
     """Typed columns to the whole report: every measure and group, this year and the one before."""
     chosen = list(built_in_policies().values())[:policies]
-    log = ArchiveLog(place.archive)
-    files = [column_path(place.archive, one) for one in log.manifest.segments]
+    log = ArchiveLog(world.archive)
+    files = [column_path(world.archive, one) for one in log.manifest.segments]
     with watch:
         reports = _digests(log, query_columns(files, log.end(), chosen), chosen)
     return {"reports": reports}
 
 
-def fold(place: Place, watch: Watch, policies: int) -> Found:
+def fold(world: World, watch: Watch, policies: int) -> Sample:
     """The same report, student by student from the embedded log, admission included."""
     chosen = list(built_in_policies().values())[:policies]
-    with closing(open_log(place.log)) as log, watch:
+    with closing(open_log(world.log)) as log, watch:
         return {"reports": _digests(log, replay(log, log.end(), chosen), chosen)}
 
 
-def command(place: Place, watch: Watch, _: int) -> Found:
+def command(world: World, watch: Watch, _: int) -> Sample:
     """`outcomes report` on the archive, as a person waits for it: start, hashing, replay, JSON."""
-    words = ("report", "--log", f"archive:{place.archive}", "--year", str(YEAR), "--json")
+    words = ("report", "--log", f"archive:{world.archive}", "--year", str(YEAR), "--json")
     with watch:
         done = subprocess.run([*OUTCOMES, *words], check=True, stdout=subprocess.PIPE)  # noqa: S603
     return {"reports": [json.loads(done.stdout)["digest"]]}
 
 
-def by_hand(place: Place, watch: Watch, _: int) -> Found:
+def by_hand(world: World, watch: Watch, _: int) -> Sample:
     """Five figures in plain SQL, see sql/by_hand.sql."""
-    files = f"{place.archive}/typed/*.parquet"
+    files = f"{world.archive}/typed/*.parquet"
     statements = BY_HAND.read_text(encoding="utf-8").replace("FILES", files)
     with watch, closing(duckdb.connect()) as connection:
         connection.execute("set preserve_insertion_order = false")
@@ -126,7 +126,7 @@ def by_hand(place: Place, watch: Watch, _: int) -> Found:
     return {"figures": {name: count for name, count in rows if name != "Count"}}
 
 
-def polars_rule(place: Place, watch: Watch, _: int) -> Found:
+def polars_rule(world: World, watch: Watch, _: int) -> Sample:
     """The 12-month rule alone, in Polars: a round for each counted outcome of a student."""
     import polars as pl  # noqa: PLC0415 - a benchmark's own dependency
 
@@ -134,7 +134,7 @@ def polars_rule(place: Place, watch: Watch, _: int) -> Found:
     count = 0
     with watch:
         left = (
-            pl.scan_parquet(f"{place.archive}/typed/*.parquet")
+            pl.scan_parquet(f"{world.archive}/typed/*.parquet")
             .filter(
                 pl.col("rule").is_null()
                 & (pl.col("type") == "ledger.outcome.declared.v1")
@@ -155,7 +155,7 @@ def polars_rule(place: Place, watch: Watch, _: int) -> Found:
 WHOLE, FOLD = "columnar, whole report", "fold, whole report"
 HAND, POLARS = "DuckDB by hand, five figures", "Polars, 12-month rule alone"
 COMMAND = "outcomes report, all of it"
-STEPS: dict[str, tuple[Callable[[Place, Watch, int], Found], int]] = {
+STEPS: dict[str, tuple[Callable[[World, Watch, int], Sample], int]] = {
     WHOLE: (columnar, 1),
     "columnar, two policies": (columnar, 2),
     "hashing, evidence and columns": (hashing, 0),
@@ -173,54 +173,54 @@ def _digests(log: Log, replayed: Any, policies: Iterable[Policy]) -> list[str]: 
     return [report.digest for report in made]
 
 
-def run_step(step: Callable[[Place, Watch, int], Found], place: Place, number: int) -> Found:
+def run_step(step: Callable[[World, Watch, int], Sample], world: World, number: int) -> Sample:
     """Take one step in a process of its own."""
-    words = [sys.executable, __file__, "--step", step.__name__, str(place.folder), str(number)]
+    words = [sys.executable, __file__, "--step", step.__name__, str(world.folder), str(number)]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE)  # noqa: S603 - ourselves
-    found: Found = json.loads(done.stdout)
-    return found
+    sample: Sample = json.loads(done.stdout)
+    return sample
 
 
 def take_step(name: str, folder: Path, number: int) -> None:
     """What the process of a step does; imports are left out of its seconds."""
     watch = Watch()
-    found = globals()[name](Place(folder), watch, number)
-    found |= {"seconds": watch.wall, "cpu_seconds": watch.cpu}
+    sample = globals()[name](World(folder), watch, number)
+    sample |= {"seconds": watch.wall, "cpu_seconds": watch.cpu}
     who = resource.RUSAGE_CHILDREN if name == command.__name__ else resource.RUSAGE_SELF
-    found["peak_bytes"] = resource.getrusage(who).ru_maxrss * PEAK_UNIT
-    print(json.dumps(found))
+    sample["peak_bytes"] = resource.getrusage(who).ru_maxrss * PEAK_UNIT
+    print(json.dumps(sample))
 
 
-def made_in(place: Place, students: int) -> Found:
-    """The world in a folder; one that a run before has made there is taken as it is."""
-    told = place.folder / "made.json"
-    if not told.exists():
-        place.folder.mkdir(parents=True, exist_ok=True)
+def make_world(world: World, students: int) -> Sample:
+    """Make up a world, unless an earlier run has left it in the folder; its figures."""
+    file = world.folder / "made.json"
+    if not file.exists():
+        world.folder.mkdir(parents=True, exist_ok=True)
         tell(f"making up {students:,} students")
-        made = run_step(world, place, students)
-        tell(f"making typed columns of {made['events']:,} events")
-        made |= {"typed_seconds": run_step(typed, place, 0)["seconds"]}
+        made = run_step(make_up, world, students)
+        tell(f"building typed columns of {made['events']:,} events")
+        made |= {"typed_seconds": run_step(build, world, 0)["seconds"]}
         sizes = {"records": "*.gz", "typed": "*.parquet"}
         for name, ending in sizes.items():
-            files = (place.archive / name).glob(ending)
+            files = (world.archive / name).glob(ending)
             made[f"{name}_bytes"] = sum(file.stat().st_size for file in files)
-        told.write_text(json.dumps(made), encoding="utf-8")
-    found: Found = json.loads(told.read_text(encoding="utf-8"))
-    return found
+        file.write_text(json.dumps(made), encoding="utf-8")
+    sample: Sample = json.loads(file.read_text(encoding="utf-8"))
+    return sample
 
 
-def measure(place: Place, students: int, runs: int, *, with_fold: bool) -> Found:
+def measure(world: World, students: int, runs: int, *, with_fold: bool) -> Sample:
     """Every step so often, in turns."""
-    made = made_in(place, students)
+    made = make_world(world, students)
     left_out = {POLARS} if find_spec("polars") is None else set()
     if not with_fold:
         left_out.add(FOLD)
-    samples: dict[str, list[Found]] = {name: [] for name in STEPS if name not in left_out}
+    samples: dict[str, list[Sample]] = {name: [] for name in STEPS if name not in left_out}
     for turn in range(1, runs + 1):
         for name, taken in samples.items():
             tell(f"{made['events']:,} events, run {turn} of {runs}: {name}")
             step, number = STEPS[name]
-            taken.append(run_step(step, place, number))
+            taken.append(run_step(step, world, number))
     reports = {
         one["reports"][0] for name in (WHOLE, FOLD, COMMAND) for one in samples.get(name, [])
     }
@@ -232,7 +232,7 @@ def measure(place: Place, students: int, runs: int, *, with_fold: bool) -> Found
     }
 
 
-def summary(taken: Sequence[Found]) -> Found:
+def summary(taken: Sequence[Sample]) -> Sample:
     """Medians, and the largest peak."""
     return {
         "seconds": median(one["seconds"] for one in taken),
@@ -243,15 +243,15 @@ def summary(taken: Sequence[Found]) -> Found:
     }
 
 
-def table(found: Found) -> Iterable[str]:
+def table(sample: Sample) -> Iterable[str]:
     """The figures of one world as lines of at most 100 columns."""
-    events, steps = found["events"], found["steps"]
-    yield f"\n{events:,} events of {found['students']:,} students; {found['digest'][:19]}…"
+    events, steps = sample["events"], sample["steps"]
+    yield f"\n{events:,} events of {sample['students']:,} students; {sample['digest'][:19]}…"
     yield (
-        f"bytes an event: {found['value_bytes'] / events:.0f} as JSON,"
-        f" {found['records_bytes'] / events:.0f} as sealed records,"
-        f" {found['typed_bytes'] / events:.0f} as typed columns,"
-        f" made at {events / found['typed_seconds']:,.0f} events/s"
+        f"bytes an event: {sample['value_bytes'] / events:.0f} as JSON,"
+        f" {sample['records_bytes'] / events:.0f} as sealed records,"
+        f" {sample['typed_bytes'] / events:.0f} as typed columns,"
+        f" built at {events / sample['typed_seconds']:,.0f} events/s"
     )
     yield f"\n{'':30}{'seconds':>9}{'CPU s':>9}{'events/s':>12}{'per CPU s':>12}{'peak MiB':>10}"
     for name, step in steps.items():
@@ -301,10 +301,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with kept as folder:
         worlds = []
         for students in chosen.students:
-            place, with_fold = Place(Path(folder, str(students))), students <= chosen.fold_students
-            worlds.append(measure(place, students, chosen.runs, with_fold=with_fold))
+            world, with_fold = World(Path(folder, str(students))), students <= chosen.fold_students
+            worlds.append(measure(world, students, chosen.runs, with_fold=with_fold))
             print("\n".join(table(worlds[-1])), flush=True)
-    found = {
+    sample = {
         "schema": "ledger/year-report-benchmark/v2",
         "machine": of,
         "cores": os.cpu_count(),
@@ -313,11 +313,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "worlds": worlds,
     }
     if chosen.json:
-        chosen.json.write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
+        chosen.json.write_text(f"{json.dumps(sample, indent=2)}\n", encoding="utf-8")
     if chosen.picture:
         from picture import draw  # noqa: PLC0415 - a benchmark's own dependency
 
-        draw(found, chosen.picture)
+        draw(sample, chosen.picture)
     return 0
 
 

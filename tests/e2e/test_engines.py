@@ -29,7 +29,7 @@ class TestReport:
 
         assert world.report.read_bytes() == done["fold"].out == done["columnar"].out
 
-    def test_years_and_policies_come_from_one_reading_as_an_array(self, warm, world):
+    def test_several_years_and_policies_give_an_array_of_their_reports(self, warm, world):
         words = ["report", "--json", "--log", world.url]
         chosen = [word for policy in POLICIES for word in ("--policy", policy)]
         cases = {
@@ -46,7 +46,7 @@ class TestReport:
         ]
         assert alone == done["fold"].json == done["columnar"].json
 
-    def test_a_policy_given_twice_is_reported_twice_and_counted_once(self, warm, world):
+    def test_a_policy_that_is_given_twice_gives_two_equal_reports(self, warm, world):
         words = ["report", "--year", "2022", "--json", "--log", world.url]
         twice = ["--policy", POLICIES[0], "--policy", POLICIES[0]]
 
@@ -54,7 +54,7 @@ class TestReport:
 
         assert [json.loads(world.report.read_bytes())] * 2 == done.json
 
-    def test_moments_and_cuts_come_from_one_reading_in_the_order_given(self, warm, world):
+    def test_several_moments_or_cuts_give_an_array_in_the_order_given(self, warm, world):
         words = ["report", "--year", "2022", "--json", "--log", world.url]
         cuts = ["0:90,1:5,2:60", "0:5,1:90,2:60", "0:0,1:0,2:0", "0:90,1:5,2:60"]
         moments = ["2023-03-31T23:59:59+02:00", "1970-01-01T00:00:00Z"]
@@ -85,7 +85,7 @@ class TestReport:
 
         fails(done, 69, "cut 0:5,7:5 does not list the partitions")
 
-    def test_pages_follow_one_another(self, warm, world):
+    def test_the_pages_of_several_years_follow_one_another(self, warm, world):
         words = ["report", "--log", world.url, "--year"]
 
         done = warm.run_all(
@@ -109,7 +109,7 @@ class TestReport:
 
 
 class TestVerify:
-    def test_both_engines_vouch_for_a_report(self, asked, world):
+    def test_both_engines_give_the_digest_of_a_report(self, asked, world):
         digest = json.loads(world.report.read_bytes())["digest"]
 
         done = asked("verify", world.report, "--json")
@@ -117,7 +117,7 @@ class TestVerify:
         assert {"fold": digest, "columnar": digest} == done.json["engines"]
         assert ([], []) == (done.json["differences"], done.json["disagreements"])
 
-    def test_a_difference_says_by_how_much(self, asked, world, tmp_path):
+    def test_a_difference_shows_by_how_much_the_cell_differs(self, asked, world, tmp_path):
         report = json.loads(world.report.read_bytes())
         report["counts"][0]["count"] += 1_002
         (tmp_path / "doctored.json").write_text(json.dumps(report))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import event, fails, finish, run, run_all, started, until
-from tests.ledger.columns.archives import faults, flip, leftovers, state, typed
+from tests.ledger.columns.archives import column_file, faults, flip_bit, leftovers, snapshot
 
 KILLS = int(os.environ.get("OUTCOMES_KILLS", "3"))
 """How often a run is killed; more for a long run."""
@@ -49,7 +49,7 @@ def archive(many, tmp_path):
 
 @pytest.fixture
 def words(many):
-    """Brings the archive up to date; of its log there is nothing new."""
+    """The command that builds the columns; its log has nothing new."""
     return "archive", "a", "--log", f"sqlite:{many / 'ledger.db'}"
 
 
@@ -60,7 +60,7 @@ def evidence(folder):
 
 
 def written(folder):
-    """How many bytes lie in the columns that are made, finished or not."""
+    """The bytes of the columns that are being built, finished or not."""
     total = 0
     for where, _, names in os.walk(folder / "typed"):
         for name in names:
@@ -70,7 +70,7 @@ def written(folder):
 
 
 def processes_in(folder):
-    """Those whose working folder it is."""
+    """The processes whose working folder it is."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -83,7 +83,7 @@ def processes_in(folder):
 
 
 class TestKilled:
-    def test_columns_killed_at_random_moments_are_made_by_the_next_run(
+    def test_columns_of_a_run_that_was_killed_at_any_moment_are_built_by_the_next(
         self, archive, words, tmp_path
     ):
         before, chance, kills = evidence(archive), random.Random(7), 0
@@ -109,7 +109,9 @@ class TestKilled:
 
 
 class TestInterrupted:
-    def test_what_was_finished_is_kept_and_the_next_run_goes_on(self, archive, words, tmp_path):
+    def test_finished_columns_are_kept_and_the_next_run_builds_the_others(
+        self, archive, words, tmp_path
+    ):
         before = evidence(archive)
         # As at a terminal, where Ctrl-C reaches every process.
         with started(*words, folder=tmp_path, start_new_session=True) as child:
@@ -130,7 +132,9 @@ class TestInterrupted:
 
 
 class TestFullDisk:
-    def test_the_records_stand_and_the_next_run_makes_the_columns(self, archive, words, tmp_path):
+    def test_the_records_stay_sealed_and_the_next_run_builds_the_columns(
+        self, archive, words, tmp_path
+    ):
         before = evidence(archive)
         limited = ["sh", "-c", 'ulimit -f 200; exec "$@"', "sh"]
 
@@ -157,14 +161,14 @@ class TestCommand:
     def small(self, made, tmp_path):
         return shutil.copytree(made[0], tmp_path / "a")
 
-    def test_archiving_makes_them_and_says_so(self, made):
+    def test_archiving_builds_typed_columns_and_says_so(self, made):
         folder, done = made
 
         assert "typed columns of 3 segments built, 0 were up to date" == done.text.splitlines()[-1]
         assert {None} == set(faults(folder))
 
-    def test_refreshing_makes_all_anew_without_the_log(self, small, tmp_path):
-        path, _ = typed(small)
+    def test_refresh_rebuilds_all_columns_without_the_log(self, small, tmp_path):
+        path, _ = column_file(small)
         path.write_bytes(b"junk")
         before = evidence(small)
 
@@ -176,7 +180,9 @@ class TestCommand:
         assert {None} == set(faults(small))
         assert before == evidence(small)
 
-    def test_merging_leaves_columns_of_the_merged_segments_alone(self, archive, words, tmp_path):
+    def test_after_a_merge_there_are_columns_of_the_merged_segments_only(
+        self, archive, words, tmp_path
+    ):
         assert 0 == run(*words, folder=tmp_path).code
 
         done = run("archive", "a", "--merge", folder=tmp_path)
@@ -185,19 +191,21 @@ class TestCommand:
         assert [None] * 3 == faults(archive)
         assert 6 == len(list((archive / "typed").iterdir()))
 
-    def test_refreshing_is_not_merging(self, small, tmp_path):
+    def test_refresh_and_merge_together_are_refused(self, small, tmp_path):
         done = run("archive", "a", "--refresh", "--merge", folder=tmp_path)
 
         fails(done, 2, "--merge", "give one")
 
-    def test_there_is_nothing_to_refresh_where_there_is_no_archive(self, tmp_path):
+    def test_a_refresh_without_an_archive_is_refused_and_makes_no_file(self, tmp_path):
         fails(run("archive", "a", "--refresh", folder=tmp_path), 69, "no archive at a")
         assert [] == list(tmp_path.iterdir())
 
-    def test_a_report_that_lacks_some_says_so_once_and_is_the_same(self, world, small, tmp_path):
-        path, _ = typed(small)
+    def test_a_report_without_some_columns_says_so_once_and_is_the_same(
+        self, world, small, tmp_path
+    ):
+        path, _ = column_file(small)
         path.unlink()
-        before = state(small)
+        before = snapshot(small)
 
         done = run(*YEAR, folder=tmp_path)
 
@@ -206,29 +214,31 @@ class TestCommand:
             "typed columns of 1 of 3 segments were built for this replay only;"
             " `outcomes archive a` keeps them\n"
         ) == done.err.decode()
-        assert before == state(small)
+        assert before == snapshot(small)
 
-    def test_two_reports_at_once_on_an_archive_that_has_none(self, world, small, tmp_path):
+    def test_two_reports_at_once_on_an_archive_without_columns_are_the_same(
+        self, world, small, tmp_path
+    ):
         shutil.rmtree(small / "typed")
-        before = state(small)
+        before = snapshot(small)
 
         done = run_all({"one": (YEAR, {}), "other": (YEAR, {})}, folder=tmp_path)
 
         assert {world.report.read_bytes()} == {one.out for one in done.values()}
-        assert before == state(small)
+        assert before == snapshot(small)
 
-    def test_verifying_does_not_rest_on_them(self, world, small, tmp_path):
+    def test_verify_needs_no_typed_columns(self, world, small, tmp_path):
         shutil.rmtree(small / "typed")
         verified = run("verify", world.report, "--log", "archive:a", folder=tmp_path)
 
         assert 0 == verified.code
         assert 1 == verified.err.count(b"for this replay only")
 
-    def test_the_doctor_counts_them_and_names_what_is_damaged(self, small, tmp_path):
+    def test_the_doctor_counts_fresh_columns_and_names_damaged_ones(self, small, tmp_path):
         words = ("doctor", "--json", "--log", "archive:a")
         (fine,) = (one for one in run(*words, folder=tmp_path).json if one["name"] == "typed")
-        path, _ = typed(small)
-        flip(path, 80)
+        path, _ = column_file(small)
+        flip_bit(path, 80)
         done = run(*words, folder=tmp_path)
         (warned,) = (one for one in done.json if one["name"] == "typed")
 
@@ -260,7 +270,9 @@ class TestNamesOfFolders:
         assert [] == list(temporary.iterdir())
 
     @pytest.mark.skipif(shutil.which("localedef") is None, reason="needs localedef")
-    def test_letters_of_a_locale_that_is_not_utf_8_are_no_obstacle(self, world, tmp_path):
+    def test_an_archive_may_have_an_accent_in_its_name_in_a_locale_that_is_not_utf_8(
+        self, world, tmp_path
+    ):
         locale = "en_US.ISO-8859-1"
         defined = subprocess.run(
             ["localedef", "-i", "en_US", "-f", "ISO-8859-1", tmp_path / locale], check=False

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projections.policy import parse_policy
-from tests.support.engines import differing, kept_in_a_log
+from tests.support.engines import differences, log_with
 from tests.support.histories import kept
 from tests.support.strategies import histories, policies, records
 
@@ -30,21 +30,21 @@ class TestBothEngines:
 
     @given(records(), several, st.sampled_from((1, 2, 3)))
     def test_the_engines_agree_on_any_records(self, taken, drawn, partitions):
-        with kept_in_a_log(taken, partitions) as log:
-            assert {} == differing(log, parsed(drawn))
+        with log_with(taken, partitions) as log:
+            assert {} == differences(log, parsed(drawn))
 
     @FEWER
     @given(records(), several, st.data())
     def test_the_engines_agree_at_any_cut(self, taken, drawn, data):
-        with kept_in_a_log(taken, 2) as log:
+        with log_with(taken, 2) as log:
             cut = {
                 partition: data.draw(st.integers(0, upto)) for partition, upto in log.end().items()
             }
 
-            assert {} == differing(log, parsed(drawn), cut)
+            assert {} == differences(log, parsed(drawn), cut)
 
     @FEWER
     @given(crowded_life("s-1"), crowded_life("s-2"), several)
     def test_the_engines_agree_on_two_crowded_lives(self, first, second, drawn):
-        with kept_in_a_log([kept(event) for event in (*first, *second)]) as log:
-            assert {} == differing(log, parsed(drawn))
+        with log_with([kept(event) for event in (*first, *second)]) as log:
+            assert {} == differences(log, parsed(drawn))

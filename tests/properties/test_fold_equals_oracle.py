@@ -38,7 +38,7 @@ FOLDER = MEMORY if os.access(MEMORY, os.W_OK) else None
 
 
 @contextmanager
-def kept_in_a_log(batches, partitions=1):
+def log_with(batches, partitions=1):
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         url = f"sqlite:{Path(folder) / 'ledger.db'}?partitions={partitions}"
         with closing(open_log(url, create=True)) as log:
@@ -71,7 +71,7 @@ class TestBothPrograms:
     @MANY
     @given(records(), policies, st.sampled_from((1, 2, 3)))
     def test_the_whole_report_is_the_one_that_the_oracle_makes(self, taken, policy, partitions):
-        with kept_in_a_log([taken], partitions) as log:
+        with log_with([taken], partitions) as log:
             reports = reports_of(log, parsed(policy), YEARS)
             read = as_the_oracle_reads(log)
 
@@ -81,7 +81,7 @@ class TestBothPrograms:
 
     @given(records(), policies, st.data())
     def test_the_report_at_an_earlier_cut_is_the_oracles_too(self, taken, policy, data):
-        with kept_in_a_log([taken], 2) as log:
+        with log_with([taken], 2) as log:
             end = log.end()
             cut = {partition: data.draw(st.integers(0, upto)) for partition, upto in end.items()}
             read = as_the_oracle_reads(log)
@@ -92,7 +92,7 @@ class TestBothPrograms:
     @MANY
     @given(histories(subjects=("s-1",), max_size=60), policies)
     def test_one_crowded_life_has_the_oracles_report(self, told, policy):
-        with kept_in_a_log([[kept(one) for one in told]]) as log:
+        with log_with([[kept(one) for one in told]]) as log:
             reports = reports_of(log, parsed(policy), YEARS)
             read = as_the_oracle_reads(log)
 
@@ -112,7 +112,7 @@ class TestOrder:
         random.shuffle(turns)
         interleaved = [queues[key].pop(0) for key in turns]
 
-        with kept_in_a_log([taken]) as log, kept_in_a_log([interleaved]) as other:
+        with log_with([taken]) as log, log_with([interleaved]) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 
@@ -122,7 +122,7 @@ class TestOrder:
     @given(records(), policies, st.sampled_from((2, 3, 12)))
     def test_the_number_of_partitions_does_not_move_a_figure(self, taken, policy, partitions):
         keyed = [record for record in taken if record.key is not None]
-        with kept_in_a_log([keyed]) as log, kept_in_a_log([keyed], partitions) as other:
+        with log_with([keyed]) as log, log_with([keyed], partitions) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 
@@ -134,7 +134,7 @@ class TestOrder:
         ends = sorted({0, len(taken), *(min(end, len(taken)) for end in ends)})
         batches = [taken[start:end] for start, end in pairwise(ends)]
 
-        with kept_in_a_log([taken], 2) as log, kept_in_a_log(batches, 2) as other:
+        with log_with([taken], 2) as log, log_with(batches, 2) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 
@@ -142,7 +142,7 @@ class TestOrder:
 
     @given(records(), policies)
     def test_two_replays_give_the_same_bytes(self, taken, policy):
-        with kept_in_a_log([taken], 2) as log:
+        with log_with([taken], 2) as log:
             first = reports_of(log, parsed(policy), YEARS)
             second = reports_of(log, parsed(policy), YEARS)
 
@@ -150,7 +150,7 @@ class TestOrder:
 
     @given(records(), st.tuples(policies, policies))
     def test_two_policies_in_one_pass_say_what_each_says_alone(self, taken, pair):
-        with kept_in_a_log([taken]) as log:
+        with log_with([taken]) as log:
             together = reports_of(log, parsed(pair[0]), YEARS, beside=[parsed(pair[1])])
             alone = reports_of(log, parsed(pair[0]), YEARS)
 
@@ -169,7 +169,7 @@ class TestSums:
             for year, measure, groups in contributions(facts(own), policy):
                 total.update((year, measure, group) for group in groups)
 
-        with kept_in_a_log([[kept(one) for one in told]]) as log:
+        with log_with([[kept(one) for one in told]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert {
@@ -257,9 +257,9 @@ class TestTaking:
             copied.insert(place, dict(reversed(first.items())))
         more = len(copied) - len(told)
 
-        with kept_in_a_log([[kept(one) for one in told]]) as log:
+        with log_with([[kept(one) for one in told]]) as log:
             expected = reports_of(log, policy, YEARS)
-        with kept_in_a_log([[kept(one) for one in copied]]) as log:
+        with log_with([[kept(one) for one in copied]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert figures_in(expected) == figures_in(reports)
@@ -271,7 +271,7 @@ class TestTaking:
     def test_sending_everything_again_moves_no_figure(self, told, policy):
         policy = parsed(policy)
         batch = [kept(one) for one in told]
-        with kept_in_a_log([batch]) as log:
+        with log_with([batch]) as log:
             expected = figures_in(reports_of(log, policy, YEARS))
             log.append(batch)
 
@@ -283,7 +283,7 @@ class TestInvariants:
 
     @given(records(), policies)
     def test_every_record_is_accounted_for(self, taken, policy):
-        with kept_in_a_log([taken], 2) as log:
+        with log_with([taken], 2) as log:
             report = reports_of(log, parsed(policy), [2022])[2022]
 
         counters = report.records.as_json()
@@ -337,7 +337,7 @@ class TestInvariants:
     def test_what_is_recorded_when_moves_no_figure(self, told, policy):
         early = [NewRecord(one.key, one.value, 0) for one in map(kept, told)]
         late = [NewRecord(one.key, one.value, NOON) for one in map(kept, told)]
-        with kept_in_a_log([early]) as log, kept_in_a_log([late]) as other:
+        with log_with([early]) as log, log_with([late]) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 

@@ -16,7 +16,7 @@ _FOLDER = _MEMORY if os.access(_MEMORY, os.W_OK) else None
 
 
 @contextmanager
-def kept_in_a_log(records, partitions=1):
+def log_with(records, partitions=1):
     """An embedded log in a temporary folder."""
     with (
         tempfile.TemporaryDirectory(dir=_FOLDER) as folder,
@@ -25,7 +25,7 @@ def kept_in_a_log(records, partitions=1):
         yield log
 
 
-def said_by(engine, log, policies, cut=None):
+def figures_by(engine, log, policies, cut=None):
     """All that an engine finds: cut, counters, latest record, and every cell that is not 0."""
     replayed = replay(log, log.end() if cut is None else cut, policies, engine=engine)
     return {
@@ -41,9 +41,9 @@ def said_by(engine, log, policies, cut=None):
     }
 
 
-def differing(log, policies, cut=None):
+def differences(log, policies, cut=None):
     """What the engines do not agree on: by cell, or by name of a counter, what each says."""
-    fold, columnar = (_flat(said_by(engine, log, policies, cut)) for engine in ENGINES)
+    fold, columnar = (_flat(figures_by(engine, log, policies, cut)) for engine in ENGINES)
     return {
         name: (fold.get(name, 0), columnar.get(name, 0))
         for name in sorted(fold.keys() | columnar.keys(), key=str)

@@ -13,7 +13,7 @@ from ledger.log.archive import archive_log
 from outcomes.synthetic import generate
 from projections.policy import built_in_policies
 from schemas.canonical import canonical, sha256_hex
-from tests.support.engines import said_by
+from tests.support.engines import figures_by
 from tests.support.histories import log_of
 
 PARTITIONS = 3
@@ -39,28 +39,28 @@ def archive_of(folder, records, *, segment_bytes=40_000, partitions=PARTITIONS, 
     return folder / "a"
 
 
-def opened(folder):
+def open_archive(folder):
     return open_log(f"archive:{folder}")
 
 
-def said(folder, cut=None, engine="columnar"):
+def figures(folder, cut=None, engine="columnar"):
     """What an engine finds."""
-    with closing(opened(folder)) as log:
-        return said_by(engine, log, [POLICY], cut)
+    with closing(open_archive(folder)) as log:
+        return figures_by(engine, log, [POLICY], cut)
 
 
-def looked_at(folder):
+def check_all(folder):
     """What is found in the place of each segment's typed columns."""
-    with closing(opened(folder)) as log:
+    with closing(open_archive(folder)) as log:
         return check_columns(folder, log.manifest.segments)
 
 
 def faults(folder):
     """Why typed columns cannot be used, by segment."""
-    return [one.fault for one in looked_at(folder)]
+    return [one.fault for one in check_all(folder)]
 
 
-def state(folder):
+def snapshot(folder):
     """Every file and folder but the lock, with all that a write would change."""
     return {
         path: (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size)
@@ -69,14 +69,14 @@ def state(folder):
     }
 
 
-def typed(folder, number=0):
+def column_file(folder, number=0):
     """The path of a segment's typed columns, and the segment."""
-    with closing(opened(folder)) as log:
+    with closing(open_archive(folder)) as log:
         segment = log.manifest.segments[number]
     return column_path(folder, segment), segment
 
 
-def flip(path, bit):
+def flip_bit(path, bit):
     data = bytearray(path.read_bytes())
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(bytes(data))
@@ -103,6 +103,6 @@ def leftovers(folder):
     ]
 
 
-def cuts(end, chance, count):
+def random_cuts(end, chance, count):
     """Random cuts, most of them within segments."""
     return [{one: chance.randint(0, upto) for one, upto in end.items()} for _ in range(count)]

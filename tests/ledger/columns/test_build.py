@@ -19,14 +19,14 @@ from ledger.log.archive.files import lock_archive
 from ledger.numbers import pluralise
 from tests.ledger.columns.archives import (
     archive_of,
+    column_file,
     faults,
-    flip,
+    figures,
+    flip_bit,
     history,
     leftovers,
-    opened,
-    said,
-    state,
-    typed,
+    open_archive,
+    snapshot,
 )
 from tests.ledger.log.archive.folders import MemoryLog, files, segments
 from tests.ledger.log.archive.folders import records as plain_records
@@ -55,7 +55,7 @@ def in_processes(monkeypatch):
 
 
 def are_fresh(folder):
-    """Assert that every segment has its columns, and nothing lies beside them."""
+    """Assert that every segment has its columns, and there is nothing else."""
     names = [path.name.removesuffix(".jsonl.gz") for path in segments(folder)]
     assert {None} == set(faults(folder))
     assert sorted(f"{name}.{kind}" for name in names for kind in ("json", "parquet")) == sorted(
@@ -68,30 +68,30 @@ def evidence(folder):
 
 
 class TestUpToDate:
-    def test_every_segment_gets_its_columns_and_the_evidence_stays(self, folder):
-        before, told = evidence(folder), []
+    def test_every_segment_gets_typed_columns_and_the_evidence_is_unchanged(self, folder):
+        before, counts = evidence(folder), []
         count = len(segments(folder))
 
-        kept = build_columns(folder, progress=told.append)
+        kept = build_columns(folder, progress=counts.append)
 
         assert (count, count) == kept
         are_fresh(folder)
         assert before == evidence(folder)
-        assert sorted(told) == told
-        assert (0, len(everything(opened(folder)))) == (told[0], told[-1])
+        assert sorted(counts) == counts
+        assert (0, len(everything(open_archive(folder)))) == (counts[0], counts[-1])
 
-    def test_a_run_with_nothing_to_make_changes_no_byte(self, folder):
+    def test_a_run_with_nothing_to_build_changes_no_file(self, folder):
         build_columns(folder)
-        before = state(folder)
+        before = snapshot(folder)
 
         assert (0, len(segments(folder))) == build_columns(folder)
 
-        assert before == state(folder)
+        assert before == snapshot(folder)
 
-    def test_only_what_is_not_fresh_is_made(self, folder):
+    def test_only_columns_that_are_not_fresh_are_built(self, folder):
         build_columns(folder)
-        path, _ = typed(folder, 1)
-        flip(path, 999)
+        path, _ = column_file(folder, 1)
+        flip_bit(path, 999)
         before = {one: one.stat().st_ino for one in path.parent.iterdir() if one.stem != path.stem}
 
         assert 1 == build_columns(folder).built
@@ -99,18 +99,18 @@ class TestUpToDate:
         are_fresh(folder)
         assert before.items() <= {one: one.stat().st_ino for one in path.parent.iterdir()}.items()
 
-    def test_all_are_made_anew_when_asked(self, folder):
+    def test_a_rebuild_replaces_all_columns(self, folder):
         build_columns(folder)
-        before = state(folder / "typed")
+        before = snapshot(folder / "typed")
 
         assert len(segments(folder)) == build_columns(folder, rebuild=True).built
 
         are_fresh(folder)
-        assert not before.items() & state(folder / "typed").items()
+        assert not before.items() & snapshot(folder / "typed").items()
 
-    def test_of_an_archive_that_grew_only_the_new_segments(self, folder):
+    def test_of_an_archive_that_grew_only_the_new_segments_get_columns(self, folder):
         build_columns(folder)
-        log = opened(folder)
+        log = open_archive(folder)
         more = plain_records(9, partition=2, first=log.end()[2])
         longer = MemoryLog([*everything(log), *more], partitions=log.partitions)
         longer.name = log.name
@@ -119,25 +119,25 @@ class TestUpToDate:
         assert 1 == build_columns(folder).built
         are_fresh(folder)
 
-    def test_of_a_merged_archive_the_old_ones_go(self, folder):
+    def test_columns_of_segments_that_were_merged_are_removed(self, folder):
         build_columns(folder)
         merge_segments(folder)
 
         assert (3, 3) == build_columns(folder)
         are_fresh(folder)
-        assert said(folder, engine="fold") == said(folder)
+        assert figures(folder, engine="fold") == figures(folder)
 
-    def test_an_archive_of_nothing_gets_no_folder(self, tmp_path):
+    def test_an_archive_without_records_gets_no_folder_of_columns(self, tmp_path):
         folder = archive_of(tmp_path, [], typed=False)
 
         assert (0, 0) == build_columns(folder)
         assert not (folder / "typed").exists()
 
 
-class TestTidying:
-    def test_what_a_run_cut_short_has_left_is_removed(self, folder):
+class TestLeftovers:
+    def test_leftovers_of_an_interrupted_run_are_removed(self, folder):
         build_columns(folder)
-        path, _ = typed(folder)
+        path, _ = column_file(folder)
         run = path.parent / "tmpx.partial"
         (run / "outcomes-typed-x").mkdir(parents=True)
         (run / "outcomes-typed-x" / "lines.jsonl").write_bytes(b"{}")
@@ -146,7 +146,7 @@ class TestTidying:
         assert 0 == build_columns(folder).built
         are_fresh(folder)
 
-    def test_what_somebody_put_there_is_left_alone(self, folder):
+    def test_files_of_other_names_in_the_folder_of_columns_are_kept(self, folder):
         (folder / "typed" / "mine").mkdir(parents=True)
         for name in ("notes.txt", "mine.json", "mine/p0000.parquet"):
             (folder / "typed" / name).write_bytes(b"mine")
@@ -155,20 +155,20 @@ class TestTidying:
         assert 3 == sum(data == b"mine" for data in files(folder).values())
 
 
-class TestSideBySide:
-    def test_processes_make_the_same_columns(self, folder, in_processes):
-        before, told = evidence(folder), []
+class TestProcesses:
+    def test_processes_build_the_columns_that_a_single_one_builds(self, folder, in_processes):
+        before, counts = evidence(folder), []
         count = len(segments(folder))
 
-        assert (count, count) == build_columns(folder, progress=told.append)
+        assert (count, count) == build_columns(folder, progress=counts.append)
 
         are_fresh(folder)
         assert before == evidence(folder)
-        assert len(everything(opened(folder))) == told[-1]
-        assert said(folder, engine="fold") == said(folder)
+        assert len(everything(open_archive(folder))) == counts[-1]
+        assert figures(folder, engine="fold") == figures(folder)
         assert [] == multiprocessing.active_children()
 
-    def test_a_process_that_dies_is_told_in_one_line_and_the_next_run_goes_on(
+    def test_a_process_that_dies_gives_one_line_and_the_next_run_builds_the_rest(
         self, folder, in_processes
     ):
         before, count = evidence(folder), len(segments(folder))
@@ -190,16 +190,18 @@ class TestSideBySide:
         assert 0 < build_columns(folder).built <= count
         are_fresh(folder)
 
-    def test_damaged_records_are_told_as_such(self, folder, in_processes):
-        flip(segments(folder)[-1], 2_000)
+    def test_damaged_records_that_a_process_reads_are_reported_as_damage(
+        self, folder, in_processes
+    ):
+        flip_bit(segments(folder)[-1], 2_000)
 
         with pytest.raises(DamagedArchiveError, match="is not what was sealed; restore it"):
             build_columns(folder)
         assert [] == multiprocessing.active_children()
 
-    def test_trouble_in_a_process_is_told_in_one_line(self, folder, in_processes):
+    def test_an_error_in_a_process_gives_one_line(self, folder, in_processes):
         # A folder where the columns should lie: its own trouble, not that of the disk.
-        path, _ = typed(folder)
+        path, _ = column_file(folder)
         path.mkdir(parents=True)
 
         with pytest.raises(StoreError, match="the records are sealed, but not all of their"):
@@ -208,7 +210,7 @@ class TestSideBySide:
 
 
 class TestRefused:
-    def test_where_there_is_no_archive_nothing_is_made(self, tmp_path):
+    def test_a_folder_without_an_archive_is_refused_and_stays_empty(self, tmp_path):
         with pytest.raises(StoreError, match="no archive at"):
             build_columns(tmp_path / "none")
         with pytest.raises(StoreError, match="no archive at"):
@@ -216,14 +218,14 @@ class TestRefused:
 
         assert [] == list(tmp_path.iterdir())
 
-    def test_beside_another_run_that_writes(self, folder):
+    def test_a_run_beside_another_that_writes_is_refused(self, folder):
         with lock_archive(folder), pytest.raises(StoreError, match="another run is writing"):
             build_columns(folder)
 
         assert not (folder / "typed").exists()
 
-    def test_damaged_records_have_no_columns(self, folder):
-        flip(segments(folder)[0], 2_000)
+    def test_no_columns_are_built_of_damaged_records(self, folder):
+        flip_bit(segments(folder)[0], 2_000)
 
         with pytest.raises(DamagedArchiveError, match="is not what was sealed; restore it"):
             build_columns(folder)
@@ -233,7 +235,9 @@ class TestRefused:
 
 class TestInterrupted:
     @pytest.mark.parametrize("mode", ["alone", "side by side"])
-    def test_what_was_finished_is_kept_and_told(self, folder, mode, request):
+    def test_columns_that_were_finished_are_kept_and_counted_in_the_message(
+        self, folder, mode, request
+    ):
         if mode == "side by side":
             request.getfixturevalue("in_processes")
         before, count = evidence(folder), len(segments(folder))
@@ -258,9 +262,9 @@ class TestInterrupted:
 
 
 class TestEveryStep:
-    """Whatever a run does last before the machine stops, nothing half is used.
+    """Whatever a run does last before the machine stops, no half-built file is used.
 
-    So it is where the disk is full from some step on. The evidence stands in any case.
+    The same holds where the disk is full from some step on. The evidence is never touched.
     """
 
     @pytest.fixture(scope="class")
@@ -273,8 +277,10 @@ class TestEveryStep:
         )
 
     @pytest.mark.parametrize("trouble", [Stop(), FULL], ids=["stop", "full"])
-    def test_making(self, small, tmp_path, monkeypatch, trouble):
-        before, expected = evidence(small), said(small, engine="fold")
+    def test_a_run_that_stops_after_any_step_leaves_nothing_that_is_half_used(
+        self, small, tmp_path, monkeypatch, trouble
+    ):
+        before, expected = evidence(small), figures(small, engine="fold")
         for after in range(100):
             folder = shutil.copytree(small, tmp_path / str(after))
             with pytest.MonkeyPatch.context() as patch:
@@ -283,14 +289,14 @@ class TestEveryStep:
                     build_columns(folder)
                 done = left[0] >= 0
             assert before == evidence(folder)
-            assert expected == said(folder)
+            assert expected == figures(folder)
             build_columns(folder)
             are_fresh(folder)
             if done:
                 break
         assert 12 < after < 99
 
-    def test_a_full_disk_is_told_with_what_to_do(self, small, tmp_path, monkeypatch):
+    def test_a_full_disk_gives_one_line_that_says_what_to_do(self, small, tmp_path, monkeypatch):
         folder = shutil.copytree(small, tmp_path / "a")
         stop_after(monkeypatch, 1, FULL)
 
@@ -304,7 +310,7 @@ class TestEveryStep:
 
 
 class TestDurability:
-    def test_every_file_is_on_disk_before_its_name_and_columns_before_their_stamp(
+    def test_a_file_is_synced_before_it_is_renamed_and_columns_before_their_stamp(
         self, folder, monkeypatch
     ):
         calls = []

@@ -22,16 +22,16 @@ from tests.ledger.columns.archives import (
     PARTITIONS,
     POLICY,
     archive_of,
-    cuts,
+    column_file,
     faults,
-    flip,
+    figures,
+    flip_bit,
     forge,
     history,
-    opened,
+    open_archive,
+    random_cuts,
     restamp,
-    said,
-    state,
-    typed,
+    snapshot,
 )
 from tests.ledger.log.archive.folders import MemoryLog
 from tests.ledger.log.archive.folders import records as plain_records
@@ -49,7 +49,7 @@ def whole(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(whole):
     """What the fold finds, which reads the records alone."""
-    return said(whole, engine="fold")
+    return figures(whole, engine="fold")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def folder(whole, tmp_path):
 
 
 @pytest.fixture
-def nothing_is_made(monkeypatch):
+def no_columns_are_built(monkeypatch):
     def refuse(*arguments):
         pytest.fail("columns were made although fresh ones are kept")
 
@@ -67,7 +67,7 @@ def nothing_is_made(monkeypatch):
 
 
 def replayed(folder, engine="columnar"):
-    log = opened(folder)
+    log = open_archive(folder)
     return replay(log, log.end(), [POLICY], engine=engine)
 
 
@@ -76,31 +76,39 @@ def digest_of(found):
 
 
 class TestFresh:
-    def test_the_archive_has_what_these_tests_want(self, whole, expected):
-        log = opened(whole)
+    def test_the_archive_of_these_tests_has_several_segments_a_partition_and_junk(
+        self, whole, expected
+    ):
+        log = open_archive(whole)
 
         assert all(len(series) > 1 for series in log.manifest.series().values())
         assert len(JUNK) <= sum(expected["records"]["quarantined"].values())
         assert [None] * len(log.manifest.segments) == faults(whole)
 
-    def test_it_is_used_and_gives_the_figures_of_the_fold(self, whole, expected, nothing_is_made):
-        assert expected == said(whole)
+    def test_fresh_columns_are_used_and_give_the_figures_of_the_fold(
+        self, whole, expected, no_columns_are_built
+    ):
+        assert expected == figures(whole)
         assert replayed(whole).remark is None
 
-    def test_it_is_used_at_any_cut(self, whole, nothing_is_made):
-        for cut in cuts(opened(whole).end(), random.Random(7), 4):
-            assert said(whole, cut, "fold") == said(whole, cut)
+    def test_fresh_columns_are_used_at_any_cut(self, whole, no_columns_are_built):
+        for cut in random_cuts(open_archive(whole).end(), random.Random(7), 4):
+            assert figures(whole, cut, "fold") == figures(whole, cut)
 
-    def test_at_a_cut_only_segments_below_it_are_looked_at(self, folder, nothing_is_made):
-        segments = opened(folder).manifest.segments
+    def test_at_a_cut_only_columns_of_segments_below_it_are_needed(
+        self, folder, no_columns_are_built
+    ):
+        segments = open_archive(folder).manifest.segments
         for number, segment in enumerate(segments):
             if segment.start:
-                typed(folder, number)[0].unlink()
+                column_file(folder, number)[0].unlink()
         cut = {one.partition: one.end for one in segments if one.start == 0}
 
-        assert said(folder, cut, "fold") == said(folder, cut)
+        assert figures(folder, cut, "fold") == figures(folder, cut)
 
-    def test_where_the_archive_was_continued_only_what_came_is_made(self, folder, monkeypatch):
+    def test_of_an_archive_that_grew_only_columns_of_the_new_records_are_built(
+        self, folder, monkeypatch
+    ):
         made = []
         of_records = reading.write_column_files
 
@@ -108,13 +116,13 @@ class TestFresh:
             return of_records((made.append(one) or one for one in records), *rest)
 
         monkeypatch.setattr(reading, "write_column_files", noted)
-        log = opened(folder)
+        log = open_archive(folder)
         more = plain_records(20, partition=1, first=log.end()[1])
         longer = MemoryLog([*everything(log), *more], partitions=PARTITIONS)
         longer.name = log.name
         archive_log(longer, folder)
 
-        assert said(folder, engine="fold") == said(folder)
+        assert figures(folder, engine="fold") == figures(folder)
         assert more == made
 
 
@@ -125,11 +133,11 @@ class TestReading:
     def test_a_replay_writes_nothing_into_the_archive(self, folder, expected, missing):
         if missing:
             shutil.rmtree(folder / "typed")
-        before = state(folder)
+        before = snapshot(folder)
 
-        assert expected == said(folder)
+        assert expected == figures(folder)
 
-        assert before == state(folder)
+        assert before == snapshot(folder)
 
 
 def truncated(path, segment, folder):
@@ -137,7 +145,7 @@ def truncated(path, segment, folder):
 
 
 def flipped(path, segment, folder):
-    flip(path, path.stat().st_size * 4)
+    flip_bit(path, path.stat().st_size * 4)
 
 
 def grown(path, segment, folder):
@@ -152,7 +160,7 @@ def a_folder_of_other_columns(path, segment, folder):
     """DuckDB reads all files in a folder whose name it is given."""
     path.unlink()
     path.mkdir()
-    shutil.copy(typed(folder, 1)[0], path)
+    shutil.copy(column_file(folder, 1)[0], path)
 
 
 def unstamped(path, segment, folder):
@@ -185,12 +193,12 @@ def of_a_newer_ledger(path, segment, folder):
 
 def doctored(path, segment, folder):
     """The stamp is the right one, but the columns are those of other records."""
-    records = [one._replace(value=b"{}") for one in opened(folder).records_of(segment)]
+    records = [one._replace(value=b"{}") for one in open_archive(folder).records_of(segment)]
     write_columns(records, PARTITIONS, path)
 
 
 def in_the_place_of_another(path, segment, folder):
-    other, _ = typed(folder, 1)
+    other, _ = column_file(folder, 1)
     shutil.copy(other, path)
     shutil.copy(stamp_path(other), stamp_path(path))
 
@@ -217,15 +225,15 @@ class TestNeverTrusted:
     """Only files that equal their stamp, of exactly these records, are used."""
 
     @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-    def test_typed_columns_that_are(self, folder, expected, damage):
-        damage(*typed(folder), folder)
+    def test_typed_columns_are_not_used_when(self, folder, expected, damage):
+        damage(*column_file(folder), folder)
 
         said_of = faults(folder)
         assert DAMAGES[damage] in said_of[0]
         assert {None} == set(said_of[1:])
-        assert expected == said(folder)
+        assert expected == figures(folder)
 
-    def test_columns_of_another_archive_under_the_right_names(self, tmp_path):
+    def test_columns_of_another_archive_under_the_right_names_are_not_used(self, tmp_path):
         held = history(30)
         others = [one._replace(value=JUNK[0]) for one in held]
         own, foreign = (
@@ -239,52 +247,52 @@ class TestNeverTrusted:
         shutil.copytree(foreign / "typed", own / "typed")
 
         assert all("is of other records" in fault for fault in faults(own))
-        assert said(own, engine="fold") == said(own)
+        assert figures(own, engine="fold") == figures(own)
 
-    def test_any_flipped_bit_of_columns_or_stamp(self, folder):
-        path, segment = typed(folder)
+    def test_columns_with_any_bit_flipped_in_file_or_stamp_are_not_used(self, folder):
+        path, segment = column_file(folder)
         chance = random.Random(7)
         for victim, count in ((path, 60), (stamp_path(path), 200)):
             data = victim.read_bytes()
             for bit in chance.sample(range(len(data) * 8), count):
-                flip(victim, bit)
+                flip_bit(victim, bit)
                 (found,) = check_columns(folder, [segment])
                 assert found.fault is not None, bit
                 victim.write_bytes(data)
         assert {None} == set(faults(folder))
 
-    def test_a_stamp_guards_against_accident_and_not_against_a_forger(self, folder, expected):
-        path, segment = typed(folder)
+    def test_a_stamp_protects_against_accidents_and_not_against_forgery(self, folder, expected):
+        path, segment = column_file(folder)
         doctored(path, segment, folder)
         forge(path, segment)
 
         assert {None} == set(faults(folder))
-        assert expected != said(folder)
-        assert expected == said(folder, engine="fold")
+        assert expected != figures(folder)
+        assert expected == figures(folder, engine="fold")
 
-    def test_a_person_is_told_once_what_was_made_and_how_to_keep_it(self, folder):
-        count = len(opened(folder).manifest.segments)
+    def test_a_remark_says_how_many_columns_were_built_and_how_to_keep_them(self, folder):
+        count = len(open_archive(folder).manifest.segments)
         for number in (0, 2):
-            typed(folder, number)[0].unlink()
+            column_file(folder, number)[0].unlink()
 
         assert (
             f"typed columns of 2 of {count} segments were built for this replay only;"
             f" `outcomes archive {folder}` keeps them"
         ) == replayed(folder).remark
 
-    def test_an_archive_without_any(self, folder, expected):
+    def test_an_archive_without_columns_gives_the_same_figures(self, folder, expected):
         shutil.rmtree(folder / "typed")
 
-        assert expected == said(folder)
+        assert expected == figures(folder)
 
-    def test_an_archive_of_nothing(self, tmp_path):
+    def test_an_archive_without_records_gives_the_same_figures(self, tmp_path):
         folder = archive_of(tmp_path, [])
 
-        assert said(folder, engine="fold") == said(folder)
+        assert figures(folder, engine="fold") == figures(folder)
         assert replayed(folder).remark is None
 
 
-class TestChangedMeanwhile:
+class TestChangedWhileRead:
     """Another run may write to the archive after its files were hashed."""
 
     @pytest.fixture
@@ -305,16 +313,20 @@ class TestChangedMeanwhile:
         monkeypatch.setattr(sql_engine, "query_columns", changed_before)
         return replay_while_changed
 
-    def test_what_was_replaced_is_read_again(self, folder, whole, changed_while_read):
+    def test_columns_that_were_replaced_while_they_were_read_are_read_again(
+        self, folder, whole, changed_while_read
+    ):
         def replaced(files):
-            doctored(*typed(folder), folder)
+            doctored(*column_file(folder), folder)
 
         found = changed_while_read(folder, replaced)
 
         assert digest_of(replayed(whole, "fold")) == digest_of(found)
         assert "columns of 1 of" in found.remark
 
-    def test_what_a_merge_removed_is_read_again(self, folder, whole, changed_while_read):
+    def test_columns_that_a_merge_removed_while_they_were_read_are_read_again(
+        self, folder, whole, changed_while_read
+    ):
         def merged(files):
             merge_segments(folder)
             build_columns(folder)
@@ -324,7 +336,9 @@ class TestChangedMeanwhile:
         assert digest_of(replayed(whole, "fold")) == digest_of(found)
         assert found.remark is None
 
-    def test_an_archive_that_never_rests_is_told(self, folder, monkeypatch, changed_while_read):
+    def test_an_archive_that_changes_at_every_attempt_gives_one_line(
+        self, folder, monkeypatch, changed_while_read
+    ):
         monkeypatch.setattr(sql_engine, "ATTEMPTS", 2)
 
         def touched(files):
@@ -339,16 +353,16 @@ class TestDoctor:
         return [one for one in examine(f"archive:{folder}") if one.name == "typed"]
 
     def test_fresh_columns_are_fine(self, folder):
-        count = len(opened(folder).manifest.segments)
+        count = len(open_archive(folder).manifest.segments)
         (check,) = self.checks(folder)
 
         assert ("fine", f"fresh typed columns for {count} of {count} segments") == check[1:]
 
-    def test_what_is_not_fresh_is_named_with_what_to_do(self, folder):
-        count = len(opened(folder).manifest.segments)
-        first, _ = typed(folder)
+    def test_columns_that_are_not_fresh_are_named_with_what_to_do(self, folder):
+        count = len(open_archive(folder).manifest.segments)
+        first, _ = column_file(folder)
         truncated(first, None, folder)
-        typed(folder, 3)[0].unlink()
+        column_file(folder, 3)[0].unlink()
         (check,) = self.checks(folder)
 
         assert "warning" == check.severity

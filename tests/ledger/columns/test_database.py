@@ -26,7 +26,7 @@ with closing(Database(Path(sys.argv[1]))) as database:
 
 
 class TestOutput:
-    def test_no_bar_is_drawn_on_the_output_in_a_process_without_a_script(self, tmp_path):
+    def test_no_progress_bar_is_drawn_on_standard_output(self, tmp_path):
         # There DuckDB takes itself to be in an interactive session; after two seconds it would.
         done = subprocess.run(
             [sys.executable, "-c", BAR, str(tmp_path)], check=True, capture_output=True, timeout=60
@@ -36,7 +36,7 @@ class TestOutput:
 
 
 class TestSpilling:
-    def test_what_spills_is_removed_and_what_else_is_in_the_folder_stays(
+    def test_spilled_files_are_removed_and_other_files_in_the_folder_are_kept(
         self, tmp_path, monkeypatch
     ):
         # DuckDB has removed the folder itself, with all that was in it.
@@ -65,7 +65,7 @@ class TestHome:
 
             assert [(7,)] == database.rows("from file")
 
-    def test_nothing_is_written_into_it(self, tmp_path, monkeypatch):
+    def test_nothing_is_written_into_the_home_folder(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         for name in ("home", "work"):
             (tmp_path / name).mkdir()
@@ -76,7 +76,7 @@ class TestHome:
 
 
 class TestJsonLines:
-    def test_the_name_of_a_file_says_nothing_of_its_contents(self, tmp_path):
+    def test_a_name_that_ends_in_gz_does_not_make_a_file_compressed(self, tmp_path):
         (tmp_path / "lines.json.gz").write_bytes(b'{"kind": "raise"}\n')
         with closing(Database(tmp_path)) as database:
             database.create_json_view("line", tmp_path / "lines.json.gz", {"kind": "varchar"})
@@ -85,7 +85,7 @@ class TestJsonLines:
 
 
 class TestInterrupted:
-    def test_a_statement_that_is_interrupted_is_no_fault_of_the_ledger(self, tmp_path):
+    def test_ctrl_c_interrupts_a_statement_as_it_does_any_python(self, tmp_path):
         # It ends by itself too: DuckDB looks for Ctrl-C only while this thread has a part of it.
         number = "select sum(a.range * b.range) from range(4_000) a, range(100_000) b"
         timer = Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))

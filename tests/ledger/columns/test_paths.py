@@ -17,8 +17,8 @@ from ledger.columns.paths import PlainPaths
 from ledger.errors import StoreError
 from ledger.log import NewRecord
 from ledger.log.archive import archive_log
-from tests.ledger.columns.archives import POLICY, faults, leftovers, said
-from tests.support.engines import differing, said_by
+from tests.ledger.columns.archives import POLICY, faults, figures, leftovers
+from tests.support.engines import differences, figures_by
 from tests.support.histories import ROOT, encoded, log_of, story
 
 LIFE = """
@@ -49,7 +49,7 @@ def log(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(log):
     """The figures of the fold, which opens no file by the name of a folder."""
-    return said_by("fold", log, [POLICY])
+    return figures_by("fold", log, [POLICY])
 
 
 @pytest.fixture(params=["open folders", "links"])
@@ -87,7 +87,7 @@ class TestFolders:
         archive = archive_in(tmp_path / name, log)
 
         assert [None] == faults(archive)
-        assert expected == said(archive)
+        assert expected == figures(archive)
         assert [] == leftovers(archive)
 
     @pytest.mark.usefixtures("way")
@@ -97,7 +97,7 @@ class TestFolders:
     ):
         archive = archive_in(tmp_path / name, log)
 
-        assert expected == said(archive)
+        assert expected == figures(archive)
 
     @pytest.mark.usefixtures("way")
     def test_a_neighbour_whose_name_matches_as_a_pattern_is_not_read(self, log, expected, tmp_path):
@@ -108,7 +108,7 @@ class TestFolders:
                 archive_in(tmp_path / name, neighbour)
 
         for name in ("sealed[12]", "sealed?", "sealed*", "**"):
-            assert expected == said(archive_in(tmp_path / name, log)), name
+            assert expected == figures(archive_in(tmp_path / name, log)), name
 
     def test_an_archive_named_relatively_is_that_of_the_working_folder(
         self, log, expected, tmp_path, monkeypatch
@@ -117,22 +117,22 @@ class TestFolders:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
-        assert expected == said(Path("~sealed/a"))
-        assert expected == said(Path("~sealed/../~sealed/a"))
+        assert expected == figures(Path("~sealed/a"))
+        assert expected == figures(Path("~sealed/../~sealed/a"))
 
     def test_dots_behind_a_symbolic_link_lead_where_the_system_says(self, log, expected, tmp_path):
         (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
         (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "deep")
         archive_in(tmp_path / "elsewhere" / "kind=raise", log)
 
-        assert expected == said(tmp_path / "link" / ".." / "kind=raise" / "a")
+        assert expected == figures(tmp_path / "link" / ".." / "kind=raise" / "a")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
     def test_a_folder_above_that_nobody_may_list_is_no_obstacle(self, log, expected, tmp_path):
         archive = archive_in(tmp_path / "closed" / "sealed[1]", log)
         (tmp_path / "closed").chmod(0o111)
         try:
-            assert expected == said(archive)
+            assert expected == figures(archive)
         finally:
             (tmp_path / "closed").chmod(0o755)
 
@@ -146,7 +146,7 @@ class TestTemporaryFolder:
     ):
         temporary(tmp_path / name)
 
-        assert {} == differing(log, [POLICY])
+        assert {} == differences(log, [POLICY])
         assert [] == list((tmp_path / name).iterdir())
 
     @pytest.mark.usefixtures("way")
@@ -158,7 +158,7 @@ class TestTemporaryFolder:
         temporary(tmp_path / "temporary" / name)
         next(archive.glob("typed/*.parquet")).unlink()
 
-        assert expected == said(archive)
+        assert expected == figures(archive)
         assert [] == list((tmp_path / "temporary" / name).iterdir())
 
     @pytest.mark.usefixtures("way")

@@ -23,12 +23,12 @@ retracted 3 time=2024-01-15T10:00:00.123456789+02:00
 
 @pytest.fixture
 def records():
-    told = [
+    events = [
         Record(partition_of(one["subject"].encode(), 2), n, NOON + n, one["subject"].encode(),
                encoded(one))
         for n, one in enumerate(story(STORY))
     ]  # fmt: skip
-    return [*told, Record(1, 9, NOON, b"s-1", b"{}")]
+    return [*events, Record(1, 9, NOON, b"s-1", b"{}")]
 
 
 @pytest.fixture
@@ -46,13 +46,13 @@ def typed(records, tmp_path):
 class TestColumns:
     """A row holds the admitted event's members under their own names, with their own types."""
 
-    def test_rows_lie_by_subject_and_in_log_order(self, typed, records):
+    def test_rows_are_sorted_by_subject_and_then_in_log_order(self, typed, records):
         found = typed('subject, "offset"')
 
         assert [("s-1", 1), ("s-1", 2), ("s-1", 3), ("s-2", 0), (None, 9)] == found
         assert len(records) == len(found)
 
-    def test_dates_are_dates_and_categories_a_list(self, typed):
+    def test_dates_are_dates_and_categories_are_a_list(self, typed):
         assert [
             (date(2022, 4, 1), None, []),
             (None, None, None),
@@ -71,7 +71,7 @@ class TestColumns:
             "time::varchar, time_nanos, retracts_source, retracts_id"
         )[2]
 
-    def test_what_is_quarantined_has_its_rule_and_nothing_of_an_event(self, typed):
+    def test_a_quarantined_record_has_its_rule_and_no_member_of_an_event(self, typed):
         assert ("envelope_must_be_a_cloud_event", NOON, None, None) == typed(
             "rule, recorded_at, type, digest"
         )[4]
@@ -88,7 +88,7 @@ class TestColumns:
 
         assert (16, True, True) == (len(first.bytes), first == second, first != third)
 
-    def test_what_stands_in_for_texts_tells_apart_whatever_they_tell_apart(self, tmp_path):
+    def test_hashes_in_place_of_texts_differ_whenever_the_texts_do(self, tmp_path):
         names = (
             ("a", "bc"),
             ("ab", "c"),
@@ -97,19 +97,19 @@ class TestColumns:
             ("é", "b"),
             ("e\u0301", "b"),
         )
-        told = [
+        events = [
             one | {"source": source, "id": name, "data": one["data"] | {"application_id": name}}
             for source, name in names
             for one in story("applied a1 2022-03-10")
         ]
-        records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(told * 2)]
+        records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(events * 2)]
         write_columns(records, 1, tmp_path / "names.parquet")
         found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
 
         for counted, expected in (("student", 1), ("application", 4), ("identity", len(names))):
             assert [(expected,)] == found.aggregate(f"count(distinct {counted})").fetchall()
 
-    def test_a_retraction_names_the_stand_in_of_the_event(self, typed):
+    def test_a_retraction_has_the_hash_of_the_event_that_it_names(self, typed):
         found = dict(typed("id, identity"))
         named = {
             name: stand_in for name, stand_in in typed("retracts_id, retracts_identity") if name
@@ -117,7 +117,7 @@ class TestColumns:
 
         assert named == {"3": found["3"]}
 
-    def test_category_bits_are_the_list_once_more(self, typed):
+    def test_category_bits_agree_with_the_list_of_categories(self, typed):
         assert {(None, None), ((), 0), (("job_seeker", "refugee"), 9)} == {
             (None if names is None else tuple(names), bits)
             for names, bits in typed("categories, category_bits")
@@ -143,7 +143,7 @@ class TestFiles:
         assert 3 == len(files)
         assert [0, 1, 2, 3, 9] == sorted(row[0] for row in rows.select('"offset"').fetchall())
 
-    def test_no_record_makes_one_empty_file(self, tmp_path):
+    def test_no_records_give_one_empty_file(self, tmp_path):
         (file,) = write_column_files(iter([]), 1, tmp_path)
 
         assert [(0,)] == duckdb.read_parquet(str(file)).count("*").fetchall()

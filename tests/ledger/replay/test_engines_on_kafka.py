@@ -9,7 +9,7 @@ import pytest
 from ledger.log import NewRecord, open_log
 from outcomes.synthetic import generate
 from projections.policy import built_in_policies
-from tests.support.engines import differing, said_by
+from tests.support.engines import differences, figures_by
 
 pytestmark = pytest.mark.kafka
 
@@ -22,5 +22,5 @@ def test_the_engines_agree_on_a_topic(kafka):
         half = {partition: upto // 2 for partition, upto in log.end().items()}
 
         for cut in (log.end(), half):
-            assert {} == differing(log, policies, cut)
-        assert said_by("columnar", log, policies)["cells"]
+            assert {} == differences(log, policies, cut)
+        assert figures_by("columnar", log, policies)["cells"]

@@ -68,7 +68,7 @@ def run(*words, folder, bytes_max=None):
 
 class TestFullDisk:
     @pytest.mark.parametrize("bytes_max", [1, 100_000, 2_000_000], ids="{:,} bytes".format)
-    def test_columns_that_find_no_room_are_one_line(self, log, tmp_path, bytes_max):
+    def test_columns_that_do_not_fit_on_the_disk_give_one_line(self, log, tmp_path, bytes_max):
         folder = tmp_path / "temporary"
         words = ("report", "--year", "2022", "--engine", "columnar", "--log", log, "--json")
         done = run("-m", "outcomes", *words, folder=folder, bytes_max=bytes_max)
@@ -77,7 +77,7 @@ class TestFullDisk:
         assert "free space in the temporary folder" in done.stderr
         assert [] == list(folder.iterdir())
 
-    def test_a_replay_that_finds_no_room_to_spill_is_one_line(self, log, tmp_path):
+    def test_a_replay_that_cannot_spill_gives_one_line(self, log, tmp_path):
         folder = tmp_path / "temporary"
         done = run("-c", SPILLING, log, folder=folder)
 

@@ -21,7 +21,7 @@ from outcomes.synthetic import generate
 from projections.history import EVENTS_MAX
 from projections.policy import built_in_policies
 from schemas.moments import milliseconds
-from tests.support.engines import differing, kept_in_a_log, said_by
+from tests.support.engines import differences, figures_by, log_with
 from tests.support.histories import (
     CASES,
     counts_of,
@@ -68,10 +68,10 @@ class TestCases:
             for case in read(family)["cases"]
         ],
     )
-    def test_the_report_says_what_was_worked_out_by_hand(self, case):
+    def test_a_report_of_a_shared_case_has_the_figures_worked_out_by_hand(self, case):
         policy = policy_of(case["policy"], **case.get("policy_overrides", {}))
 
-        with kept_in_a_log([kept(one) for one in case["events"]], partitions=3) as log:
+        with log_with([kept(one) for one in case["events"]], partitions=3) as log:
             report = columnar_report(log, policy, case["year"])
 
         assert case["expect"]["records"] == report.records.as_json()
@@ -86,16 +86,16 @@ class TestCases:
             expected[case["rule"]] += 1
         del expected[None]
 
-        with kept_in_a_log(records) as log:
-            assert dict(expected) == said_by("columnar", log, [])["records"]["quarantined"]
-            assert {} == differing(log, BUILT_IN)
+        with log_with(records) as log:
+            assert dict(expected) == figures_by("columnar", log, [])["records"]["quarantined"]
+            assert {} == differences(log, BUILT_IN)
 
-    def test_the_test_vector_comes_out_with_its_digest(self):
+    def test_the_report_of_the_test_vector_has_its_digest(self):
         records = [
             kept(one["event"], milliseconds(one["recorded_at"]))
             for one in read("report")["records"]
         ]
-        with kept_in_a_log(records) as log:
+        with log_with(records) as log:
             assert read("report")["report"] == columnar_report(log, policy_of(), 2022).as_json()
 
 
@@ -201,27 +201,27 @@ VARIANTS = (
 class TestBothEngines:
     """Lives that lean on an edge, and every shared case under the policy of every other one."""
 
-    def test_the_engines_agree_on_every_edge_and_on_what_the_order_of_the_log_settles(self):
+    def test_the_engines_agree_on_every_edge_and_where_log_order_decides(self):
         # Neighbours are often each other's mirror image: not as many of one as of the other.
-        told = [
+        events = [
             one | {"subject": f"{number}-{copy}"}
             for number, text in enumerate(EDGES)
             for copy in range(number % 3 + 1)
             for one in story(text)
         ]
-        with kept_in_a_log([kept(one) for one in told]) as log:
-            assert {} == differing(log, [policy_of(**overrides) for overrides in VARIANTS])
+        with log_with([kept(one) for one in events]) as log:
+            assert {} == differences(log, [policy_of(**overrides) for overrides in VARIANTS])
 
     def test_the_engines_agree_on_all_cases_at_once_under_all_their_policies(self):
-        told, policies = [], list(BUILT_IN)
+        events, policies = [], list(BUILT_IN)
         for number, case in enumerate(
             case for family in FAMILIES for case in read(family)["cases"]
         ):
-            told += [one | {"subject": f"{number}-{one['subject']}"} for one in case["events"]]
+            events += [one | {"subject": f"{number}-{one['subject']}"} for one in case["events"]]
             policies.append(policy_of(case["policy"], **case.get("policy_overrides", {})))
 
-        with kept_in_a_log([kept(one) for one in told]) as log:
-            assert {} == differing(log, list({one.sha256: one for one in policies}.values()))
+        with log_with([kept(one) for one in events]) as log:
+            assert {} == differences(log, list({one.sha256: one for one in policies}.values()))
 
 
 class TestLimit:
@@ -243,20 +243,22 @@ class TestLimit:
         ids=["the last", "copies take no room", "one too many", "copies of one too many"],
     )
     def test_only_the_first_thousand_identities_are_events(self, rest, expected):
-        with kept_in_a_log(one_subject(f"{self.MANY}\n{rest}")) as log:
-            records = said_by("columnar", log, [])["records"]
+        with log_with(one_subject(f"{self.MANY}\n{rest}")) as log:
+            records = figures_by("columnar", log, [])["records"]
 
-            assert {} == differing(log, BUILT_IN)
+            assert {} == differences(log, BUILT_IN)
         names = ("events", "duplicates", "conflicts")
         too_many = records["quarantined"].get("subject_must_not_exceed_1000_events", 0)
         assert expected == (*(records[name] for name in names), too_many)
 
-    def test_a_retraction_of_one_too_many_is_pending_and_one_that_is_too_many_does_nothing(self):
+    def test_a_retraction_of_an_event_beyond_the_limit_is_pending_and_one_beyond_it_has_no_effect(
+        self,
+    ):
         rest = "retracted later\noutcome 2022-01-01 raise id=later\nretracted n0"
-        with kept_in_a_log(one_subject(f"{self.MANY}\n{rest}")) as log:
-            records = said_by("columnar", log, [])["records"]
+        with log_with(one_subject(f"{self.MANY}\n{rest}")) as log:
+            records = figures_by("columnar", log, [])["records"]
 
-            assert {} == differing(log, BUILT_IN)
+            assert {} == differences(log, BUILT_IN)
         assert (1000, 1, 0) == tuple(records[name] for name in ("events", "pending", "retracted"))
 
 
@@ -266,26 +268,26 @@ class TestWorld:
     def test_the_engines_agree_on_ten_thousand_events_at_several_cuts(self):
         made = islice(generate(2_000, 7), 10_000)
         records = [NewRecord(one.key, one.value, one.recorded_at) for one in made]
-        with kept_in_a_log(records, partitions=3) as log:
+        with log_with(records, partitions=3) as log:
             end = log.end()
             for share in (1, 0.6, 0.1, 0):
                 cut = {partition: int(upto * share) for partition, upto in end.items()}
-                assert {} == differing(log, BUILT_IN, cut)
+                assert {} == differences(log, BUILT_IN, cut)
 
 
 class TestPasses:
     """A large log is replayed some partitions at a time; nobody can tell."""
 
     @pytest.mark.parametrize("records_a_pass", [1, 900])
-    def test_the_parts_add_up_at_any_cut(self, monkeypatch, records_a_pass):
+    def test_the_figures_of_all_passes_add_up_at_any_cut(self, monkeypatch, records_a_pass):
         monkeypatch.setattr("ledger.replay.sql_engine.PASS_RECORDS", records_a_pass)
         records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(300, 7)]
-        with kept_in_a_log(records, partitions=5) as log:
+        with log_with(records, partitions=5) as log:
             end = log.end()
             half = {partition: upto // 2 for partition, upto in end.items()}
             assert 1 < len(list(passes(end)))
             for cut in (end, half, {**end, 1: 0}, dict.fromkeys(end, 0)):
-                assert {} == differing(log, BUILT_IN, cut)
+                assert {} == differences(log, BUILT_IN, cut)
 
 
 class TestText:
@@ -296,7 +298,7 @@ class TestText:
         *("é", "e\u0301", "'", "null", "NULL", " ", "\t", "\x7f"),
     )
 
-    def test_names_of_any_characters_stay_apart(self):
+    def test_identities_of_any_characters_stay_distinct(self):
         events = []
         for text in self.TEXTS:
             for source in ("/a", text):
@@ -304,9 +306,9 @@ class TestText:
                     one["data"]["enrollment_id"] = text
                     events.append(one | {"source": source, "id": f"{one['id']}{text}"})
         records = [NewRecord(one["subject"].encode(), encoded(one), 0) for one in events * 2]
-        with kept_in_a_log(records) as log:
-            assert {} == differing(log, BUILT_IN)
-            assert len(events) == said_by("columnar", log, [])["records"]["duplicates"]
+        with log_with(records) as log:
+            assert {} == differences(log, BUILT_IN)
+            assert len(events) == figures_by("columnar", log, [])["records"]["duplicates"]
 
 
 class TestZones:
@@ -329,17 +331,17 @@ class TestZones:
             local = datetime.fromtimestamp(moment, UTC).astimezone(zone)
             assert local.utcoffset().total_seconds() == offset
 
-    def test_the_first_outcome_of_all_has_its_date_though_it_is_not_on_a_full_second(self):
+    def test_the_earliest_outcome_has_its_date_even_within_a_second(self):
         policy = policy_of(outcome_date="time", zone="Asia/Kolkata")
-        with kept_in_a_log(one_subject(f"{A} time=2022-06-30T18:29:59.9Z")) as log:
-            assert {} == differing(log, [policy])
-            cells = said_by("columnar", log, [policy])["cells"]
+        with log_with(one_subject(f"{A} time=2022-06-30T18:29:59.9Z")) as log:
+            assert {} == differences(log, [policy])
+            cells = figures_by("columnar", log, [policy])["cells"]
 
         assert 1 == cells[0, 2022, "career_outcomes", "month:06"]
 
 
 class TestFiles:
-    """Typed files that cannot be read are told of in one line, before any figure."""
+    """Typed columns that cannot be read give one line and no figure."""
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(StoreError, match=r"none\.parquet"):
@@ -352,14 +354,14 @@ class TestFiles:
         with pytest.raises(StoreError, match=r"o'ther/file\.parquet"):
             query_columns([file], {0: 1}, BUILT_IN)
 
-    def test_an_empty_log_has_a_report(self, tmp_path):
+    def test_both_engines_replay_an_empty_log(self, tmp_path):
         with log_of(tmp_path, []) as log:
-            assert {} == differing(log, BUILT_IN)
-            assert said_by("columnar", log, BUILT_IN)["latest_recorded_at"] is None
+            assert {} == differences(log, BUILT_IN)
+            assert figures_by("columnar", log, BUILT_IN)["latest_recorded_at"] is None
 
-    def test_nothing_stays_in_the_temporary_folder(self, tmp_path, monkeypatch):
+    def test_a_replay_leaves_nothing_in_the_temporary_folder(self, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-        with kept_in_a_log(one_subject("applied a1 2022-01-01")) as log:
-            said_by("columnar", log, BUILT_IN)
+        with log_with(one_subject("applied a1 2022-01-01")) as log:
+            figures_by("columnar", log, BUILT_IN)
 
         assert [] == list(tmp_path.iterdir())
