@@ -221,6 +221,16 @@ class TestArchitecture:
         storeys = next(one["layers"] for one in contracts if one["id"] == "storeys")
         assert first_cells(self.SECTIONS["Five storeys"]) == storeys
 
+    @pytest.mark.parametrize(
+        "title", ["The path of an event", "The path of a report", "The path of a live figure"]
+    )
+    def test_a_path_has_at_most_eight_hops_each_with_the_name_of_its_code(self, title):
+        hops = re.findall(r"^\d+\. (.+)$", self.SECTIONS[title], re.MULTILINE)
+        assert 4 <= len(hops) <= 8
+        names = [re.match(r"`([\w.]+)`", hop) for hop in hops]
+        assert [hop for hop, name in zip(hops, names, strict=True) if not name] == []
+        assert [name[1] for name in names if not is_there(name[1])] == []
+
     def test_every_test_that_it_names_is_there(self):
         named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", self.TEXT)
         assert named
