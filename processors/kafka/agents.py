@@ -185,5 +185,5 @@ def make_app(
 
 def _record(event: EventT[bytes]) -> Record:
     message = event.message
-    recorded_at = round(message.timestamp * 1_000)
+    recorded_at = max(0, round((message.timestamp or 0) * 1_000))
     return Record(message.partition, message.offset, recorded_at, message.key, message.value)

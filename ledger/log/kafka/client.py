@@ -30,6 +30,7 @@ from ledger.error_translation import Advice, find_advice
 from ledger.errors import CutNotHeldError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.probe import probe
+from ledger.log.kafka.unpacking import UnreadableBatchError, guard_consumers
 from ledger.settings import Settings, load_settings
 
 __all__ = [
@@ -65,6 +66,11 @@ _ADVICE = (
         (UnsupportedSaslMechanismError, AuthenticationMethodNotSupported),
         "the broker offers no such login for{user}; set OUTCOMES_KAFKA_SASL_MECHANISM",
     ),
+)
+
+_UNREADABLE_ADVICE = (
+    "nothing behind it can be read: find its producer, and restore the log into a new topic from an"
+    " archive"
 )
 
 KAFKA_ERRORS = (KafkaError, ConsumerStoppedError, TimeoutError, OSError)
@@ -115,6 +121,7 @@ class _LastErrorHandler(logging.Handler):
                 self.last_error = argument
 
 
+guard_consumers()
 _last_error_handler = _LastErrorHandler(logging.WARNING)
 _logger = logging.getLogger("aiokafka")
 _logger.addHandler(_last_error_handler)
@@ -191,6 +198,8 @@ def translate_error(link: Link, error: BaseException, failure: str) -> StoreErro
                 f"{address} {failure}: records were deleted or lost during the read ({cause}); see"
                 " `outcomes doctor`"
             )
+        if isinstance(cause, UnreadableBatchError):
+            return StoreError(f"{address} {failure}: {cause}; {_UNREADABLE_ADVICE}")
         if isinstance(cause, _NO_TOPIC):
             return missing_topic_error(address)
         advice = None if cause is None else find_advice(cause, _ADVICE)

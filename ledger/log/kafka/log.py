@@ -17,7 +17,7 @@ from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import examine
 from ledger.log.kafka.client import Link, link_to, missing_topic_error
-from ledger.log.kafka.reader import Reader
+from ledger.log.kafka.reader import Reader, timestamp_of
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.writer import Writer
 from ledger.log.port import Acknowledged, Check, NewRecord
@@ -111,7 +111,7 @@ class KafkaLog:
                 for batch in batches:
                     for record in batch:
                         # A broker's clock may step back; `recorded_at` never does.
-                        recorded_at = max(recorded_at, record.timestamp)
+                        recorded_at = max(recorded_at, timestamp_of(record))
                         yield Record(
                             partition, record.offset, recorded_at, record.key, record.value
                         )
@@ -137,9 +137,7 @@ class KafkaLog:
             self._first_reader = None
             raise
         return {
-            number: Record(
-                number, record.offset, max(0, record.timestamp), record.key, record.value
-            )
+            number: Record(number, record.offset, timestamp_of(record), record.key, record.value)
             for number, record in sorted(first.items())
         }
 
@@ -258,13 +256,13 @@ class KafkaLog:
 def _latest(reader: Reader, ends: Mapping[int, int], begins: Mapping[int, int]) -> dict[int, int]:
     """Each partition's latest time stamp below an offset; no entry where nothing is below."""
     last = reader.last_below(ends, begins)
-    latest = {partition: max(0, record.timestamp) for partition, record in last.items()}
+    latest = {partition: timestamp_of(record) for partition, record in last.items()}
     later = reader.offsets_at({partition: at_ms + 1 for partition, at_ms in latest.items()})
     for partition, offset in later.items():
         if offset is not None and offset <= last[partition].offset:
             # A clock stepped back: an earlier record has a later time stamp than the last one.
             for batch in reader.scan({partition: offset}, {partition: ends[partition]}):
-                stamps = [record.timestamp for record in batch]
+                stamps = map(timestamp_of, batch)
                 latest[partition] = max(latest[partition], *stamps)
     return latest
 
@@ -274,6 +272,6 @@ def _first_later(reader: Reader, partition: int, bounds: tuple[int, int], at_ms:
     low, high = bounds
     for batch in reader.scan({partition: low}, {partition: high}):
         for record in batch:
-            if record.timestamp > at_ms:
+            if timestamp_of(record) > at_ms:
                 return int(record.offset)
     return high

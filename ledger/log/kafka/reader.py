@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from ledger.errors import UnreachableError
 from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "timestamp_of"]
 
 STALL_SECONDS = 30.0
 """How long a read may receive nothing before its end."""
@@ -204,3 +204,8 @@ def _below(records: Sequence[ConsumerRecord], end: int) -> Sequence[ConsumerReco
     if not records or records[-1].offset < end:
         return records
     return [record for record in records if record.offset < end]
+
+
+def timestamp_of(record: ConsumerRecord) -> int:
+    """A record's time stamp in milliseconds; 0 for none, as in formats of before 2016."""
+    return max(0, record.timestamp or 0)

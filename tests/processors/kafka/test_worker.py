@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from pathlib import Path
 import pytest
 
 from ledger.log import NewRecord, open_log
+from ledger.log.kafka.unpacking import BATCH_BYTES_MAX
 from outcomes.synthetic import generate
 from processors.dead_letters import decode_dead_letter
+from tests.support.producers import produce
 from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 
 pytestmark = pytest.mark.kafka
 
 QUICK_SECONDS = 10
+LARGE = {"compression_type": "zstd", "message_max_bytes": 400_000_000}
 CRASHING = Path(__file__).parents[2] / "faults" / "crashing_worker.py"
 
 
@@ -129,6 +133,39 @@ class TestLive:
 
         assert 69 == refused.returncode
         assert b"outcomes worker" in refused.stderr
+
+
+class TestForeignProducers:
+    def test_a_running_worker_follows_every_codec_and_any_header(self, kafka, url, start):
+        topic = url.rpartition("/")[2]
+        append(url, world(10))
+        start().wait_for("partitions.assigned")
+        for seed, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
+            produce(kafka, topic, world(10, seed), compression_type=codec)
+        with_header = ["kcat", "-P", "-b", kafka.bootstrap, "-t", topic, "-H", b"\xff\xfe=1"]
+        if shutil.which("kcat"):
+            subprocess.run(with_header, input=b"no event", check=True, timeout=PATIENCE)
+        with closing(open_log(url)) as log:
+            end = sum(log.end().values())
+        shown = wait_until(
+            lambda: (shown := live(url)) and shown["log"]["records"] == end and shown, "all of it"
+        )
+        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
+        assert json.loads(replayed.stdout)["digest"] == shown["digest"]
+
+    @pytest.mark.parametrize("when", ["before", "while"])
+    def test_a_batch_too_large_to_unpack_ends_a_worker_with_one_line(self, kafka, url, start, when):
+        topic = url.rpartition("/")[2]
+        if when == "while":
+            worker = start().wait_for("partitions.assigned")
+        produce(kafka, topic, [(b"s-1", bytes(BATCH_BYTES_MAX + 1))], **LARGE)
+        if when == "before":
+            worker = start()
+        code, last = worker.ended()
+
+        assert 69 == code
+        assert "unpacks to more than 256 MB" in last["message"]
+        assert "offset 0 of partition" in last["message"]
 
 
 class TestDeadLetters:
