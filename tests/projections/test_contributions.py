@@ -8,7 +8,7 @@ from hypothesis import given
 from projections.contributions import FAMILY_RULES, contributions
 from projections.measures.catalogue import COUNTS, FAMILIES, groups_shown
 from projections.policy import parse_policy
-from tests.support.histories import encoded, facts, policy_of, story
+from tests.support.histories import encode, facts, policy_of, story
 from tests.support.strategies import histories, policies
 
 LIFE = """
@@ -60,20 +60,20 @@ class TestContributions:
         assert added <= set(family.counts)
 
     @given(histories(subjects=("s-1",)), policies)
-    def test_every_cell_is_one_that_the_report_shows_and_no_group_comes_twice(self, told, policy):
-        policy = parse_policy(encoded(policy), "of a test")
+    def test_a_report_shows_every_cell_and_no_group_is_repeated(self, history, policy):
+        policy = parse_policy(encode(policy), "of a test")
 
-        for _, measure, groups in contributions(facts(told), policy):
+        for _, measure, groups in contributions(facts(history), policy):
             assert set(groups) <= set(groups_shown(measure, policy))
             assert len(set(groups)) == len(groups)
 
     @given(histories(subjects=("s-1",)), policies)
-    def test_a_student_is_counted_once_a_year(self, told, policy):
-        policy = parse_policy(encoded(policy), "of a test")
+    def test_a_student_is_counted_once_a_year(self, history, policy):
+        policy = parse_policy(encode(policy), "of a test")
 
         found = [
             (year, measure)
-            for year, measure, _ in contributions(facts(told), policy)
+            for year, measure, _ in contributions(facts(history), policy)
             if "outcome" not in measure
         ]
 

@@ -1,4 +1,4 @@
-"""`projections.facts`: membership, population, and what hangs on an enrolment."""
+"""`projections.facts`: membership, population, and what depends on an enrolment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from projections.facts import facts_of, groups_of
 from projections.measures.catalogue import MEMBERSHIP_GROUPS
-from tests.support.histories import admitted, facts, story
+from tests.support.histories import admit_all, facts, story
 
 DECLARATIONS = """
     declared 2022-06-01 refugee
@@ -110,7 +110,7 @@ class TestFactsOf:
 
     def test_a_retraction_is_no_fact(self):
         with pytest.raises(AssertionError):
-            facts_of(admitted(story("retracted 1")))
+            facts_of(admit_all(story("retracted 1")))
 
     def test_the_earliest_graduation_counts_whatever_came_first(self):
         text = """

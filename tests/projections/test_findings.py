@@ -7,7 +7,7 @@ import pytest
 from projections.findings import stated_findings
 from schemas import Event, Record, admit
 from schemas.moments import milliseconds
-from tests.support.histories import encoded, story
+from tests.support.histories import encode, story
 
 RECORDED_AT = "2024-01-15T23:59:59.999Z"
 EVERY_DATE = {
@@ -25,7 +25,7 @@ EVERY_DATE = {
 def found(line, recorded_at=RECORDED_AT, time="2024-01-15T10:00:00Z"):
     """Rule and pointer of each finding on the event that a line of a story tells."""
     (one,) = story(line)
-    value = encoded(one | {"time": time})
+    value = encode(one | {"time": time})
     admitted = admit(Record(0, 0, milliseconds(recorded_at), b"s-1", value), 1)
     assert isinstance(admitted, Event)
     return [(finding.rule, finding.pointer) for finding in stated_findings(admitted)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from projections.history import EVENTS_MAX, Disposition, History
-from tests.support.histories import admitted, resolution_of, story
+from tests.support.histories import admit_all, resolution_of, story
 
 OUTCOME = "outcome 2022-03-01 raise"
 
 
 def verdicts(text):
     history = History()
-    return [history.add(one) for one in admitted(story(text))]
+    return [history.add(one) for one in admit_all(story(text))]
 
 
 def fates(text):
@@ -76,10 +76,10 @@ class TestTake:
     def test_a_thousand_events_are_taken_and_copies_of_them_ever_after(self):
         history = History()
         lines = [f"{OUTCOME} id={n}" for n in range(EVENTS_MAX)]
-        for one in admitted(story("\n".join(lines))):
+        for one in admit_all(story("\n".join(lines))):
             assert Disposition.EVENT == history.add(one)
 
-        more, other, again, changed, more_again = admitted(
+        more, other, again, changed, more_again = admit_all(
             story(
                 f"""
                 {OUTCOME} id=more
@@ -271,7 +271,7 @@ FATES = (
 
 
 class TestResolve:
-    """What becomes of an event does not hang on the order, but where the order decides."""
+    """What becomes of an event does not depend on the order, except where order decides."""
 
     @pytest.mark.parametrize(("text", "expected"), [row[1:] for row in FATES],
                              ids=[row[0] for row in FATES])  # fmt: skip

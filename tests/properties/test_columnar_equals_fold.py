@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from projections.policy import parse_policy
 from tests.support.engines import differences, log_with
-from tests.support.histories import kept
+from tests.support.histories import new_record
 from tests.support.strategies import histories, policies, records
 
 # Reading a log costs more than a policy, so that each history is judged by several.
@@ -29,14 +29,14 @@ class TestBothEngines:
     """Every cell of every year, every counter and the cut are the same."""
 
     @given(records(), several, st.sampled_from((1, 2, 3)))
-    def test_the_engines_agree_on_any_records(self, taken, drawn, partitions):
-        with log_with(taken, partitions) as log:
+    def test_the_engines_agree_on_any_records(self, appended, drawn, partitions):
+        with log_with(appended, partitions) as log:
             assert {} == differences(log, parsed(drawn))
 
     @FEWER
     @given(records(), several, st.data())
-    def test_the_engines_agree_at_any_cut(self, taken, drawn, data):
-        with log_with(taken, 2) as log:
+    def test_the_engines_agree_at_any_cut(self, appended, drawn, data):
+        with log_with(appended, 2) as log:
             cut = {
                 partition: data.draw(st.integers(0, upto)) for partition, upto in log.end().items()
             }
@@ -46,5 +46,5 @@ class TestBothEngines:
     @FEWER
     @given(crowded_life("s-1"), crowded_life("s-2"), several)
     def test_the_engines_agree_on_two_crowded_lives(self, first, second, drawn):
-        with log_with([kept(event) for event in (*first, *second)]) as log:
+        with log_with([new_record(event) for event in (*first, *second)]) as log:
             assert {} == differences(log, parsed(drawn))

@@ -21,11 +21,11 @@ from projections.measures.catalogue import COUNTS
 from projections.policy import parse_policy
 from tests.support.histories import (
     NOON,
-    as_the_oracle_reads,
     facts,
     figures_of,
-    kept,
+    new_record,
     oracle,
+    oracle_records,
     reports_of,
     resolution_of,
 )
@@ -70,31 +70,31 @@ class TestBothPrograms:
 
     @MANY
     @given(records(), policies, st.sampled_from((1, 2, 3)))
-    def test_the_whole_report_is_the_one_that_the_oracle_makes(self, taken, policy, partitions):
-        with log_with([taken], partitions) as log:
+    def test_the_whole_report_is_the_one_that_the_oracle_makes(self, appended, policy, partitions):
+        with log_with([appended], partitions) as log:
             reports = reports_of(log, parsed(policy), YEARS)
-            read = as_the_oracle_reads(log)
+            read = oracle_records(log)
 
         for year in YEARS:
             expected = oracle().report(read, policy, year, partitions=partitions)
             assert expected == reports[year].as_json()
 
     @given(records(), policies, st.data())
-    def test_the_report_at_an_earlier_cut_is_the_oracles_too(self, taken, policy, data):
-        with log_with([taken], 2) as log:
+    def test_the_report_at_an_earlier_cut_is_the_oracles_too(self, appended, policy, data):
+        with log_with([appended], 2) as log:
             end = log.end()
             cut = {partition: data.draw(st.integers(0, upto)) for partition, upto in end.items()}
-            read = as_the_oracle_reads(log)
+            read = oracle_records(log)
             reports = reports_of(log, parsed(policy), [2022], cut=cut)
 
         assert oracle().report(read, policy, 2022, partitions=2, cut=cut) == reports[2022].as_json()
 
     @MANY
     @given(histories(subjects=("s-1",), max_size=60), policies)
-    def test_one_crowded_life_has_the_oracles_report(self, told, policy):
-        with log_with([[kept(one) for one in told]]) as log:
+    def test_one_crowded_life_has_the_oracles_report(self, history, policy):
+        with log_with([[new_record(one) for one in history]]) as log:
             reports = reports_of(log, parsed(policy), YEARS)
-            read = as_the_oracle_reads(log)
+            read = oracle_records(log)
 
         for year in YEARS:
             assert oracle().report(read, policy, year, partitions=1) == reports[year].as_json()
@@ -104,15 +104,15 @@ class TestOrder:
     """Only the order within a student matters, and not how the records came into the log."""
 
     @given(records(), policies, st.randoms(use_true_random=False))
-    def test_any_interleaving_of_students_gives_the_same_figures(self, taken, policy, random):
+    def test_any_interleaving_of_students_gives_the_same_figures(self, appended, policy, random):
         queues = {}
-        for record in taken:
+        for record in appended:
             queues.setdefault(record.key, []).append(record)
         turns = [key for key, queue in queues.items() for _ in queue]
         random.shuffle(turns)
         interleaved = [queues[key].pop(0) for key in turns]
 
-        with log_with([taken]) as log, log_with([interleaved]) as other:
+        with log_with([appended]) as log, log_with([interleaved]) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 
@@ -120,8 +120,8 @@ class TestOrder:
         assert expected[2022].records == reports[2022].records
 
     @given(records(), policies, st.sampled_from((2, 3, 12)))
-    def test_the_number_of_partitions_does_not_move_a_figure(self, taken, policy, partitions):
-        keyed = [record for record in taken if record.key is not None]
+    def test_the_number_of_partitions_does_not_move_a_figure(self, appended, policy, partitions):
+        keyed = [record for record in appended if record.key is not None]
         with log_with([keyed]) as log, log_with([keyed], partitions) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
@@ -130,27 +130,27 @@ class TestOrder:
         assert expected[2022].records == reports[2022].records
 
     @given(records(), policies, st.lists(st.integers(0, 30)))
-    def test_any_batch_boundaries_of_append_give_the_same_bytes(self, taken, policy, ends):
-        ends = sorted({0, len(taken), *(min(end, len(taken)) for end in ends)})
-        batches = [taken[start:end] for start, end in pairwise(ends)]
+    def test_any_batch_boundaries_of_append_give_the_same_bytes(self, appended, policy, ends):
+        ends = sorted({0, len(appended), *(min(end, len(appended)) for end in ends)})
+        batches = [appended[start:end] for start, end in pairwise(ends)]
 
-        with log_with([taken], 2) as log, log_with(batches, 2) as other:
+        with log_with([appended], 2) as log, log_with(batches, 2) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)
 
         assert encode_reports(list(expected.values())) == encode_reports(list(reports.values()))
 
     @given(records(), policies)
-    def test_two_replays_give_the_same_bytes(self, taken, policy):
-        with log_with([taken], 2) as log:
+    def test_two_replays_give_the_same_bytes(self, appended, policy):
+        with log_with([appended], 2) as log:
             first = reports_of(log, parsed(policy), YEARS)
             second = reports_of(log, parsed(policy), YEARS)
 
         assert encode_reports(list(first.values())) == encode_reports(list(second.values()))
 
     @given(records(), st.tuples(policies, policies))
-    def test_two_policies_in_one_pass_say_what_each_says_alone(self, taken, pair):
-        with log_with([taken]) as log:
+    def test_two_policies_in_one_pass_say_what_each_says_alone(self, appended, pair):
+        with log_with([appended]) as log:
             together = reports_of(log, parsed(pair[0]), YEARS, beside=[parsed(pair[1])])
             alone = reports_of(log, parsed(pair[0]), YEARS)
 
@@ -161,15 +161,15 @@ class TestSums:
     """Figures are sums over students, so they can be added, merged and taken away."""
 
     @given(histories(), policies)
-    def test_the_figures_are_the_sum_of_every_students_contributions(self, told, policy):
+    def test_the_figures_are_the_sum_of_every_students_contributions(self, history, policy):
         policy = parsed(policy)
         total = Counter()
-        for subject in {one["subject"] for one in told}:
-            own = [one for one in told if one["subject"] == subject]
+        for subject in {one["subject"] for one in history}:
+            own = [one for one in history if one["subject"] == subject]
             for year, measure, groups in contributions(facts(own), policy):
                 total.update((year, measure, group) for group in groups)
 
-        with log_with([[kept(one) for one in told]]) as log:
+        with log_with([[new_record(one) for one in history]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert {
@@ -180,11 +180,11 @@ class TestSums:
         } == {cell: count for cell, count in total.items() if cell[0] in YEARS}
 
     @given(histories(), policies)
-    def test_taking_away_what_was_added_leaves_nothing(self, told, policy):
+    def test_removing_what_was_added_leaves_nothing(self, history, policy):
         policy, figures = parsed(policy), Figures()
         for sign in (1, -1):
-            for subject in {one["subject"] for one in told}:
-                own = [one for one in told if one["subject"] == subject]
+            for subject in {one["subject"] for one in history}:
+                own = [one for one in history if one["subject"] == subject]
                 figures.add(contributions(facts(own), policy), sign)
 
         assert cells_of(figures) == {}
@@ -198,33 +198,33 @@ class TestSums:
         assert cells_of(figures_of([*some, *others], policy)) == cells_of(merged)
 
     @given(histories(subjects=("s-1",)), policies, st.integers(0, 30))
-    def test_replacing_a_students_share_event_by_event_ends_at_the_whole(self, told, policy, start):
+    def test_replacing_a_share_event_by_event_ends_at_the_whole(self, history, policy, start):
         policy, figures, counts = parsed(policy), Figures(), RecordCounts()
-        start = min(start, len(told))
-        figures.add(contributions(facts(told[:start]), policy))
-        counts.count_resolution(resolution_of(told[:start]))
-        for end in range(start, len(told)):
-            figures.add(contributions(facts(told[:end]), policy), -1)
-            figures.add(contributions(facts(told[: end + 1]), policy))
-            counts.count_resolution(resolution_of(told[:end]), -1)
-            counts.count_resolution(resolution_of(told[: end + 1]))
+        start = min(start, len(history))
+        figures.add(contributions(facts(history[:start]), policy))
+        counts.count_resolution(resolution_of(history[:start]))
+        for end in range(start, len(history)):
+            figures.add(contributions(facts(history[:end]), policy), -1)
+            figures.add(contributions(facts(history[: end + 1]), policy))
+            counts.count_resolution(resolution_of(history[:end]), -1)
+            counts.count_resolution(resolution_of(history[: end + 1]))
         whole = RecordCounts()
-        whole.count_resolution(resolution_of(told))
+        whole.count_resolution(resolution_of(history))
 
-        assert cells_of(figures_of(told, policy)) == cells_of(figures)
+        assert cells_of(figures_of(history, policy)) == cells_of(figures)
         assert whole == counts
 
 
-class TestTaking:
-    """Saying a thing again, or taking it back, does what a person expects."""
+class TestRepetition:
+    """Stating a fact again, or retracting it, does what a person expects."""
 
     @given(histories(), policies, st.data())
-    def test_a_retraction_equals_never_having_stated_it(self, told, policy, data):
-        assume(told)
+    def test_a_retraction_equals_never_having_stated_it(self, history, policy, data):
+        assume(history)
         policy = parsed(policy)
         # Unique, so that taking one record away changes the fate of no other of its identity.
-        told = [one | {"id": f"{one['id']}-{n}"} for n, one in enumerate(told)]
-        wrong = data.draw(st.sampled_from(told))
+        history = [one | {"id": f"{one['id']}-{n}"} for n, one in enumerate(history)]
+        wrong = data.draw(st.sampled_from(history))
         assume(wrong["type"] != "ledger.event.retracted.v1")
         retraction = wrong | {
             "type": "ledger.event.retracted.v1",
@@ -235,31 +235,31 @@ class TestTaking:
                 "reason": "entered_wrongly",
             },
         }
-        place = data.draw(st.integers(0, len(told)))
+        place = data.draw(st.integers(0, len(history)))
 
-        without = [one for one in told if one is not wrong]
-        with_both = [*told[:place], retraction, *told[place:]]
+        without = [one for one in history if one is not wrong]
+        with_both = [*history[:place], retraction, *history[place:]]
 
         assert cells_of(figures_of(without, policy)) == cells_of(figures_of(with_both, policy))
 
     @given(histories(), policies, st.data())
-    def test_copies_behind_their_first_change_only_the_duplicates(self, told, policy, data):
-        assume(told)
+    def test_copies_behind_their_first_change_only_the_duplicates(self, history, policy, data):
+        assume(history)
         policy = parsed(policy)
-        copied = list(told)
+        copied = list(history)
         firsts = {}
-        for one in told:
+        for one in history:
             firsts.setdefault((one["subject"], one["source"], one["id"]), one)
         for _ in range(data.draw(st.integers(1, 4))):
             first = data.draw(st.sampled_from(list(firsts.values())))
             behind = next(n for n, one in enumerate(copied) if one is first) + 1
             place = data.draw(st.integers(behind, len(copied)))
             copied.insert(place, dict(reversed(first.items())))
-        more = len(copied) - len(told)
+        more = len(copied) - len(history)
 
-        with log_with([[kept(one) for one in told]]) as log:
+        with log_with([[new_record(one) for one in history]]) as log:
             expected = reports_of(log, policy, YEARS)
-        with log_with([[kept(one) for one in copied]]) as log:
+        with log_with([[new_record(one) for one in copied]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert figures_in(expected) == figures_in(reports)
@@ -268,9 +268,9 @@ class TestTaking:
         assert counters == reports[2022].records.as_json()
 
     @given(histories(), policies)
-    def test_sending_everything_again_moves_no_figure(self, told, policy):
+    def test_sending_everything_again_moves_no_figure(self, history, policy):
         policy = parsed(policy)
-        batch = [kept(one) for one in told]
+        batch = [new_record(one) for one in history]
         with log_with([batch]) as log:
             expected = figures_in(reports_of(log, policy, YEARS))
             log.append(batch)
@@ -282,20 +282,20 @@ class TestInvariants:
     """Invariant I4: records add up, and no part exceeds its whole, in any group."""
 
     @given(records(), policies)
-    def test_every_record_is_accounted_for(self, taken, policy):
-        with log_with([taken], 2) as log:
+    def test_every_record_is_accounted_for(self, appended, policy):
+        with log_with([appended], 2) as log:
             report = reports_of(log, parsed(policy), [2022])[2022]
 
         counters = report.records.as_json()
         event(f"events: {min(counters['events'], 5)}")
         named = [counters[name] for name in ("events", "duplicates", "conflicts")]
-        assert len(taken) == sum(named) + sum(counters["quarantined"].values())
-        assert len(taken) == report.log.records
-        assert len(taken) == sum(report.cut.values())
+        assert len(appended) == sum(named) + sum(counters["quarantined"].values())
+        assert len(appended) == report.log.records
+        assert len(appended) == sum(report.cut.values())
 
     @given(histories(), policies)
-    def test_no_part_exceeds_its_whole(self, told, policy):
-        figures = figures_of(told, parsed(policy)).cells
+    def test_no_part_exceeds_its_whole(self, history, policy):
+        figures = figures_of(history, parsed(policy)).cells
         chains = (
             ("became_students", "applicants"),
             ("graduated_as_expected", "expected_to_graduate"),
@@ -312,9 +312,9 @@ class TestInvariants:
             )
 
     @given(histories(), policies)
-    def test_all_is_any_category_and_no_category_and_undeclared(self, told, policy):
+    def test_all_is_any_category_and_no_category_and_undeclared(self, history, policy):
         policy = parsed(policy)
-        figures = figures_of(told, policy).cells
+        figures = figures_of(history, policy).cells
 
         for year in {year for year, _, _ in figures}:
             for measure in COUNTS:
@@ -334,9 +334,9 @@ class TestInvariants:
             )
 
     @given(histories(), policies)
-    def test_what_is_recorded_when_moves_no_figure(self, told, policy):
-        early = [NewRecord(one.key, one.value, 0) for one in map(kept, told)]
-        late = [NewRecord(one.key, one.value, NOON) for one in map(kept, told)]
+    def test_what_is_recorded_when_moves_no_figure(self, history, policy):
+        early = [NewRecord(one.key, one.value, 0) for one in map(new_record, history)]
+        late = [NewRecord(one.key, one.value, NOON) for one in map(new_record, history)]
         with log_with([early]) as log, log_with([late]) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)

@@ -14,8 +14,8 @@ from schemas.partition import partition_of
 from tests.support.histories import (
     CASES,
     counts_of,
-    kept,
     log_of,
+    new_record,
     policy_of,
     rates_of,
     reports_of,
@@ -49,7 +49,7 @@ class TestHistories:
     @pytest.mark.parametrize("case", cases(*FAMILIES))
     def test_the_report_says_what_was_worked_out_by_hand(self, case, partitions, tmp_path):
         policy = policy_of(case["policy"], **case.get("policy_overrides", {}))
-        records = [kept(one) for one in case["events"]]
+        records = [new_record(one) for one in case["events"]]
         year = case["year"]
 
         with log_of(tmp_path, records, partitions=partitions) as log:
@@ -74,7 +74,7 @@ class TestAdmission:
         assert (case["rule"] is None) == (counters.events == 1)
 
     @pytest.mark.parametrize("case", cases("admission"))
-    def test_the_rule_does_not_hang_on_the_number_of_partitions(self, case):
+    def test_the_rule_does_not_depend_on_the_number_of_partitions(self, case):
         key = None if case["key"] is None else case["key"].encode()
         place = partition_of(key or b"", 12)
 
@@ -103,7 +103,7 @@ class TestReport:
     @pytest.fixture
     def log(self, tmp_path):
         records = [
-            kept(one["event"], milliseconds(one["recorded_at"]))
+            new_record(one["event"], milliseconds(one["recorded_at"]))
             for one in read("report")["records"]
         ]
         with log_of(tmp_path, records) as log:

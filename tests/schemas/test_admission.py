@@ -16,7 +16,7 @@ from schemas.partition import partition_of
 from schemas.rules import RULES, VALUE_BYTES_MAX
 from tests.support.applications import APPLIED, changed, inserted, with_data
 from tests.support.bytes import anything
-from tests.support.histories import encoded, oracle, story
+from tests.support.histories import encode, oracle, story
 from tests.support.strategies import records
 
 # These are cheap.
@@ -46,7 +46,7 @@ class TestAdmit:
     """A record is an event, or it is quarantined under the first rule that it fails."""
 
     def test_an_event_keeps_what_was_written_and_where_it_stands(self):
-        value = encoded(APPLIED)
+        value = encode(APPLIED)
 
         found = admit(Record(0, 7, 12_345, b"s-1", value), 1)
 
@@ -87,7 +87,7 @@ class TestAdmit:
 
         for partition in range(12):
             expected = None if partition == right else "partition_must_follow_key"
-            assert expected == rule_of(encoded(APPLIED), b"s-1", partition, 12)
+            assert expected == rule_of(encode(APPLIED), b"s-1", partition, 12)
 
     def test_the_rules_are_tried_in_the_order_of_the_specification(self):
         assert [
@@ -148,7 +148,7 @@ class TestAdmit:
     @given(st.binary(max_size=80) | st.none(), st.binary(max_size=70) | st.none())
     def test_any_key_has_a_verdict_and_it_is_the_oracles(self, value, key):
         rule_of(value, key)
-        rule_of(encoded(APPLIED), key)
+        rule_of(encode(APPLIED), key)
 
     @MANY
     @given(records())
@@ -174,7 +174,7 @@ class TestSizeAndForm:
         [(65_535, None), (65_536, None), (65_537, "value_must_not_exceed_64_kib")],
     )
     def test_the_size_counts_every_byte(self, size, rule):
-        value = encoded(APPLIED)
+        value = encode(APPLIED)
 
         assert 65_536 == VALUE_BYTES_MAX
         assert rule == rule_of(value + b" " * (size - len(value)))
@@ -185,10 +185,10 @@ class TestSizeAndForm:
     @pytest.mark.parametrize(
         "value",
         [
-            b"\xef\xbb\xbf" + encoded(APPLIED),
-            encoded(APPLIED).decode().encode("utf-16"),
-            encoded(APPLIED).decode().encode("utf-16-le"),
-            encoded(APPLIED).decode().encode("utf-32"),
+            b"\xef\xbb\xbf" + encode(APPLIED),
+            encode(APPLIED).decode().encode("utf-16"),
+            encode(APPLIED).decode().encode("utf-16-le"),
+            encode(APPLIED).decode().encode("utf-32"),
             inserted('"é"'.encode("latin-1")),
             inserted(b'"\xed\xa0\x80"'),
             inserted(b'"\xc0\x80"'),
@@ -255,7 +255,7 @@ class TestSizeAndForm:
             inserted(b'{"a":{"b":1,"b":2},"a":3}'),
             # A look-alike in a string beside a member that a parser has overwritten.
             inserted(b'{"x\\":":1,"a" :1,"a" :1}'),
-            encoded(APPLIED).replace(b'"a1"', b'"a1","programme":"dev"'),
+            encode(APPLIED).replace(b'"a1"', b'"a1","programme":"dev"'),
         ],
     )
     def test_two_members_of_one_name_are_seen_wherever_they_are(self, value):
@@ -304,7 +304,7 @@ class TestEnvelope:
         else:
             members[name] = None if value == "null" else value
 
-        assert "envelope_must_be_a_cloud_event" == rule_of(encoded(members))
+        assert "envelope_must_be_a_cloud_event" == rule_of(encode(members))
 
     @pytest.mark.parametrize("name", ["id", "source"])
     @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ class TestEnvelope:
 
     @pytest.mark.parametrize("key", [None, b"", b"s-1 ", b"S-1", b"s-1\x00", b"\xff", b'"s-1"'])
     def test_the_key_is_the_subjects_bytes(self, key):
-        assert "key_must_equal_subject" == rule_of(encoded(APPLIED), key)
+        assert "key_must_equal_subject" == rule_of(encode(APPLIED), key)
 
     @pytest.mark.parametrize(
         ("name", "rule"),
@@ -475,4 +475,4 @@ class TestDates:
         one = story(line)[0]
         one["data"][name] = on
 
-        assert rule == rule_of(encoded(one))
+        assert rule == rule_of(encode(one))

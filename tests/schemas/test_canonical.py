@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.canonical import Content, canonical, content, sha256_hex
 from tests.support.bytes import json_values
-from tests.support.histories import encoded, event, oracle, story
+from tests.support.histories import encode, event, oracle, story
 from tests.support.strategies import histories
 
 CONTENT = ("specversion", "type", "time", "data")
@@ -29,7 +29,7 @@ class TestContent:
 
     @given(histories(subjects=("s-1",), max_size=1).filter(bool))
     def test_the_content_of_any_event_is_the_rfc_8785_form_of_the_chosen_members(self, told):
-        assert rfc8785.dumps(chosen(told[0])) == content(encoded(told[0]))
+        assert rfc8785.dumps(chosen(told[0])) == content(encode(told[0]))
 
     @given(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -47,13 +47,13 @@ class TestContent:
         one = story("enrolled e1 2022-01-01 2022-12-01 categories=refugee")[0]
         spaced = json.dumps(dict(reversed(one.items())), indent=3).encode()
 
-        assert content(encoded(one)) == content(spaced)
+        assert content(encode(one)) == content(spaced)
 
     @pytest.mark.parametrize("name", ["id", "source", "subject", "traceparent", "datacontenttype"])
     def test_other_members_are_no_content(self, name):
         one = story("declared 2022-01-01 none")[0]
 
-        assert content(encoded(one)) == content(encoded(one | {name: "application/json"}))
+        assert content(encode(one)) == content(encode(one | {name: "application/json"}))
 
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -69,13 +69,13 @@ class TestContent:
         ],
     )
     def test_two_ways_to_say_it_are_two_contents(self, one, other):
-        assert content(encoded(story(one)[0])) != content(encoded(story(other)[0]))
+        assert content(encode(story(one)[0])) != content(encode(story(other)[0]))
 
     def test_null_is_not_absent(self):
         one = story("graduated e1 2022-01-01")[0]
         null = one | {"data": one["data"] | {"credential": None}}
 
-        assert content(encoded(one)) != content(encoded(null))
+        assert content(encode(one)) != content(encode(null))
 
 
 class TestContentInAFewBytes:
@@ -83,7 +83,7 @@ class TestContentInAFewBytes:
 
     @given(histories(subjects=("s-1",), max_size=2).filter(lambda told: len(told) == 2))
     def test_they_are_equal_where_the_forms_are(self, told):
-        one, other = (encoded(each) for each in told)
+        one, other = (encode(each) for each in told)
         spaced = json.dumps(dict(reversed(told[1].items())), indent=1).encode()
         equal = content(one) == content(other)
 
@@ -93,7 +93,7 @@ class TestContentInAFewBytes:
             assert not equal or hash(Content(one)) == hash(Content(second)) == hash(stored)
 
     def test_another_thing_is_no_content(self):
-        value = encoded(story("declared 2022-01-01 none")[0])
+        value = encode(story("declared 2022-01-01 none")[0])
 
         assert Content(value) != value
         assert 16 == len(Content(value).digest)

@@ -11,7 +11,7 @@ from schemas import Record
 from schemas.faults import faults
 from tests.support.applications import APPLIED, changed, inserted, with_data
 from tests.support.bytes import anything
-from tests.support.histories import encoded, event, story
+from tests.support.histories import encode, event, story
 
 # These are cheap.
 MANY = settings(max_examples=8 * settings.default.max_examples)
@@ -25,7 +25,7 @@ class TestFaults:
         return sorted(fault.pointer for fault in faults(Record(0, 0, 0, key, value), 1))
 
     def test_an_event_has_none(self):
-        assert [] == faults(Record(0, 0, 0, b"s-1", encoded(APPLIED)), 1)
+        assert [] == faults(Record(0, 0, 0, b"s-1", encode(APPLIED)), 1)
 
     @pytest.mark.parametrize(
         ("value", "pointers"),
@@ -45,11 +45,11 @@ class TestFaults:
             (with_data(**{"a/b~c": 1}), ["/data/a~1b~0c"]),
             (with_data(categories=["x"]), ["/data/categories"]),
             (
-                encoded(event("event.retracted", {"retracts": {"id": ""}, "reason": "other"})),
+                encode(event("event.retracted", {"retracts": {"id": ""}, "reason": "other"})),
                 ["/data/retracts/id", "/data/retracts/source"],
             ),
             (
-                encoded(story("enrolled e1 1899-12-31 2200-01-01 time=1899-01-01T00:00:00Z")[0]),
+                encode(story("enrolled e1 1899-12-31 2200-01-01 time=1899-01-01T00:00:00Z")[0]),
                 ["/data/enrolled_on", "/data/expected_graduation_on", "/time"],
             ),
         ],
@@ -72,7 +72,7 @@ class TestFaults:
         assert reason in fault.reason
 
     def test_a_null_key_is_shown_at_the_subject(self):
-        assert ["/subject"] == self.pointers(encoded(APPLIED), None)
+        assert ["/subject"] == self.pointers(encode(APPLIED), None)
 
     @MANY
     @given(anything)

@@ -9,7 +9,7 @@ from schemas import Record, admit
 from schemas.rules import RULES, broken_rule, read
 from tests.support.applications import APPLIED
 from tests.support.bytes import anything
-from tests.support.histories import encoded
+from tests.support.histories import encode
 
 KEYS = st.sampled_from((b"s-1", b"s-1", b"s-2", b"\xff", None))
 
@@ -18,7 +18,7 @@ class TestRules:
     """A rule keeps nothing, so it may be asked about any record at any time."""
 
     def test_an_event_keeps_every_rule(self):
-        reading = read(Record(0, 0, 0, b"s-1", encoded(APPLIED)), 1)
+        reading = read(Record(0, 0, 0, b"s-1", encode(APPLIED)), 1)
 
         assert [rule for rule in RULES if not rule(reading)] == []
 

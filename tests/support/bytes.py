@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from tests.support.histories import encoded
+from tests.support.histories import encode
 from tests.support.strategies import histories
 
 _TOKENS = (
@@ -121,10 +121,10 @@ def _altered(draw):
             )  # fmt: skip
         if not isinstance(one.get("data"), dict):
             break
-    return encoded(one)
+    return encode(one)
 
 
-events = histories(subjects=("s-1",), max_size=1).filter(bool).map(lambda told: encoded(told[0]))
+events = histories(subjects=("s-1",), max_size=1).filter(bool).map(lambda told: encode(told[0]))
 anything = st.one_of(
     st.binary(max_size=40),
     token_soup,

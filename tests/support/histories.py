@@ -1,4 +1,4 @@
-"""Histories for tests: told in words, kept in an embedded log, and reported on by both programs.
+"""Histories for tests: written in words, kept in an embedded log, reported on by both programs.
 
 A story has one event a line, in log order, in the words of the registrar:
 
@@ -78,19 +78,19 @@ def event(kind, data, **attributes):
 
 
 def story(text):
-    """The events that a story tells."""
+    """The events of a story."""
     lines = [line.split() for line in text.strip().splitlines() if line.strip()]
-    return [_told(number, words) for number, words in enumerate(lines, 1)]
+    return [_event(number, words) for number, words in enumerate(lines, 1)]
 
 
-def _told(number, words):
+def _event(number, words):
     kind, names, *rest = _WORDS[words[0]]
     plain = [word for word in words[1:] if "=" not in word]
     data = dict(*rest) | dict(zip(names.split(), plain, strict=True))
     attributes = {"id": str(number)}
     for word in words[1:]:
-        name, found, value = word.partition("=")
-        if found:
+        name, is_named, value = word.partition("=")
+        if is_named:
             (attributes if name in _ATTRIBUTES else data)[name] = value
     for name, value in data.items():
         if name == "categories":
@@ -102,14 +102,14 @@ def _told(number, words):
     return event(kind, data, **attributes)
 
 
-def encoded(one):
+def encode(members):
     """An event's bytes, as most producers would write them."""
-    return json.dumps(one, ensure_ascii=False).encode()
+    return json.dumps(members, ensure_ascii=False).encode()
 
 
-def kept(one, recorded_at=NOON):
+def new_record(members, recorded_at=NOON):
     """An event as a record to append, under the key that it must have."""
-    return NewRecord(one["subject"].encode(), encoded(one), recorded_at)
+    return NewRecord(members["subject"].encode(), encode(members), recorded_at)
 
 
 @contextmanager
@@ -151,26 +151,28 @@ def reports_of(log, policy, years, *, cut=None, beside=()):
     }
 
 
-def as_the_oracle_reads(log):
+def oracle_records(log):
     """Every record of a log as the oracle takes them."""
     end = log.end()
     return [record._asdict() for record in log.read(dict.fromkeys(end, 0), end)]
 
 
-def admitted(events, partitions=1):
+def admit_all(events, partitions=1):
     """Events in log order, as if they were one partition's records."""
-    records = [Record(0, n, NOON, one["subject"].encode(), encoded(one)) for n, one in
-               enumerate(events)]  # fmt: skip
-    found = [admit(record, partitions) for record in records]
-    assert all(isinstance(one, Event) for one in found), found
-    return found
+    records = [
+        Record(0, offset, NOON, members["subject"].encode(), encode(members))
+        for offset, members in enumerate(events)
+    ]
+    admitted = [admit(record, partitions) for record in records]
+    assert all(isinstance(event, Event) for event in admitted), admitted
+    return admitted
 
 
 def resolution_of(events):
     """What becomes of each of one student's events."""
     history = History()
-    for one in admitted(events):
-        history.add(one)
+    for event in admit_all(events):
+        history.add(event)
     return resolve(list(history.events.values()))
 
 
@@ -182,8 +184,8 @@ def facts(events):
 def figures_of(events, policy):
     """The figures of any number of students, without a log."""
     figures = Figures()
-    for subject in dict.fromkeys(one["subject"] for one in events):
-        own = [one for one in events if one["subject"] == subject]
+    for subject in dict.fromkeys(event["subject"] for event in events):
+        own = [event for event in events if event["subject"] == subject]
         figures.add(contributions(facts(own), policy))
     return figures
 

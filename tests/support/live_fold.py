@@ -12,7 +12,7 @@ from processors.live_fold import LiveFold
 from processors.read_model.store import Store
 from projections.policy import built_in_policies
 from tests.properties.test_fold_equals_oracle import FOLDER
-from tests.support.histories import event, kept
+from tests.support.histories import event, new_record
 
 BUILT_IN = list(built_in_policies().values())
 _OUTCOME = {"outcome_on": "2022-03-01", "kind": "new_job", "credited": True, "stated_by": "student"}
@@ -20,7 +20,7 @@ _OUTCOME = {"outcome_on": "2022-03-01", "kind": "new_job", "credited": True, "st
 
 def outcome_record(number, subject="s-1"):
     """A record of one declared outcome, to append."""
-    return kept(event("outcome.declared", _OUTCOME, id=str(number), subject=subject))
+    return new_record(event("outcome.declared", _OUTCOME, id=str(number), subject=subject))
 
 
 @contextmanager

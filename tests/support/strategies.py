@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ledger.log import NewRecord
 from schemas.events import CATEGORIES, FUNDINGS, KINDS, STATUSES
 from schemas.moments import milliseconds
-from tests.support.histories import encoded, event, oracle, story
+from tests.support.histories import encode, event, oracle, story
 
 YEARS = (2021, 2022, 2023, 2024)
 SUBJECTS = ("s-1", "s-2", "A:b_c.d", "s-3")
@@ -187,20 +187,20 @@ def histories(draw, *, subjects=SUBJECTS, max_size=30):
 
 
 @st.composite
-def _spoilt(draw, one):
+def _damaged(draw, one):
     """A record that is not quite that of an event: another key, a second spelling, or junk."""
-    key, value = one["subject"].encode(), encoded(one)
+    key, value = one["subject"].encode(), encode(one)
     cut = draw(st.integers(0, len(value)))
-    spoilt = (
+    damaged = (
         (draw(st.sampled_from((None, b"", b"s-2", b"\xff"))), value),
         (key, draw(st.sampled_from(_JUNK))),
         (key, value[:cut]),
         (key, json.dumps(one, indent=1).encode()),
-        (key, encoded(dict(reversed((one | {"traceparent": [1e300]}).items())))),
-        (key, encoded(one | {"type": draw(st.sampled_from(("ledger.a.b.v1", "x", 1)))})),
-        (key, encoded(one | {"data": one["data"] | {"x": 0}})),
+        (key, encode(dict(reversed((one | {"traceparent": [1e300]}).items())))),
+        (key, encode(one | {"type": draw(st.sampled_from(("ledger.a.b.v1", "x", 1)))})),
+        (key, encode(one | {"data": one["data"] | {"x": 0}})),
     )
-    return draw(st.sampled_from(spoilt))
+    return draw(st.sampled_from(damaged))
 
 
 @st.composite
@@ -208,9 +208,9 @@ def records(draw, events=None):
     """A history as records to append, with some that are no events, and when they were taken."""
     found = []
     for one in draw(histories() if events is None else events):
-        key, value = one["subject"].encode(), encoded(one)
+        key, value = one["subject"].encode(), encode(one)
         if draw(st.sampled_from((False,) * 7 + (True,))):
-            key, value = draw(_spoilt(one))
+            key, value = draw(_damaged(one))
         found.append(NewRecord(key, value, draw(st.sampled_from(_RECORDED))))
     return found
 

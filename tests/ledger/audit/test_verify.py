@@ -10,7 +10,7 @@ import pytest
 from ledger.audit.verify import differences, verify_reports
 from ledger.errors import ConfigurationError, CutNotHeldError
 from ledger.report import ReportQuery, decode_reports, encode_reports, make_reports
-from tests.support.histories import kept, log_of, policy_of, story
+from tests.support.histories import log_of, new_record, policy_of, story
 
 LIFE = """
     applied a1 2022-01-10 categories=refugee
@@ -21,7 +21,7 @@ LIFE = """
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [kept(one) for one in story(LIFE)], partitions=2) as log:
+    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=2) as log:
         yield log
 
 

@@ -19,7 +19,7 @@ from ledger.log import NewRecord
 from ledger.log.archive import archive_log
 from tests.ledger.columns.archives import POLICY, faults, figures, leftovers
 from tests.support.engines import differences, figures_by
-from tests.support.histories import ROOT, encoded, log_of, story
+from tests.support.histories import ROOT, encode, log_of, story
 
 LIFE = """
     applied a1 2022-01-05 categories=refugee
@@ -41,7 +41,7 @@ SHELLS, BYTES = "kind=raise/sealed[1]/all *?/a\nb", "id=7/caf\udce9/{a,b}/~"
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    records = [NewRecord(one["subject"].encode(), encoded(one), 0) for one in story(LIFE)]
+    records = [NewRecord(one["subject"].encode(), encode(one), 0) for one in story(LIFE)]
     with log_of(tmp_path_factory.mktemp("log"), records) as log:
         yield log
 
@@ -101,7 +101,7 @@ class TestFolders:
 
     @pytest.mark.usefixtures("way")
     def test_a_neighbour_whose_name_matches_as_a_pattern_is_not_read(self, log, expected, tmp_path):
-        other = [NewRecord(b"s-2", encoded(story("outcome 2022-03-01 raise subject=s-2")[0]), 0)]
+        other = [NewRecord(b"s-2", encode(story("outcome 2022-03-01 raise subject=s-2")[0]), 0)]
         (tmp_path / "other").mkdir()
         with log_of(tmp_path / "other", other) as neighbour:
             for name in ("sealed1", "sealed2", "sealed[12]x", "sealed"):

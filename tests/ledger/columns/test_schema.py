@@ -11,7 +11,7 @@ from ledger.columns.schema import write_column_files, write_columns
 from schemas import Record
 from schemas.events import FACTS
 from schemas.partition import partition_of
-from tests.support.histories import NOON, encoded, story
+from tests.support.histories import NOON, encode, story
 
 STORY = """
 applied a1 2022-03-10 categories=refugee+job_seeker subject=s-2
@@ -25,7 +25,7 @@ retracted 3 time=2024-01-15T10:00:00.123456789+02:00
 def records():
     events = [
         Record(partition_of(one["subject"].encode(), 2), n, NOON + n, one["subject"].encode(),
-               encoded(one))
+               encode(one))
         for n, one in enumerate(story(STORY))
     ]  # fmt: skip
     return [*events, Record(1, 9, NOON, b"s-1", b"{}")]
@@ -79,7 +79,7 @@ class TestColumns:
     def test_copies_have_one_digest_whatever_the_order_of_their_members(self, tmp_path, records):
         value = records[1].value
         one = story(STORY)[1]
-        other = encoded(dict(reversed((one | {"traceparent": 1}).items())))
+        other = encode(dict(reversed((one | {"traceparent": 1}).items())))
         values = (value, other, value.replace(b"2022-12-01", b"2022-12-02"))
         copies = [records[1]._replace(value=each, offset=n) for n, each in enumerate(values)]
         write_columns(copies, 2, tmp_path / "copies.parquet")
@@ -102,7 +102,7 @@ class TestColumns:
             for source, name in names
             for one in story("applied a1 2022-03-10")
         ]
-        records = [Record(0, n, NOON, b"s-1", encoded(one)) for n, one in enumerate(events * 2)]
+        records = [Record(0, n, NOON, b"s-1", encode(one)) for n, one in enumerate(events * 2)]
         write_columns(records, 1, tmp_path / "names.parquet")
         found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
 

@@ -25,9 +25,9 @@ from tests.support.engines import differences, figures_by, log_with
 from tests.support.histories import (
     CASES,
     counts_of,
-    encoded,
-    kept,
+    encode,
     log_of,
+    new_record,
     policy_of,
     rates_of,
     story,
@@ -54,7 +54,7 @@ def columnar_report(log, policy, year):
 
 
 def one_subject(text):
-    return [kept(one) for one in story(text)]
+    return [new_record(one) for one in story(text)]
 
 
 class TestCases:
@@ -71,7 +71,7 @@ class TestCases:
     def test_a_report_of_a_shared_case_has_the_figures_worked_out_by_hand(self, case):
         policy = policy_of(case["policy"], **case.get("policy_overrides", {}))
 
-        with log_with([kept(one) for one in case["events"]], partitions=3) as log:
+        with log_with([new_record(one) for one in case["events"]], partitions=3) as log:
             report = columnar_report(log, policy, case["year"])
 
         assert case["expect"]["records"] == report.records.as_json()
@@ -92,7 +92,7 @@ class TestCases:
 
     def test_the_report_of_the_test_vector_has_its_digest(self):
         records = [
-            kept(one["event"], milliseconds(one["recorded_at"]))
+            new_record(one["event"], milliseconds(one["recorded_at"]))
             for one in read("report")["records"]
         ]
         with log_with(records) as log:
@@ -209,7 +209,7 @@ class TestBothEngines:
             for copy in range(number % 3 + 1)
             for one in story(text)
         ]
-        with log_with([kept(one) for one in events]) as log:
+        with log_with([new_record(one) for one in events]) as log:
             assert {} == differences(log, [policy_of(**overrides) for overrides in VARIANTS])
 
     def test_the_engines_agree_on_all_cases_at_once_under_all_their_policies(self):
@@ -220,7 +220,7 @@ class TestBothEngines:
             events += [one | {"subject": f"{number}-{one['subject']}"} for one in case["events"]]
             policies.append(policy_of(case["policy"], **case.get("policy_overrides", {})))
 
-        with log_with([kept(one) for one in events]) as log:
+        with log_with([new_record(one) for one in events]) as log:
             assert {} == differences(log, list({one.sha256: one for one in policies}.values()))
 
 
@@ -305,7 +305,7 @@ class TestText:
                 for one in story("enrolled e1 2022-01-01 2022-06-01\ngraduated e1 2022-05-01"):
                     one["data"]["enrollment_id"] = text
                     events.append(one | {"source": source, "id": f"{one['id']}{text}"})
-        records = [NewRecord(one["subject"].encode(), encoded(one), 0) for one in events * 2]
+        records = [NewRecord(one["subject"].encode(), encode(one), 0) for one in events * 2]
         with log_with(records) as log:
             assert {} == differences(log, BUILT_IN)
             assert len(events) == figures_by("columnar", log, [])["records"]["duplicates"]

@@ -10,7 +10,7 @@ import pytest
 from ledger.errors import BadInputError, ConfigurationError
 from ledger.report import ReportOutline, decode_reports, digest_of, encode_report, encode_reports
 from schemas.canonical import canonical, sha256_hex
-from tests.support.histories import kept, log_of, policy_of, reports_of, story
+from tests.support.histories import log_of, new_record, policy_of, reports_of, story
 
 LIFE = """
     applied a1 2022-01-10 categories=refugee
@@ -23,7 +23,7 @@ LIFE = """
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [kept(one) for one in story(LIFE)], partitions=3) as log:
+    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=3) as log:
         yield log
 
 

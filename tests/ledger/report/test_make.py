@@ -10,7 +10,7 @@ from ledger.replay import replay
 from ledger.report import ReportQuery, build_report, make_reports
 from ledger.report.make import provisional
 from schemas.moments import milliseconds
-from tests.support.histories import kept, log_of, oracle, policy_of, reports_of, story
+from tests.support.histories import log_of, new_record, oracle, policy_of, reports_of, story
 
 LIFE = """
     applied a1 2022-01-10 categories=refugee
@@ -30,7 +30,7 @@ PLACEMENT = (
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [kept(one) for one in story(LIFE)], partitions=3) as log:
+    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=3) as log:
         yield log
 
 
@@ -203,7 +203,7 @@ class TestProvisional:
 
     def test_it_is_judged_by_the_latest_of_all_partitions_below_the_cut(self, tmp_path):
         times = [milliseconds(text) for text in ("2022-06-01T00:00:00Z", "2025-01-01T00:00:00Z")]
-        told = [kept(one, at) for one, at in zip(
+        told = [new_record(one, at) for one, at in zip(
             story("applied a1 2022-01-10\napplied a1 2022-01-10 subject=s-2"), times, strict=True)
         ]  # fmt: skip
         with log_of(tmp_path, told, partitions=2) as log:
@@ -214,7 +214,7 @@ class TestProvisional:
         assert 8 == len(early.provisional)
 
     def test_a_quarantined_record_is_a_record_too(self, tmp_path):
-        one = kept(story("applied a1 2022-01-10")[0], milliseconds("2025-01-01T00:00:00Z"))
+        one = new_record(story("applied a1 2022-01-10")[0], milliseconds("2025-01-01T00:00:00Z"))
         with log_of(tmp_path, [one._replace(value=b"x")]) as log:
             assert {} == reports_of(log, policy_of(), [2022])[2022].provisional
 

@@ -9,13 +9,13 @@ import pytest
 from ledger.replay import replay, sql_engine
 from ledger.report import build_report, encode_report
 from outcomes.cli.run import run
-from tests.support.histories import kept, log_of, policy_of, story
+from tests.support.histories import log_of, new_record, policy_of, story
 
 
 @pytest.fixture
 def report(tmp_path):
     """A report of one applicant, and a log."""
-    with log_of(tmp_path, [kept(one) for one in story("applied a1 2022-03-10")]) as log:
+    with log_of(tmp_path, [new_record(one) for one in story("applied a1 2022-03-10")]) as log:
         replayed = replay(log, log.end(), [policy_of()])
         made = build_report(replayed, log_name=log.name, policy=policy_of(), year=2022)
     file = tmp_path / "report.json"
