@@ -1,6 +1,6 @@
-"""Narration: what the ledger does, told on stderr and never mixed with data.
+"""Diagnostics: what the ledger does, on stderr, never mixed with data.
 
-Events are named `noun.verb_past`; their fields carry counts, offsets and places, never a person.
+Events are named `noun.verb_past`; their fields carry counts, offsets and paths, never a person.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 INTERNAL_ERROR = 70
-"""The exit code of what should not have happened."""
+"""The exit code of an internal error."""
 
 
 class _Stderr:
-    """Standard error, or nowhere when it is closed or full: narration stops no work."""
+    """Standard error; a closed or full one loses diagnostics and stops no work."""
 
     def write(self, text: str) -> None:
         if sys.stderr is not None:
@@ -45,11 +45,11 @@ class _Stderr:
 
 
 def configure_diagnostics(form: str, level: str) -> None:
-    """Choose how narration looks; colour only where stderr is a terminal.
+    """Set the format of diagnostics; colour only if stderr is a terminal.
 
     Args:
         form: `console` for a person, `json` for one object a line.
-        level: The least important that is shown, as in `logging`.
+        level: The lowest level shown, as in `logging`.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -80,20 +80,24 @@ def logger() -> structlog.typing.FilteringBoundLogger:
 
 
 def diagnostics_are_json() -> bool:
-    """Whether narration has been set to JSON."""
+    """Whether the format is JSON."""
     return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
 
 
 def inform(sentence: str) -> None:
-    """Tell a person something on stderr, in the form that narration has."""
+    """Print a sentence for a person on stderr, in the format of diagnostics."""
     if diagnostics_are_json():
-        logger().info("told", sentence=sentence)
+        logger().info("notice.printed", sentence=sentence)
     else:
         _Stderr().write(f"{sentence}\n")
 
 
 def report_failure(message: str, code: int) -> int:
-    """Tell a failure as one line on stderr; the exit code is handed back."""
+    """Print a failure as one line on stderr.
+
+    Returns:
+        The exit code, as given.
+    """
     line = one_line(message)
     if diagnostics_are_json():
         logger().error("command.failed", message=line, exit_code=code)
@@ -106,7 +110,7 @@ def report_failure(message: str, code: int) -> int:
 def abort_process(error: BaseException) -> NoReturn:
     """End the process at once with the reason, from any thread or task.
 
-    For workers: what was committed is whole, and what was not is folded again after the next start.
+    For workers: a commit is atomic, and what was not committed is folded again after a restart.
     """
     if isinstance(error, LedgerError):
         os._exit(report_failure(str(error), error.exit_code))
@@ -115,6 +119,6 @@ def abort_process(error: BaseException) -> NoReturn:
 
 
 def internal_error(error: BaseException) -> tuple[str, int]:
-    """What is told of an error that should not be possible, and its exit code."""
+    """The message for an error that should not be possible, and its exit code."""
     what = f"{type(error).__name__}: {error}"
-    return f"a fault of the ledger itself, {what}; please report it", INTERNAL_ERROR
+    return f"internal error, {what}; please report it", INTERNAL_ERROR

@@ -1,4 +1,4 @@
-"""Finding a policy by what a person types: a built-in id, or a file."""
+"""Policies by name: a built-in id, or a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def find_policy(name: str) -> Policy:
     """The policy of a built-in id or of a JSON file.
 
     Raises:
-        ConfigurationError: If it is neither, or no valid policy.
+        ConfigurationError: If it is neither, or not a valid policy.
     """
     known = built_in_policies()
     if name in known:

@@ -1,4 +1,4 @@
-"""Settings from the environment, `OUTCOMES_…`; a flag on the command line goes before them."""
+"""Settings from the environment, `OUTCOMES_…`; a command-line option takes precedence."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ DEFAULT_LOG = "sqlite:ledger.db"
 
 
 class Settings(BaseSettings):
-    """What can be set without a flag.
+    """What the environment can set.
 
     Attributes:
         log: URL of the log (SPEC section 6, log URLs).
         policy: A built-in id or a policy file.
-        log_format: Narration on stderr for a person, or one JSON object a line.
-        log_level: The least important narration that is shown.
-        live_years: First and last year that workers on Kafka keep live, `2019..2027`; the seven
-            past ones, this one and the next where None.
-        live_policies: Kept live, built-in ids or files by commas; all built-in ones where None.
-        kafka_security_protocol: How the brokers are spoken to.
-        kafka_sasl_mechanism: How a user proves who they are, where the protocol asks for a user.
+        log_format: Diagnostics on stderr as text for a person, or as one JSON object a line.
+        log_level: The lowest level of diagnostics that is shown.
+        live_years: First and last year that workers on Kafka keep live, `2019..2027`; the last
+            seven, this one and the next if None.
+        live_policies: Policies to keep live, built-in ids or files, comma-separated; all built-in
+            ones if None.
+        kafka_security_protocol: The protocol of the brokers.
+        kafka_sasl_mechanism: How a user authenticates, if the protocol asks for one.
         kafka_sasl_username: The user.
         kafka_sasl_password: Never printed.
-        kafka_ssl_cafile: The authorities to trust, PEM; the system's own where None.
-        kafka_ssl_certfile: This client's certificate, PEM, where the brokers ask for one.
-        kafka_ssl_keyfile: Its key; None where `kafka_ssl_certfile` holds both.
+        kafka_ssl_cafile: The authorities to trust, PEM; the system's own if None.
+        kafka_ssl_certfile: This client's certificate, PEM, if the brokers ask for one.
+        kafka_ssl_keyfile: Its key; None if `kafka_ssl_certfile` holds both.
         kafka_retry_seconds: How long an append waits for the next acknowledgement, and a worker
             for a broker that is away.
     """
@@ -58,7 +59,7 @@ def load_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        ConfigurationError: If a variable holds what it must not.
+        ConfigurationError: If a variable has an invalid value.
     """
     try:
         return Settings()

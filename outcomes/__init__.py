@@ -1,1 +1,1 @@
-"""What a person runs: the command line, and all that stands only under it."""
+"""What a person runs: the command line, and what only it uses."""

@@ -1,4 +1,4 @@
-"""`outcomes policy`, `outcomes schema`, `outcomes doctor`: what there is, and whether it works."""
+"""`outcomes policy`, `outcomes schema`, `outcomes doctor`: the installation and what it knows."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def policy_list(json: JsonOption = False) -> None:
     known = built_in_policies().values()
     if json:
         members = ("id", "version", "sha256")
-        terminal.print_json([{name: getattr(one, name) for name in members} for one in known])
+        terminal.print_json([{name: getattr(policy, name) for name in members} for policy in known])
         return
-    for one in known:
-        terminal.write(f"{one.id}  version {one.version}  {one.sha256}\n".encode())
+    for policy in known:
+        terminal.write(f"{policy.id}  version {policy.version}  {policy.sha256}\n".encode())
 
 
 @policy_app.command("show")
@@ -62,7 +62,7 @@ def schema(
 
 
 def doctor(log: LogOption = None, json: JsonOption = False) -> None:
-    """What there is, and whether it works; exit 69 where something is broken."""
+    """Check the installation, policies and log; exit 69 if something is broken."""
     from outcomes.doctor import examine
 
     checks = list(examine(log_url(log)))

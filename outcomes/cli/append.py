@@ -48,12 +48,12 @@ def append(
     file: FileArgument,
     log: LogOption = None,
     records: Annotated[
-        bool, typer.Option("--records", help="Records of tail --jsonl, unchecked.")
+        bool, typer.Option("--records", help="Lines are records of tail --jsonl; unchecked.")
     ] = False,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Append the lines without a fault.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Lines a batch, for stdin.")] = 10_000,
+    batch: Annotated[int, typer.Option(min=1, help="Lines per batch of stdin.")] = 10_000,
     json: JsonOption = False,
 ) -> None:
     """Append events: a file whole or not at all, standard input batch by batch."""

@@ -19,9 +19,13 @@ _WRITE_BYTES = 262_144
 
 
 def demo(
-    students: Annotated[int, typer.Option(min=1, max=_STUDENTS_MAX, help="Persons.")] = 5_000,
+    students: Annotated[
+        int, typer.Option(min=1, max=_STUDENTS_MAX, help="Number of persons.")
+    ] = 5_000,
     seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 2022,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where files go.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = Path(
+        "demo"
+    ),
 ) -> None:
     """The whole story: generate, append, report 2022 as known on 31 March 2023 and now, compare."""
     from ledger.policies import find_policy
@@ -42,7 +46,7 @@ def demo(
 
 
 def generate(
-    students: Annotated[int, typer.Option(min=1, max=_STUDENTS_MAX, help="Persons.")],
+    students: Annotated[int, typer.Option(min=1, max=_STUDENTS_MAX, help="Number of persons.")],
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")],
     first: Annotated[int, typer.Option("--from", help="First year with complete figures.")] = 2021,
     last: Annotated[int, typer.Option("--to", help="Last year with complete figures.")] = 2023,

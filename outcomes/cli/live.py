@@ -44,7 +44,7 @@ def live(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh when figures change.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """The figures that the worker keeps: like report, seconds old, with how far it is behind."""
+    """The figures that workers keep: like report, seconds old, with the lag behind the log."""
     from ledger.policies import find_policy
     from ledger.report import encode_report
     from ledger.report.page import report_page

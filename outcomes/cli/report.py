@@ -36,22 +36,22 @@ def report(
     log: LogOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Built in or a file; repeat for several."),
+        typer.Option("--policy", metavar="ID|FILE", help="Built-in or a file; repeatable."),
     ] = None,
     as_of: Annotated[
         list[str] | None,
-        typer.Option("--as-of", metavar="T", help="RFC 3339 with an offset; repeat for several."),
+        typer.Option("--as-of", metavar="T", help="RFC 3339 with an offset; repeatable."),
     ] = None,
     cut: Annotated[
         list[str] | None,
-        typer.Option("--cut", metavar="CUT", help="Such as 0:1041,1:998; repeat for several."),
+        typer.Option("--cut", metavar="CUT", help="Such as 0:1041,1:998; repeatable."),
     ] = None,
     engine: Annotated[
         str | None, typer.Option(metavar="fold|columnar", help="By student, or by column in SQL.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Replay the log and print a year's report; several years, policies, cuts in one reading."""
+    """Replay the log and print a year's report; several years, policies or cuts at once."""
     from ledger.log import open_log, parse_cut
     from ledger.policies import find_policy
     from ledger.report import ReportQuery, encode_reports, make_reports
@@ -84,7 +84,7 @@ def verify(
     log: LogOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Of the reports; repeat for several."),
+        typer.Option("--policy", metavar="ID|FILE", help="Of the reports; repeatable."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -148,10 +148,10 @@ def _disagreement(log: Log) -> str:
 
     archive = as_archive(log)
     if archive is None:
-        return "the engines disagree: that is a fault of the ledger, please report it"
+        return "the engines disagree: this is a bug in the ledger, please report it"
     return (
-        "the engines disagree: the archive's typed columns are forged, and the fold is right, or"
-        f" it is a fault of the ledger; `outcomes archive {archive.folder} --refresh`, then verify"
+        "the engines disagree: either the archive's typed columns are forged and the fold is right,"
+        f" or it is a bug in the ledger; `outcomes archive {archive.folder} --refresh`, then verify"
         " again"
     )
 

@@ -18,12 +18,12 @@ _INTERRUPTED = 130
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command; every failure is told in one line.
+    """Run a command; every failure is printed as one line.
 
     Returns:
         The exit code (SPEC section 6, exit codes).
     """
-    # A command line that cannot be read is told of in the form that it asks for.
+    # An invalid command line is reported in the format that it asks for.
     configure_diagnostics("json" if _wants_json(arguments) else "console", "info")
     try:
         return _run(arguments)
@@ -45,7 +45,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
-    """What a person is told, and the exit code."""
+    """The message, and the exit code."""
     if isinstance(error, LedgerError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt | Abort):

@@ -1,4 +1,4 @@
-"""Standard output and error as a person's terminal or a pipe: data on one, narration on the other.
+"""Standard output and error, a terminal or a pipe: data on one, diagnostics on the other.
 
 Colour and progress bars appear only on a terminal; `NO_COLOR` is honoured.
 """
@@ -114,8 +114,8 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     It shows how many of how many, how many a second and the time left.
 
     Args:
-        what: Two or three words.
-        total: Of the numbers that the yielded function will be told, None when unknown.
+        what: Label, two or three words.
+        total: The last number that the yielded function will get; None when unknown.
     """
     screen = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if not screen.is_terminal:

@@ -72,8 +72,8 @@ def run(*words, folder, stdin=b"", env=None, prefix=(), **options):
 class Warm:
     """Runs commands one after the other, see `warm`; a command that needs more runs by itself."""
 
-    def __init__(self, scratch):
-        self.streams = [scratch / name for name in ("stdin", "stdout", "stderr")]
+    def __init__(self, folder):
+        self.streams = [folder / name for name in ("stdin", "stdout", "stderr")]
         for stream in self.streams:
             stream.touch()
         asked, asking = os.pipe()
@@ -196,7 +196,7 @@ def failure(done):
     assert len(said) == 1, done
     assert said[0].startswith("outcomes: "), done
     assert lines[-1] == said[0], done
-    assert "a fault of the ledger itself" not in said[0], done
+    assert "internal error" not in said[0], done
     return said[0]
 
 
@@ -242,6 +242,6 @@ def event(number=1, *, subject=None, kind="student.applied", data=None, **attrib
     return json.dumps(made, separators=(",", ":")).encode()
 
 
-def events(upto, **attributes):
+def events(count, **attributes):
     """Lines of so many events."""
-    return b"".join(event(number, **attributes) + b"\n" for number in range(1, upto + 1))
+    return b"".join(event(number, **attributes) + b"\n" for number in range(1, count + 1))

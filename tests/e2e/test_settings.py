@@ -150,7 +150,7 @@ class TestEnvironment:
         assert "openclassrooms-2023" == report["policy"]["id"]
 
 
-NARRATED = {
+DIAGNOSTICS = {
     "fault of a line": ["append", "-"],
     "missing log": [*REPORT, "--log", "sqlite:none.db"],
     "unknown option": ["report", "--colour"],
@@ -167,11 +167,11 @@ class TestJsonNarration:
         lines = event(1) + b"\n{\n"
         cases = {
             name: (["--log-format", "json", *words], {"stdin": lines})
-            for name, words in NARRATED.items()
+            for name, words in DIAGNOSTICS.items()
         }
-        return warm.run_all(cases, folder=tmp_path_factory.mktemp("narrated"))
+        return warm.run_all(cases, folder=tmp_path_factory.mktemp("diagnostics"))
 
-    @pytest.mark.parametrize("name", NARRATED)
+    @pytest.mark.parametrize("name", DIAGNOSTICS)
     def test_every_line_on_standard_error_is_an_object(self, name, done):
         lines = done[name].err.decode().splitlines()
         assert [] == [line for line in lines if not line.startswith("{")]

@@ -215,7 +215,7 @@ class TestCuts:
         as_of = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF)
         assert by_hand == as_of.json["log"]["cut"]
         assert all(by_hand.values())
-        cut = ",".join(f"{partition}:{upto}" for partition, upto in by_hand.items())
+        cut = ",".join(f"{partition}:{offset}" for partition, offset in by_hand.items())
         at_cut = asked("report", "--year", "2022", "--json", "--cut", cut)
         assert as_of.out == at_cut.out
         in_utc = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF_UTC)
@@ -229,7 +229,7 @@ class TestCuts:
 
     def test_a_cut_at_the_end_gives_the_report_of_the_end(self, asked, world):
         end = json.loads(world.report.read_bytes())["log"]["cut"]
-        cut = ",".join(f"{partition}:{upto}" for partition, upto in reversed(end.items()))
+        cut = ",".join(f"{partition}:{offset}" for partition, offset in reversed(end.items()))
         made = asked("report", "--year", "2022", "--json", "--cut", cut)
         assert world.report.read_bytes() == made.out
 
@@ -301,7 +301,7 @@ TAMPERED = {
         "{row} count: the report says an object",
     ),
     "true for 1": (changed("counts", "row", "count", by=always(value=True)), "{row} count"),
-    "cut": (changed("log", "cut", "0", by=lambda upto: upto - 1), "log|records"),
+    "cut": (changed("log", "cut", "0", by=lambda offset: offset - 1), "log|records"),
 }
 UNVERIFIABLE = {
     "other policy": (changed("policy", "id", by=always("openclassrooms-2023")), 78, "--policy"),

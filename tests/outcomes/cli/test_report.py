@@ -56,5 +56,5 @@ def test_engines_that_disagree_are_told_of_cell_by_cell(report, capfdbinary):
     lines = capfdbinary.readouterr().out.decode().splitlines()
     assert 1 == code
     assert "applicants|all count: the fold says 1, the columnar replay says 2 (+1)" in lines, lines
-    assert "the engines disagree: that is a fault of the ledger, please report it" == lines[-1]
+    assert "the engines disagree: this is a bug in the ledger, please report it" == lines[-1]
     assert "no difference" in lines[-2]
