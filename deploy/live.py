@@ -84,9 +84,9 @@ class Story:
             env=self._environment,
             cwd=self._folder,
             stdout=subprocess.PIPE,
-        ) as made:
-            appended = self._ask("append", "-", stdin=made.stdout)
-        if made.returncode or appended.returncode:
+        ) as generating:
+            appended = self._ask("append", "-", stdin=generating.stdout)
+        if generating.returncode or appended.returncode:
             raise StoryError(_last_line(appended.stderr) or "outcomes generate failed")
         _show(appended.stdout)
 
@@ -94,14 +94,14 @@ class Story:
         """Start a worker with a read model of its own, in the background."""
         arguments = ["worker", "--state", f"{name}.db"]
         _type(f"{shlex.join(['outcomes', *arguments])} &")
-        with self._told(name).open("wb") as told, _held_back():
+        with self._told(name).open("wb") as output, _held_back():
             self._workers[name] = subprocess.Popen(
                 [OUTCOMES, *arguments],
                 env=self._environment,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=told,
+                stderr=output,
                 # Out of reach of the terminal's Ctrl-C: workers are ended in good order, by name.
                 start_new_session=True,
                 preexec_fn=kill_with_parent,  # noqa: PLW1509 - one system call, no locks
@@ -135,7 +135,7 @@ class Story:
         Raises:
             StoryError: If one does not end, or not with exit code 0.
         """
-        _type(f"kill -TERM {' '.join(str(one.pid) for one in self._workers.values())}")
+        _type(f"kill -TERM {' '.join(str(worker.pid) for worker in self._workers.values())}")
         for process in self._workers.values():
             process.terminate()
         for name, process in self._workers.items():
@@ -254,12 +254,12 @@ def _held_back() -> Iterator[None]:
 
 
 def _is_shared(live: dict[str, Any]) -> bool:
-    owners = {one["owner"] for one in live["live"]["partitions"]}
+    owners = {partition["owner"] for partition in live["live"]["partitions"]}
     return len(owners) == len(WORKERS) and None not in owners
 
 
 def _is_caught_up(live: dict[str, Any]) -> bool:
-    return all(one["records"] == 0 for one in live["live"]["partitions"])
+    return all(partition["records"] == 0 for partition in live["live"]["partitions"])
 
 
 def _last_line(told: bytes | Path) -> str:

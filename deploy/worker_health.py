@@ -30,10 +30,10 @@ def fault(live: Mapping[str, Any], host: str, seen: Mapping[str, int] | None) ->
         host: Of the worker.
         seen: How far its partitions were folded at the last check; None at the first.
     """
-    own = [one for one in live["live"]["partitions"] if _is_of(one, host)]
+    own = [lag for lag in live["live"]["partitions"] if _is_of(lag, host)]
     if not own:
         return f"no partition is with the worker on {host}"
-    waiting = max(one["seconds"] for one in own)
+    waiting = max(lag["seconds"] for lag in own)
     if waiting > WAITING_SECONDS_MAX and seen == folded_to(live, host):
         return f"records have been waiting for {waiting:.0f} s, and none was folded since"
     return None
@@ -41,8 +41,8 @@ def fault(live: Mapping[str, Any], host: str, seen: Mapping[str, int] | None) ->
 
 def folded_to(live: Mapping[str, Any], host: str) -> dict[str, int]:
     """How far each partition of a worker is folded."""
-    own = (one for one in live["live"]["partitions"] if _is_of(one, host))
-    return {str(one["partition"]): one["next_offset"] for one in own}
+    own = (lag for lag in live["live"]["partitions"] if _is_of(lag, host))
+    return {str(lag["partition"]): lag["next_offset"] for lag in own}
 
 
 def main() -> int:
@@ -58,9 +58,9 @@ def main() -> int:
     host = socket.gethostname()
     seen = json.loads(SEEN.read_bytes()) if SEEN.exists() else None
     SEEN.write_text(json.dumps(folded_to(live, host)), encoding="utf-8")
-    found = fault(live, host, seen)
-    print(found or "alive")
-    return int(found is not None)
+    reason = fault(live, host, seen)
+    print(reason or "alive")
+    return int(reason is not None)
 
 
 def _is_of(partition: Mapping[str, Any], host: str) -> bool:

@@ -104,7 +104,7 @@ class SpilledRuns(Generic[Item]):
         if not self._ranges:
             return iter(last)
         size = min(_BLOCK_MAX, max(_BLOCK_MIN, self._merge_bytes // len(self._ranges)))
-        runs = [self._codec.decode(self._blocks(one, size)) for one in self._ranges]
+        runs = [self._codec.decode(self._blocks(span, size)) for span in self._ranges]
         # The type stubs do not know that merge, as sort, takes None for a key.
         return heapq.merge(*runs, last, key=cast("Callable[[Item], bytes]", self._codec.key))
 

@@ -81,12 +81,12 @@ class LiveFigures:
             ConfigurationError: As `read` does.
             StoreError: As `read` does.
         """
-        shown: Report | None = None
+        previous: Report | None = None
         while True:
             figures = self._source.read([policy], year)
             report = build_report(figures, log_name=self._log.name, policy=policy, year=year)
-            if report != shown:
-                shown = report
+            if report != previous:
+                previous = report
                 owners = self._source.owners()
                 yield LiveReport(report, measure_lag(self._log, figures.cut, owners))
             time.sleep(_WATCH_SECONDS)

@@ -59,8 +59,8 @@ def event_schema(event_type: str) -> dict[str, Any]:
 
 def _without_noise(schema: dict[str, Any]) -> dict[str, Any]:
     """Leave out titles that repeat a name, and defaults that only mean absent."""
-    kept = {name: value for name, value in schema.items() if name not in ("title", "default")}
+    members = {name: value for name, value in schema.items() if name not in ("title", "default")}
     for name in ("properties", "$defs"):
-        if name in kept:
-            kept[name] = {key: _without_noise(value) for key, value in kept[name].items()}
-    return kept
+        if name in members:
+            members[name] = {key: _without_noise(value) for key, value in members[name].items()}
+    return members

@@ -615,22 +615,22 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
     enrolments = firsts_by(standing, "student.enrolled", "enrollment_id")
     stated = [event for event in standing if event.type in ("student.applied", "student.enrolled")]
     in_force = {event.data["enrollment_id"] for event in enrolments}
-    hanging = [
+    dependents = [
         event
         for event in standing
         if event.type in ("enrollment.rescheduled", "student.withdrew", "student.graduated")
     ]
-    held = [event for event in hanging if event.data["enrollment_id"] in in_force]
+    attached = [event for event in dependents if event.data["enrollment_id"] in in_force]
     counters["retracted"] = len(removed)
     counters["repeats"] = len(stated) - len(applications) - len(enrolments)
-    counters["orphans"] = len(hanging) - len(held)
+    counters["orphans"] = len(dependents) - len(attached)
     declarations = [event for event in standing if event.type == "categories.declared"]
     return Student(
         applications,
         enrolments,
-        [event for event in held if event.type == "enrollment.rescheduled"],
-        [event for event in held if event.type == "student.withdrew"],
-        [event for event in held if event.type == "student.graduated"],
+        [event for event in attached if event.type == "enrollment.rescheduled"],
+        [event for event in attached if event.type == "student.withdrew"],
+        [event for event in attached if event.type == "student.graduated"],
         [event for event in standing if event.type == "survey.answered"],
         [event for event in standing if event.type == "outcome.declared"],
         sorted(applications + enrolments + declarations, key=lambda event: event.place),
@@ -639,11 +639,11 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
 
 def firsts_by(events: list[Event], event_type: str, member: str) -> list[Event]:
     """SPEC section 1, repeats: of the events of a type the first in log order for each id."""
-    found: dict[str, Event] = {}
+    firsts: dict[str, Event] = {}
     for event in events:
         if event.type == event_type:
-            found.setdefault(event.data[member], event)
-    return list(found.values())
+            firsts.setdefault(event.data[member], event)
+    return list(firsts.values())
 
 
 # --- SPEC section 2: facts about one student ------------------------------------------------------
@@ -1048,14 +1048,14 @@ def below(
     listed = given is None or sorted(given) == list(range(partitions))
     require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
     form = {str(number): 0 for number in range(partitions)}
-    kept = []
+    records_below = []
     for record in sorted(records, key=lambda record: (record["partition"], record["offset"])):
         number, offset = record["partition"], record["offset"]
         require(0 <= number < partitions, f"partition {number} is none of the {partitions}")
         if given is None or offset < given[number]:
-            kept.append(record)
+            records_below.append(record)
             form[str(number)] = offset + 1
-    return kept, form
+    return records_below, form
 
 
 def report(  # noqa: PLR0913  # What a report is a function of.
@@ -1075,14 +1075,14 @@ def report(  # noqa: PLR0913  # What a report is a function of.
     faults = check_policy(policy)
     require(not faults, "the policy is none: " + "; ".join(faults))
     require(FIRST_YEAR <= year <= LAST_YEAR, "the year must be one of 1 to 9999")
-    kept, form = below(records, partitions, cut)
-    histories, counters = sort_out(kept, partitions)
+    records_below, form = below(records, partitions, cut)
+    histories, counters = sort_out(records_below, partitions)
     students = []
     counters.update({"repeats": 0, "retracted": 0, "pending": 0, "void": 0, "orphans": 0})
     for events in histories.values():
-        student, found = facts_of(events)
+        student, numbers = facts_of(events)
         students.append(student)
-        for name, number in found.items():
+        for name, number in numbers.items():
             counters[name] += number
     now, before = figures(students, policy, year), figures(students, policy, year - 1)
     judged: dict[str, Any] = {
@@ -1101,11 +1101,11 @@ def report(  # noqa: PLR0913  # What a report is a function of.
         ],
     }
     digest = sha256({**judged, "log": {"cut": form}})
-    latest = max((record["recorded_at"] for record in kept), default=None)
+    latest = max((record["recorded_at"] for record in records_below), default=None)
     return {
         "schema": "ledger/report/v1",
         **judged,
-        "log": {"name": log_name, "cut": form, "records": len(kept)},
+        "log": {"name": log_name, "cut": form, "records": len(records_below)},
         "provisional": provisional(latest, policy, year),
         "digest": f"sha256:{digest}",
     }
@@ -1212,7 +1212,7 @@ ROW = ("measure", "group")
 
 def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
     """Return every cell of a report by its name."""
-    found: dict[str, Json] = {}
+    cells: dict[str, Json] = {}
     todo: list[tuple[str, Json]] = [("", stated)]
     while todo:
         name, item = todo.pop()
@@ -1226,8 +1226,8 @@ def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
                 else:
                     todo.append((f"{name} {number}", row))
         else:
-            found[name + " (again)" * (name in found)] = item
-    return found
+            cells[name + " (again)" * (name in cells)] = item
+    return cells
 
 
 def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]:
@@ -1236,9 +1236,9 @@ def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]
     lines = []
     for name in sorted({*left, *right}):
         says = canonical(left[name]).decode() if name in left else "nothing"
-        found = canonical(right[name]).decode() if name in right else "nothing"
-        if says != found:
-            lines.append(f"{name}: the report says {says}, recomputed {found}")
+        recomputed = canonical(right[name]).decode() if name in right else "nothing"
+        if says != recomputed:
+            lines.append(f"{name}: the report says {says}, recomputed {recomputed}")
     if not lines and canonical(stated) != canonical(computed):
         lines.append("every cell is equal, but the rows have another order or form")
     return lines

@@ -77,12 +77,12 @@ def verify_reports(
         CutNotHeldError: If the log does not hold a report's cut.
         StoreError: If the log cannot be read, or a temporary folder is full.
     """
-    asked = [
+    keys = [
         (report.cut, _policy_of(name, report, policies), report.reference_year)
         for name, report in reports.items()
     ]
     fold, columnar = (
-        _replayed(log, engine, asked, progress=progress, notify=notify) for engine in ENGINES
+        _replayed(log, engine, keys, progress=progress, notify=notify) for engine in ENGINES
     )
     return [
         Verification(
@@ -128,26 +128,26 @@ _ABSENT = "nothing"
 def _replayed(
     log: Log,
     engine: Engine,
-    asked: Sequence[tuple[Cut, Policy, int]],
+    keys: Sequence[tuple[Cut, Policy, int]],
     *,
     progress: ProgressBar,
     notify: Callable[[str], None],
 ) -> list[Report]:
     """The report of each cut, policy and year asked for, in order, from one reading of the log."""
-    cuts, policies, years = (_unique(values) for values in zip(*asked, strict=True))
+    cuts, policies, years = (_unique(values) for values in zip(*keys, strict=True))
     query = ReportQuery(years, policies, cuts, engine=engine)
-    made = make_reports(log, query, progress=progress, notify=notify)
-    known = list(zip(product(cuts, policies, years), made, strict=True))
-    return [next(report for key, report in known if key == wanted) for wanted in asked]
+    reports = make_reports(log, query, progress=progress, notify=notify)
+    by_key = list(zip(product(cuts, policies, years), reports, strict=True))
+    return [next(report for known, report in by_key if known == key) for key in keys]
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:
     """Values in order, each once; cuts cannot be hashed."""
-    found: list[Any] = []
+    unique: list[Any] = []
     for value in values:
-        if value not in found:
-            found.append(value)
-    return found
+        if value not in unique:
+            unique.append(value)
+    return unique
 
 
 def _policy_of(name: str, report: ReportOutline, policies: Sequence[Policy]) -> Policy:

@@ -123,6 +123,6 @@ def _build_columns(folder: Path, *, rebuild: bool = False) -> BuildResult:
 
 
 def _print_columns(built: BuildResult) -> None:
-    segments, kept = pluralise(built.built, "segment"), built.segments - built.built
-    verb = "was" if kept == 1 else "were"
-    terminal.line(f"typed columns of {segments} built, {kept:,} {verb} up to date")
+    segments, unchanged = pluralise(built.built, "segment"), built.segments - built.built
+    verb = "was" if unchanged == 1 else "were"
+    terminal.line(f"typed columns of {segments} built, {unchanged:,} {verb} up to date")

@@ -62,6 +62,6 @@ def _explained(error: BaseException) -> tuple[str, int]:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    asked = " ".join(arguments).replace("=", " ")
-    form = "json" if "--log-format json" in asked else os.environ.get("OUTCOMES_LOG_FORMAT")
+    command = " ".join(arguments).replace("=", " ")
+    form = "json" if "--log-format json" in command else os.environ.get("OUTCOMES_LOG_FORMAT")
     return form == "json"

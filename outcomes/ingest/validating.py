@@ -50,11 +50,11 @@ def validate_input(
         for batch in read_lines(stream, _BATCH):
             count += len(batch)
             for line in batch:
-                found = EVENTS.judge(line)[1]
-                for fault in found:
+                line_faults = EVENTS.judge(line)[1]
+                for fault in line_faults:
                     faults.append(LineFinding(line.number, fault))
                     on_fault(faults[-1])
-                for warning in () if found else recording_findings(line):
+                for warning in () if line_faults else recording_findings(line):
                     warnings.append(LineFinding(line.number, warning))
                     on_warning(warnings[-1])
     return Validation(count, faults, warnings)

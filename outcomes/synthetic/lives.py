@@ -191,48 +191,50 @@ def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
     responds = person.happens("respond", chance, graduated, _in_no_category(person))
     chance = assumed.PLACEMENT * category_sets.PLACED[person.categories]
     soon = person.happens("placed", chance, graduated, 2 * responds + _in_no_category(person))
-    found = None
+    found_on = None
     if soon:
         after = person.delay("found_after", assumed.JOB_FOUND_FROM_GRADUATION, graduated)
-        found = max(graduated + after, 0)
+        found_on = max(graduated + after, 0)
     elif person.happens("found_later", assumed.FOUND_LATER, graduated):
-        found = graduated + assumed.JOB_FOUND_LATER.pick(person.draw())
+        found_on = graduated + assumed.JOB_FOUND_LATER.pick(person.draw())
     answered = graduated + assumed.ANSWERED_AFTER.pick(person.draw())
     if responds:
-        _answer(person, answered, enrollment, found, surely=soon)
+        _answer(person, answered, enrollment, found_on, surely=soon)
     elif person.draw() < assumed.ANSWERED_UNKNOWN:
         person.answer_job_survey(answered, enrollment, "unknown")
-    if found is None:
+    if found_on is None:
         return
-    if person.happens("outcome", assumed.OUTCOME_OF_PLACED, found, _PLACED):
-        _outcomes(person, found, assumed.KIND_OF_PLACED)
+    if person.happens("outcome", assumed.OUTCOME_OF_PLACED, found_on, _PLACED):
+        _outcomes(person, found_on, assumed.KIND_OF_PLACED)
 
 
 def _answer(
     person: Person,
     day: int,
     enrollment: str,
-    found: int | None,
+    found_on: int | None,
     *,
     surely: bool,
 ) -> None:
     """Answer the job survey, and again when there is news (*surely*, or perhaps)."""
-    if found is not None and found <= day:
+    if found_on is not None and found_on <= day:
         status = assumed.STATUS_PLACED.pick(person.draw())
-        person.answer_job_survey(day, enrollment, status, found)
+        person.answer_job_survey(day, enrollment, status, found_on)
         if person.draw() < assumed.ANSWERED_AGAIN:
-            person.answer_job_survey(day + 60 + int(person.draw() * 90), enrollment, status, found)
+            person.answer_job_survey(
+                day + 60 + int(person.draw() * 90), enrollment, status, found_on
+            )
         return
     person.answer_job_survey(day, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     if not surely and person.draw() >= assumed.ANSWERED_AGAIN:
         return
-    if found is None:
+    if found_on is None:
         again = day + 40 + int(person.draw() * 90)
         person.answer_job_survey(again, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     else:
-        again = found + 5 + int(person.draw() * 60)
+        again = found_on + 5 + int(person.draw() * 60)
         person.answer_job_survey(
-            again, enrollment, assumed.STATUS_PLACED.pick(person.draw()), found
+            again, enrollment, assumed.STATUS_PLACED.pick(person.draw()), found_on
         )
 
 

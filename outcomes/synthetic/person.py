@@ -106,11 +106,13 @@ class Person:
             return enrollment
         draw = self.draw
         linked = f'"application_id":"{application}",' if application else ""
-        said = "" if application and draw() < assumed.NOT_ASKED_TWICE else self._categories_json()
+        categories = (
+            "" if application and draw() < assumed.NOT_ASKED_TWICE else self._categories_json()
+        )
         data = (
             f'{{"enrollment_id":"{enrollment}",{linked}"programme":"{programme}",'
             f'"enrolled_on":"{self._iso[day]}","expected_graduation_on":"{self._iso[expected]}",'
-            f'"funding":"{funding}"{said}}}'
+            f'"funding":"{funding}"{categories}}}'
         )
         late = 0
         if application and draw() < assumed.ENROLMENT_ARRIVES_LAST:
@@ -159,27 +161,27 @@ class Person:
             self._scribe.state_fact(_ANSWERED, day, data, _SOON)
 
     def answer_job_survey(
-        self, day: int, enrollment: str, status: str, found: int | None = None
+        self, day: int, enrollment: str, status: str, found_on: int | None = None
     ) -> None:
-        """Answer the job survey, with the day on which a job was *found* if there is one."""
+        """Answer the job survey, with the day on which a job was found if there is one."""
         if day >= self.end:
             return
         more = ""
         if self.draw() < assumed.ANSWER_NAMES_ENROLLMENT:
             more = f',"enrollment_id":"{enrollment}"'
-        if found is not None:
-            more += self._job(status, found)
+        if found_on is not None:
+            more += self._job(status, found_on)
         data = f'{{"survey":"job","answered_on":"{self._iso[day]}","status":"{status}"{more}}}'
         self._scribe.state_fact(_ANSWERED, day, data, _LATE)
 
-    def _job(self, status: str, found: int) -> str:
+    def _job(self, status: str, found_on: int) -> str:
         draw = self.draw
         in_field = "true" if draw() < assumed.IN_FIELD else "false"
         by_school = "true" if draw() < assumed.BY_SCHOOL else "false"
         freelance = status == "self_employed"
         employment = "freelance" if freelance else assumed.EMPLOYMENT.pick(draw())
         return (
-            f',"job_found_on":"{self._iso[max(found, 0)]}","in_field":{in_field},'
+            f',"job_found_on":"{self._iso[max(found_on, 0)]}","in_field":{in_field},'
             f'"employment":"{employment}","by_school":{by_school},{self._provenance()}'
         )
 

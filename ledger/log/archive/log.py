@@ -80,7 +80,9 @@ class ArchiveLog:
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
-        first = (next(self._partition(one, 0, end), None) for one, end in self._cut.items())
+        first = (
+            next(self._partition(partition, 0, end), None) for partition, end in self._cut.items()
+        )
         return {record.partition: record for record in first if record is not None}
 
     def end(self) -> Cut:
@@ -95,7 +97,7 @@ class ArchiveLog:
         """
         cut = {}
         for partition, end in self.end().items():
-            later = (one for one in self._series[partition] if one.latest_ms > at_ms)
+            later = (segment for segment in self._series[partition] if segment.latest_ms > at_ms)
             segment = next(later, None)
             cut[partition] = end
             if segment is not None:
@@ -116,7 +118,7 @@ class ArchiveLog:
             end=lambda: end,
             advice="`outcomes archive` continues it, if it is of that log",
         )
-        return {one: self._normal(one, cut[one]) for one in sorted(cut)}
+        return {partition: self._normal(partition, cut[partition]) for partition in sorted(cut)}
 
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` below a cut, see `port.Log`."""
@@ -161,7 +163,9 @@ class ArchiveLog:
         self._manifest, self._data = manifest, data
         self._cut = manifest.ends
         self._series = manifest.series()
-        self._ends = {one: [part.end for part in series] for one, series in self._series.items()}
+        self._ends = {
+            partition: [part.end for part in series] for partition, series in self._series.items()
+        }
 
     def _refresh(self) -> bool:
         """Whether the archive has grown or was merged; only new files are hashed."""
@@ -174,7 +178,9 @@ class ArchiveLog:
         manifest, data = verify_archive(self.folder, frozenset(self._manifest.segments))
         before = self._manifest
         same = before.log.identity.items() <= manifest.log.identity.items()
-        if not same or any(end > manifest.cut.get(one, -1) for one, end in before.cut.items()):
+        if not same or any(
+            end > manifest.cut.get(partition, -1) for partition, end in before.cut.items()
+        ):
             raise StoreError(
                 f"{self.folder} was replaced by another archive; run the command again"
             )

@@ -138,14 +138,14 @@ class Manifest(_Strict):
     ) -> Manifest:
         """The same archive with other segments; the cut and the log's identity follow."""
         ordered = tuple(sorted(segments, key=attrgetter("partition", "start")))
-        cut = {**dict.fromkeys(self.cut, 0), **{str(one.partition): one.end for one in ordered}}
+        cut = {**dict.fromkeys(self.cut, 0), **{str(part.partition): part.end for part in ordered}}
         log = self.log.model_copy(update={"identity": _identity(ordered)})
         files = {"segments": ordered, "unsealed": tuple(sorted(unsealed))}
         return self.model_copy(update={"log": log, "cut": cut, **files})
 
     def series(self) -> dict[int, list[Segment]]:
         """The segments of each partition, ascending."""
-        series: dict[int, list[Segment]] = {one: [] for one in range(self.log.partitions)}
+        series: dict[int, list[Segment]] = {number: [] for number in range(self.log.partitions)}
         for segment in self.segments:
             series[segment.partition].append(segment)
         return series
@@ -157,7 +157,8 @@ class Manifest(_Strict):
 
 
 def _identity(segments: Iterable[Segment]) -> dict[str, str]:
-    return {str(one.partition): one.first_record for one in segments if one.start == 0}
+    starts = (segment for segment in segments if segment.start == 0)
+    return {str(segment.partition): segment.first_record for segment in starts}
 
 
 def segment_name(offsets: OffsetRange) -> str:
@@ -272,22 +273,22 @@ def _contradictions(manifest: Manifest) -> Iterator[str]:
         if ends.get(partition) != 0:
             yield f"segments of partition {partition} are out of place"
             return
-        for one in series:
-            yield from _faults(one, ends[partition])
-            ends[partition] = one.end
+        for segment in series:
+            yield from _faults(segment, ends[partition])
+            ends[partition] = segment.end
     if manifest.cut != ends:
         yield "its cut is not where its segments end"
     if manifest.log.identity != _identity(manifest.segments):
         yield "its log is not that of its segments"
 
 
-def _faults(one: Segment, expected_start: int) -> Iterator[str]:
-    first, last = milliseconds(one.first_recorded_at), milliseconds(one.last_recorded_at)
-    if one.start != expected_start or one.file != segment_name(
-        OffsetRange(one.partition, one.start, one.end)
+def _faults(segment: Segment, expected_start: int) -> Iterator[str]:
+    first, last = milliseconds(segment.first_recorded_at), milliseconds(segment.last_recorded_at)
+    if segment.start != expected_start or segment.file != segment_name(
+        OffsetRange(segment.partition, segment.start, segment.end)
     ):
-        yield f"{one.file} does not begin where the segment before it ends"
-    if one.records > one.end - one.start:
-        yield f"{one.file} holds more records than offsets"
+        yield f"{segment.file} does not begin where the segment before it ends"
+    if segment.records > segment.end - segment.start:
+        yield f"{segment.file} holds more records than offsets"
     if first is None or last is None or first > last:
-        yield f"{one.file} ends before it begins"
+        yield f"{segment.file} ends before it begins"

@@ -96,17 +96,17 @@ def _merge_groups(
     names = [segment_name(_span(group)) for group in groups]
     save_manifest(folder, manifest.with_segments(manifest.segments, unsealed=names))
     replaced = {part.file for group in groups for part in group}
-    kept = [segment for segment in manifest.segments if segment.file not in replaced]
+    others = [segment for segment in manifest.segments if segment.file not in replaced]
     merged = list[Segment]()
     with ThreadPoolExecutor(1) as pool:
         for group in groups:
             merged.append(_merge_group(folder, group, pool))
             progress(len(merged))
-    save_manifest(folder, manifest.with_segments([*kept, *merged], unsealed=replaced))
+    save_manifest(folder, manifest.with_segments([*others, *merged], unsealed=replaced))
     for file in replaced:
         (folder / file).unlink()
     sync_folder(folder / RECORDS)
-    after = manifest.with_segments([*kept, *merged])
+    after = manifest.with_segments([*others, *merged])
     save_manifest(folder, after)
     return after
 

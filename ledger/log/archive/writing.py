@@ -74,7 +74,8 @@ def archive_log(
 
 
 def _result(before: Manifest, after: Manifest) -> ArchiveResult:
-    added = [one for one in after.segments if one.start >= before.ends[one.partition]]
+    ends = before.ends
+    added = [part for part in after.segments if part.start >= ends[part.partition]]
     records = sum(segment.records for segment in added)
     return ArchiveResult(records, len(added), after.ends, manifest_digest(after))
 

@@ -189,13 +189,13 @@ async def _describe(client: AIOKafkaClient, name: str, *, settings: bool) -> Top
     question = MetadataRequest([name], allow_auto_topic_creation=False)
     while True:
         answer = (await client.send(client.get_random_node(), question)).to_object()
-        found = answer["topics"][0]
-        error = for_code(found["error_code"])
+        topic = answer["topics"][0]
+        error = for_code(topic["error_code"])
         if error is UnknownTopicOrPartitionError:
             return None
-        partitions = found["partitions"]
-        if error is NoError and all(one["leader"] >= 0 for one in partitions):
-            replicas = min(len(one["replicas"]) for one in partitions)
+        partitions = topic["partitions"]
+        if error is NoError and all(partition["leader"] >= 0 for partition in partitions):
+            replicas = min(len(partition["replicas"]) for partition in partitions)
             known = await _settings(client, name) if settings else None
             return Topic(len(partitions), replicas, known)
         if error not in (NoError, LeaderNotAvailableError):
@@ -206,12 +206,12 @@ async def _describe(client: AIOKafkaClient, name: str, *, settings: bool) -> Top
 async def _settings(client: AIOKafkaClient, name: str) -> Mapping[str, str] | None:
     question = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, None)])
     answer = (await client.send(client.get_random_node(), question)).to_object()
-    found = answer["resources"][0]
-    if for_code(found["error_code"]) is TopicAuthorizationFailedError:
+    resource = answer["resources"][0]
+    if for_code(resource["error_code"]) is TopicAuthorizationFailedError:
         return None
-    if found["error_code"]:
-        raise for_code(found["error_code"])(found["error_message"])
-    return {entry["config_names"]: entry["config_value"] for entry in found["config_entries"]}
+    if resource["error_code"]:
+        raise for_code(resource["error_code"])(resource["error_message"])
+    return {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
 
 
 async def _create(client: AIOKafkaClient, wanted: tuple[Any, ...]) -> bool:
