@@ -91,7 +91,7 @@ async def plain(place: TopicAddress, state: Path, partitions: int) -> None:
             consumer.assign([one])
             consumer.seek(one, 0)
             end = (await consumer.end_offsets([one]))[one]
-            fold.open_partition(one.partition, None)
+            fold.open_partition(one.partition)
             batch: list[Record] = []
             while fold.states[one.partition].next_offset < end:
                 fetched = await consumer.getmany(one, timeout_ms=1_000, max_records=10_000)

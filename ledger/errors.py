@@ -18,6 +18,7 @@ __all__ = [
     "DamagedArchiveError",
     "InterruptError",
     "LedgerError",
+    "NoFiguresError",
     "PartlyAcknowledgedError",
     "StoreError",
     "UnreachableError",
@@ -59,6 +60,10 @@ class InterruptError(LedgerError):
 
 class StoreError(LedgerError):
     """A log or a file is out of reach, full, damaged or not what it should be."""
+
+
+class NoFiguresError(StoreError):
+    """No worker has kept live figures of a log yet."""
 
 
 class UnreachableError(StoreError):

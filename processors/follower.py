@@ -3,48 +3,64 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from ledger.log import Log
-from ledger.log.identity import identity_of
+from ledger.log.identity import PrefixIdentities
 from processors.live_fold import LiveFold
 
 __all__ = ["Follower"]
 
 BATCH_RECORDS = 100_000
 _POLL_SECONDS = 0.2
+_CHECK_SECONDS = 1.0
 
 
 class Follower:
     """Folds what a log holds and what is appended later, partition after partition."""
 
-    def __init__(self, log: Log, fold: LiveFold) -> None:
-        """Open the state of every partition.
+    def __init__(
+        self, log: Log, fold: LiveFold, *, is_replaced: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Open the state of every partition, and check that it was folded from this log.
+
+        Args:
+            log: To follow.
+            fold: Of a read model.
+            is_replaced: Whether the log must be opened again.
 
         Raises:
-            StoreError: If the state belongs to another log.
+            StoreError: If the log or the read model cannot be read.
         """
         self._log = log
         self._fold = fold
-        identity = identity_of(log)
+        self._is_replaced = is_replaced
+        self._identities = PrefixIdentities(log)
+        self._next_check = 0.0
         for partition in range(log.partitions):
-            fold.open_partition(partition, identity.get(partition))
+            fold.open_partition(partition)
+        fold.check_history(self._identities)
 
     def step(self) -> int:
         """Fold at most one batch of every partition; the number of records read."""
+        end = self._log.end()
+        folded = {number: state.next_offset for number, state in self._fold.states.items()}
+        self._check(has_moved=end != folded)
         count = 0
-        for partition, end in self._log.end().items():
+        for partition in end:
+            # After the check, which may have set it back.
             start = self._fold.states[partition].next_offset
-            if start < end:
-                waiting = self._log.read({partition: start}, {partition: end})
+            if start < end[partition]:
+                waiting = self._log.read({partition: start}, {partition: end[partition]})
                 batch = list(islice(waiting, BATCH_RECORDS))
                 self._fold.apply(partition, batch)
                 count += len(batch)
         return count
 
     def run(self, stop: threading.Event, *, once: bool) -> Iterator[int]:
-        """Follow the log; a batch that has begun is finished.
+        """Follow the log until it is replaced; a batch that has begun is finished.
 
         Args:
             stop: Ends it when set.
@@ -53,7 +69,7 @@ class Follower:
         Yields:
             The number of records read, after each step that read any.
         """
-        while not stop.is_set():
+        while not stop.is_set() and not self._is_replaced():
             count = self.step()
             if count:
                 yield count
@@ -61,3 +77,9 @@ class Follower:
                 return
             else:
                 stop.wait(_POLL_SECONDS)
+
+    def _check(self, *, has_moved: bool) -> None:
+        """Before a batch, and now and then: a log may be restored from a copy at any moment."""
+        if has_moved or time.monotonic() >= self._next_check:
+            self._fold.check_history(self._identities)
+            self._next_check = time.monotonic() + _CHECK_SECONDS

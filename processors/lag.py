@@ -20,8 +20,8 @@ class Lag(NamedTuple):
         end: The log's end.
         records: Not folded yet.
         seconds: Since the first of them was recorded; 0 where there is none.
-        owner: The worker that has the partition, as `client@host`; None without one, and on the
-            embedded log, where one worker has all.
+        owner: The worker that has the partition: `client@host` on Kafka, `host-pid` on an embedded
+            log; None without one.
     """
 
     partition: int
@@ -41,13 +41,30 @@ def measure_lag(log: Log, folded: Cut, owners: Mapping[int, str]) -> list[Lag]:
         owners: The worker of each partition that has one.
     """
     now = now_ms()
-    lags = []
-    for partition, end in log.end().items():
-        start = folded[partition]
-        waiting = (
-            next(log.read({partition: start}, {partition: end}), None) if start < end else None
+    end = log.end()
+    waiting_since = _waiting_since(log, folded, end)
+    return [
+        Lag(
+            partition,
+            folded[partition],
+            end[partition],
+            max(0, end[partition] - folded[partition]),
+            max(0, now - waiting_since.get(partition, now)) / 1_000,
+            owners.get(partition),
         )
-        seconds = 0.0 if waiting is None else max(0, now - waiting.recorded_at) / 1_000
-        records = max(0, end - start)
-        lags.append(Lag(partition, start, end, records, seconds, owners.get(partition)))
-    return lags
+        for partition in end
+    ]
+
+
+def _waiting_since(log: Log, folded: Cut, end: Cut) -> dict[int, int]:
+    """When the first record that is not folded was recorded, where there is one."""
+    behind = {partition: offset for partition, offset in folded.items() if offset < end[partition]}
+    # In one reading, since on Kafka each takes a connection.
+    following = {partition: offset + 1 for partition, offset in behind.items()}
+    since = {record.partition: record.recorded_at for record in log.read(behind, following)}
+    for partition in behind.keys() - since.keys():
+        # A transaction has left a hole at the offset.
+        first = next(log.read({partition: behind[partition]}, {partition: end[partition]}), None)
+        if first is not None:
+            since[partition] = first.recorded_at
+    return since

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 import orjson
 
+from ledger.diagnostics import logger
 from ledger.errors import StoreError
-from ledger.log.identity import record_hash
+from ledger.log.identity import PrefixIdentities, describe_difference, record_hash
 from processors.dead_letters import DeadLetter
 from processors.read_model.checksum import cell_hash, student_hash
 from processors.read_model.increments import Increment, fold_student
@@ -53,9 +54,22 @@ class LiveFold:
     """
 
     def __init__(
-        self, store: Store, policies: Sequence[Policy], *, log_name: str, partitions: int
+        self,
+        store: Store,
+        policies: Sequence[Policy],
+        *,
+        log_name: str,
+        partitions: int,
+        refold: bool = False,
     ) -> None:
         """Open a read model; one of another version of the fold is cleared, to be folded again.
+
+        Args:
+            store: The read model's file.
+            policies: To keep live.
+            log_name: Of the log.
+            partitions: Of the log.
+            refold: Clear what was folded from another log and fold again, instead of refusing.
 
         Raises:
             StoreError: If it belongs to another log.
@@ -65,41 +79,53 @@ class LiveFold:
         self.is_cancelled: Callable[[], bool] = lambda: False
         self.policies = list(policies)
         self._partitions = partitions
+        self._refold = refold
         if store.metadata().get("fold", FOLD_VERSION) != FOLD_VERSION:
             store.clear()
         expected = {"log": log_name, "partitions": str(partitions), "fold": FOLD_VERSION}
         stored = store.metadata()
         for name, value in expected.items():
             if stored.get(name, value) != value:
-                raise StoreError(
-                    f"{store.path} belongs to {name} {stored[name]}, not {value}; name another file"
-                    " with --state, or delete this one: it is rebuilt from the log"
-                )
+                self._reject(f"{name} is {value}, not {stored[name]}")
+                store.clear()
         store.set_metadata(expected)
 
-    def open_partition(self, partition: int, first_record: str | None) -> PartitionState:
-        """Load a partition's state; one that fails its checksum is folded again.
-
-        Args:
-            partition: The partition.
-            first_record: Names the log, see `ledger.log.identity`; None while it is empty.
-
-        Raises:
-            StoreError: If the state was folded from another log.
-        """
-        opened = self.states.get(partition)
-        if opened is not None:
-            # Nobody else writes to the file, so its checksum need not be computed twice.
-            self.store.check_identity(partition, opened, first_record)
-            return opened
+    def open_partition(self, partition: int) -> None:
+        """Load a partition's state; one that fails its checksum is folded again."""
+        # Nobody else writes to the file, so its checksum need not be computed twice.
+        if partition in self.states:
+            return
         state = self.store.load(partition)
-        self.store.check_identity(partition, state, first_record)
         if state.checksum != self.store.compute_checksum(partition):
             self.store.clear_partition(partition)
             state = PartitionState()
         self._update_policies(partition, state)
         self.states[partition] = state
-        return state
+
+    def check_history(self, log: PrefixIdentities) -> None:
+        """See that the records that were folded are those of the log; see `refold`.
+
+        Raises:
+            StoreError: If they are not, or the log cannot be read.
+        """
+        cut = {partition: state.next_offset for partition, state in self.states.items()}
+        identities = log.read(cut)
+        for partition, offset in cut.items():
+            known = self.states[partition].identity
+            difference = describe_difference(partition, offset, known, identities[partition])
+            if difference is not None:
+                self._reject(difference)
+                self.store.clear_partition(partition)
+                self.states[partition] = PartitionState()
+
+    def _reject(self, difference: str) -> None:
+        reason = f"{self.store.path} was folded from another log: {difference}"
+        if not self._refold:
+            raise StoreError(
+                f"{reason}; restore the log or, if this one is right, delete {self.store.path} and"
+                " start the worker again: it folds the log from the beginning"
+            )
+        logger().warning("log.replaced", reason=reason)
 
     def apply(self, partition: int, records: Sequence[Record]) -> None:
         """Fold the next records of a partition and commit them with their offset.
@@ -124,8 +150,6 @@ class LiveFold:
         self.states[partition] = state
 
     def _apply(self, partition: int, state: PartitionState, new: Sequence[Record]) -> None:
-        if state.first_record is None:
-            state.first_record = record_hash(new[0])
         by_subject: dict[str, list[Event]] = {}
         increment = Increment.under(self.policies)
         dead_letters: list[DeadLetter] = []
@@ -148,6 +172,10 @@ class LiveFold:
         state.next_offset = new[-1].offset + 1
         latest = max(record.recorded_at for record in new)
         state.latest_recorded_at = max(latest, state.latest_recorded_at or 0)
+        state.first_record = state.first_record or record_hash(new[0])
+        # The log gives the last record this time, since there recorded_at never goes back.
+        last = new[-1]._replace(recorded_at=state.latest_recorded_at)
+        state.last_record = record_hash(last)
         cells = [
             cell
             for policy, tally in increment.tallies.items()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ledger.errors import ConfigurationError, StoreError
+from ledger.log.identity import PrefixIdentity
 from ledger.replay import FiguresAtCut
 from processors.live_fold import FOLD_VERSION
 from processors.read_model.partition_state import PartitionState
@@ -40,7 +41,7 @@ class Partial(NamedTuple):
 
     Attributes:
         partition: The partition.
-        first_record: Names the log, see `ledger.log.identity`.
+        identity: What the records folded are known by.
         next_offset: 1 + the offset of the last record folded.
         latest_recorded_at: Milliseconds since 1970.
         records: The counters.
@@ -49,7 +50,7 @@ class Partial(NamedTuple):
     """
 
     partition: int
-    first_record: str | None
+    identity: PrefixIdentity
     next_offset: int
     latest_recorded_at: int | None
     records: RecordCounts
@@ -87,6 +88,7 @@ def encode_partial(
         "fold": FOLD_VERSION,
         "partition": partition,
         "first_record": state.first_record,
+        "last_record": state.last_record,
         "next_offset": state.next_offset,
         "latest_recorded_at": state.latest_recorded_at,
         "records": state.records.as_dict(),
@@ -114,7 +116,10 @@ def decode_members(value: bytes | None) -> dict[str, Any] | None:
         members = orjson.loads(zlib.decompress(value or b""))
     except (zlib.error, orjson.JSONDecodeError):
         return None
-    return members if isinstance(members, dict) and members.get("schema") == _SCHEMA else None
+    if not isinstance(members, dict) or members.get("schema") != _SCHEMA:
+        return None
+    # The first version of the fold did not name the last record, so nothing vouches for it.
+    return {"last_record": None, **members}
 
 
 def partial_from_members(members: dict[str, Any]) -> Partial:
@@ -122,7 +127,7 @@ def partial_from_members(members: dict[str, Any]) -> Partial:
     records = {**members["records"], "quarantined": Counter(members["records"]["quarantined"])}
     return Partial(
         members["partition"],
-        members["first_record"],
+        PrefixIdentity(members["first_record"], members["last_record"]),
         members["next_offset"],
         members["latest_recorded_at"],
         RecordCounts(**records),
@@ -132,34 +137,22 @@ def partial_from_members(members: dict[str, Any]) -> Partial:
 
 
 def merge_partials(
-    place: str,
-    identity: Mapping[int, str],
-    partials: Sequence[Partial],
-    policies: Sequence[Policy],
-    year: int | None,
+    place: str, partials: Sequence[Partial], policies: Sequence[Policy], year: int | None
 ) -> FiguresAtCut:
     """The sum of the partials of all partitions, in the shape that a replay gives.
 
     Args:
         place: Where they come from, for a message.
-        identity: Of the log that they must belong to.
-        partials: One a partition.
+        partials: One a partition, all of one log.
         policies: Those wanted.
         year: The one wanted; None where all are held.
 
     Raises:
         ConfigurationError: If a policy or the year is not kept live.
-        StoreError: If a partial belongs to another log.
     """
     figures = {policy.sha256: Figures() for policy in policies}
     records = RecordCounts()
     for partial in partials:
-        if partial.first_record not in (None, identity.get(partial.partition)):
-            raise StoreError(
-                f"{place} belongs to another log: the first record of partition"
-                f" {partial.partition} differs; the log was replaced, so its figures must be"
-                " rebuilt"
-            )
         if year is not None and year not in partial.years:
             raise ConfigurationError(
                 f"{year} is not kept live in {place}, {min(partial.years)} to {max(partial.years)}"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ledger.diagnostics import logger
 from ledger.errors import UsageError
-from ledger.log import LogAddress, TopicAddress, open_log
+from ledger.log import Log, LogAddress, TopicAddress, open_log
 from processors.follower import Follower
-from processors.live_figures import state_path
 from processors.live_fold import LiveFold
 from processors.read_model.store import Store
+from processors.stored_figures import FileAddress, state_path
 from projections.policy import Policy
 
 __all__ = ["run_worker"]
@@ -56,17 +56,56 @@ def run_worker(
 
 
 def _follow(
-    address: LogAddress,
+    address: FileAddress,
     policies: Sequence[Policy],
     path: Path,
     *,
     once: bool,
     stop: threading.Event,
 ) -> None:
-    with closing(open_log(address)) as log, closing(Store(path)) as store:
-        fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)
-        follower = Follower(log, fold)
+    with closing(_LogFile(address)) as file, closing(Store(path)) as store:
         logger().info("worker.started", log=str(address), state=str(path), policies=len(policies))
-        for count in follower.run(stop, once=once):
-            logger().info("batch.folded", records=count)
+        is_replaced = True
+        while is_replaced and not stop.is_set():
+            log = file.open()
+            fold = LiveFold(
+                store, policies, log_name=log.name, partitions=log.partitions, refold=True
+            )
+            follower = Follower(log, fold, is_replaced=file.is_replaced)
+            for count in follower.run(stop, once=once):
+                logger().info("batch.folded", records=count)
+            is_replaced = file.is_replaced()
         logger().info("worker.stopped")
+
+
+class _LogFile:
+    """An embedded log that may be replaced by another file while it is followed."""
+
+    def __init__(self, address: FileAddress) -> None:
+        self._address = address
+        self._identity = self._current_identity()
+        self._log = open_log(address)
+
+    def open(self) -> Log:
+        """The log in the file that is there now."""
+        if self.is_replaced():
+            self._log.close()
+            self._identity = self._current_identity()
+            self._log = open_log(self._address)
+        return self._log
+
+    def is_replaced(self) -> bool:
+        """Whether the log that is open is no longer the one at its address."""
+        # While a restore has removed the file and not yet put the other in place, there is none.
+        return self._current_identity() not in (None, self._identity)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+    def _current_identity(self) -> tuple[int, int] | None:
+        try:
+            status = self._address.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino

@@ -8,7 +8,7 @@ import typer
 
 from ledger.errors import LedgerError, UsageError
 from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, log_url
+from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
 
@@ -61,11 +61,17 @@ def schema(
         raise UsageError(f"no event type {event_type}; `outcomes schema` lists them")
 
 
-def doctor(log: LogOption = None, json: JsonOption = False) -> None:
+def doctor(
+    log: LogOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all records to count the quarantined ones.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Check the installation, policies and log; exit 69 if something is broken."""
     from outcomes.doctor import examine
 
-    checks = list(examine(log_url(log)))
+    checks = list(examine(log_address(log), deep=deep))
     if json:
         terminal.print_json(
             [

@@ -41,7 +41,9 @@ def live(
     log: LogOption = None,
     policy: PolicyOption = None,
     state: StateOption = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Refresh when figures change.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh when figures or the lag change.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """The figures that workers keep: like report, seconds old, with the lag behind the log."""
@@ -50,13 +52,18 @@ def live(
     from ledger.report.page import report_page
     from outcomes.console.lag_table import lag_table
     from processors.live_figures import open_live_figures
+    from processors.live_report import watch as follow
 
     chosen = find_policy(policy or load_settings().policy)
+    previous: object = None
     with open_live_figures(log_address(log), state) as figures:
-        reports = figures.watch(chosen, year) if watch else [figures.read(chosen, year)]
+        reports = follow(figures, chosen, year) if watch else [figures.read(chosen, year)]
         for report, lag in reports:
             if json:
                 members = {"partitions": [partition._asdict() for partition in lag]}
                 terminal.write(encode_report(report.model_copy(update={"live": members})))
+            elif report == previous:
+                terminal.pages(lag_table(lag))
             else:
                 terminal.pages(report_page(report), lag_table(lag))
+            previous = report

@@ -19,5 +19,5 @@ def lag_table(lags: Sequence[Lag]) -> Group:
     for lag in lags:
         offsets = (lag.next_offset, lag.end, lag.records)
         numbers = (*map(thousands, offsets), f"{lag.seconds:.1f}")
-        table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "–")
+        table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "none")
     return titled("Lag", table)

@@ -15,9 +15,9 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from ledger.diagnostics import logger
-from ledger.errors import StoreError, UnreachableError
+from ledger.errors import UnreachableError
 from ledger.log import NewRecord
-from ledger.log.identity import identity_of
+from ledger.log.identity import PrefixIdentities
 from ledger.log.kafka.log import KafkaLog
 from processors.dead_letters import dead_letter_key, encode_dead_letter
 from processors.live_fold import FoldCancelledError, LiveFold
@@ -73,6 +73,7 @@ class KafkaFold:
         self._years = years
         self._patience_seconds = retry_seconds
         self._published: dict[int, int] = {}
+        self._identities = PrefixIdentities(self._log)
 
     def on_assigned(
         self, partitions: Iterable[int], is_cancelled: Callable[[], bool]
@@ -90,9 +91,9 @@ class KafkaFold:
             StoreError: If a state is of another log, or cannot be written.
         """
         self.owned = frozenset(partitions)
-        identity = self._retry(lambda: identity_of(self._log))
         for partition in sorted(self.owned):
-            self._fold.open_partition(partition, identity.get(partition))
+            self._fold.open_partition(partition)
+        self._retry(lambda: self._fold.check_history(self._identities))
         # Whoever had them before may have died between a commit and its publication.
         self._published.clear()
         return self.catch_up(is_cancelled)
@@ -154,22 +155,12 @@ class KafkaFold:
 
         Raises:
             StoreError: If it is gone, has other partitions or a setting that breaks a promise, or
-                if a partition begins with another record or ends below what was folded.
+                if the records that were folded are no longer its records.
         """
-        try:
+        with suppress(UnreachableError):
             self._log.refuse_broken_promises()
-            end, identity = self._log.end(), identity_of(self._log)
-        except UnreachableError:
-            return
-        # Partitions that moved away are checked too: deleting a topic deletes them all.
-        for partition, state in self._fold.states.items():
-            self._fold.store.check_identity(partition, state, identity.get(partition))
-            if state.next_offset > end[partition]:
-                raise StoreError(
-                    f"{self._log.name}: partition {partition} ends at {end[partition]}, below what"
-                    f" was folded, {state.next_offset}; records were lost: restore the log, or"
-                    f" delete {self._fold.store.path} and start again"
-                )
+            # Partitions that moved away are checked too: deleting a topic deletes them all.
+            self._fold.check_history(self._identities)
 
     def close(self) -> None:
         """Close the logs and the read model."""

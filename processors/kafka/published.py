@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
-from ledger.log import Log, TopicAddress
-from ledger.log.identity import identity_of
+from ledger.log import TopicAddress
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.group import owners
 from ledger.log.kafka.log import KafkaLog
 from ledger.replay import FiguresAtCut
+from processors.lag import measure_lag
 from processors.live_fold import consumer_group
+from processors.live_report import LiveReport, LiveStatus, make_live_report
 from processors.partials import merge_partials
 from processors.partials_reader import PartialsReader
 from projections.policy import Policy
 
 __all__ = ["PublishedFigures", "partition_owners"]
 
+_OWNERS_SECONDS = 1.0
+
 
 class PublishedFigures:
-    """The sum of the latest partials, see `processors.live_figures.FiguresSource`."""
+    """The sum of the latest partials, see `processors.live_report.LiveFigures`."""
 
-    def __init__(self, address: TopicAddress, log: Log) -> None:
-        """Open the topic of partials.
+    def __init__(self, address: TopicAddress) -> None:
+        """Open the log and the topic of partials.
 
         Raises:
-            StoreError: If the brokers are out of reach, or the topic is missing.
+            StoreError: If the brokers are out of reach, or a topic is missing.
         """
         self._address = address
-        self._log = log
+        self._log = KafkaLog.open(address)
         self._topic = KafkaLog.open(address.partials)
-        self._partials = PartialsReader(self._topic, log.partitions)
+        self._partials = PartialsReader(self._topic, self._log)
+        self._owners: Mapping[int, str] = {}
+        self._next_owners = 0.0
 
-    def read(self, policies: Sequence[Policy], year: int) -> FiguresAtCut:
-        """The figures of this moment."""
+    def read(self, policy: Policy, year: int) -> LiveReport:
+        """The figures of this moment, with the workers of at most a second ago."""
+        figures = self._merge([policy], year)
+        return make_live_report(self._log, figures, policy, year, self._current_owners())
+
+    def status(self) -> LiveStatus:
+        """How far they have come at this moment."""
+        figures = self._merge([], None)
+        lag = measure_lag(self._log, figures.cut, self._current_owners())
+        return LiveStatus(str(self._address.partials), figures.records, lag)
+
+    def _merge(self, policies: Sequence[Policy], year: int | None) -> FiguresAtCut:
         self._partials.refresh()
-        place = str(self._address.partials)
-        identity = identity_of(self._log)
-        return merge_partials(place, identity, self._partials.latest(), policies, year)
+        return merge_partials(str(self._address.partials), self._partials.latest(), policies, year)
 
-    def owners(self) -> Mapping[int, str]:
-        """The members of the consumer group, by partition."""
-        return partition_owners(self._address)
+    def _current_owners(self) -> Mapping[int, str]:
+        if time.monotonic() >= self._next_owners:
+            self._owners = partition_owners(self._address)
+            self._next_owners = time.monotonic() + _OWNERS_SECONDS
+        return self._owners
 
     def close(self) -> None:
         """Close the connections."""
         self._topic.close()
+        self._log.close()
 
 
 def partition_owners(address: TopicAddress) -> dict[int, str]:

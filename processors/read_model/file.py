@@ -1,21 +1,20 @@
-"""The read model's file: one writer at a time, rebuilt when damaged, refused when foreign."""
+"""The read model's file: created when missing, rebuilt when damaged, refused when foreign."""
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from sqlite_utils import Database
 
-from ledger.errors import StoreError
+from ledger.errors import NoFiguresError, StoreError
 from ledger.sqlite_file import connect, is_damage
+from processors.read_model.lock import lock_for_writing
 from processors.read_model.tables import MIGRATIONS
 
-__all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "lock_for_writing", "open_file"]
+__all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "open_file"]
 
 APPLICATION_ID = 0x4F4C5354
 _HEADER_BYTES = 100
@@ -29,10 +28,11 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
     To a writer a missing file is created; a damaged one is created again, since it is a cache.
 
     Raises:
+        NoFiguresError: If a reader finds no file.
         StoreError: If it cannot be opened, is not a read model, or has a writer already.
     """
     if read_only and not path.exists():
-        raise StoreError(f"no figures at {path}; `outcomes worker` keeps them")
+        raise NoFiguresError(f"no figures at {path}; `outcomes worker` keeps them")
     with ExitStack() as resources:
         try:
             if not read_only:
@@ -50,23 +50,6 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
                 " delete the file: it is rebuilt from the log"
             ) from error
         yield connection
-
-
-def lock_for_writing(path: Path) -> IO[str]:
-    """Become the only writer, until the returned file is closed or the process ends.
-
-    Raises:
-        StoreError: If another process is the writer.
-    """
-    lock = path.with_name(f"{path.name}.lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreError(
-            f"{path} has a worker already; stop it, or name another file with --state"
-        ) from error
-    return lock
 
 
 def is_damaged(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ledger.log.identity import PrefixIdentity
 from processors.read_model.checksum import CHECKSUM_MODULUS, Cell, cell_hash
 from projections.figures import Figures, RecordCounts
 
@@ -18,7 +19,8 @@ class PartitionState:
     Attributes:
         next_offset: 1 + the offset of the last record folded; 0 before the first.
         latest_recorded_at: Of the records folded, in milliseconds since 1970.
-        first_record: Names the log: the hash of the partition's first record.
+        first_record: The hash of the partition's first record, see `ledger.log.identity`.
+        last_record: The hash of the last record folded.
         records: The counters of the records folded.
         cells: Every cell that is not 0.
         checksum: Sum of the hashes of the rows of students and figures.
@@ -27,9 +29,15 @@ class PartitionState:
     next_offset: int = 0
     latest_recorded_at: int | None = None
     first_record: str | None = None
+    last_record: str | None = None
     records: RecordCounts = field(default_factory=RecordCounts)
     cells: dict[Cell, int] = field(default_factory=dict)
     checksum: int = 0
+
+    @property
+    def identity(self) -> PrefixIdentity:
+        """What the records that were folded are known by."""
+        return PrefixIdentity(self.first_record, self.last_record)
 
     def add(self, policy: str, changes: Figures) -> Iterator[Cell]:
         """Add changes of figures and update the checksum.

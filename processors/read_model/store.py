@@ -59,13 +59,13 @@ class Store:
     def load(self, partition: int) -> PartitionState:
         """The state of a partition as last committed."""
         row = self._connection.execute(
-            "select next_offset, latest_recorded_at, first_record, records, checksum"
+            "select next_offset, latest_recorded_at, first_record, last_record, records, checksum"
             " from partitions where partition = ?",
             (partition,),
         ).fetchone()
         if row is None:
             return PartitionState()
-        next_offset, latest_recorded_at, first_record, counters, checksum = row
+        next_offset, latest_recorded_at, first_record, last_record, counters, checksum = row
         members = orjson.loads(counters)
         members["quarantined"] = Counter(members["quarantined"])
         query = "select policy, year, measure, grp, count from figures where partition = ?"
@@ -73,23 +73,10 @@ class Store:
             (policy, year, measure, group): count
             for policy, year, measure, group, count in self._connection.execute(query, (partition,))
         }
+        records = RecordCounts(**members)
         return PartitionState(
-            next_offset, latest_recorded_at, first_record, RecordCounts(**members), cells, checksum
+            next_offset, latest_recorded_at, first_record, last_record, records, cells, checksum
         )
-
-    def check_identity(
-        self, partition: int, state: PartitionState, first_record: str | None
-    ) -> None:
-        """Refuse a state that was folded from another log.
-
-        Raises:
-            StoreError: If the log's first record is not the one that was folded.
-        """
-        if state.first_record not in (None, first_record):
-            raise StoreError(
-                f"{self.path} was folded from another log: the first record of partition"
-                f" {partition} differs; name the log that it belongs to, or delete the file"
-            )
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -224,12 +211,14 @@ class Store:
 
     def _write_partition(self, partition: int, state: PartitionState) -> None:
         self._connection.execute(
-            "insert or replace into partitions values (?, ?, ?, ?, ?, ?)",
+            "insert or replace into partitions (partition, next_offset, latest_recorded_at,"
+            " first_record, last_record, records, checksum) values (?, ?, ?, ?, ?, ?, ?)",
             (
                 partition,
                 state.next_offset,
                 state.latest_recorded_at,
                 state.first_record,
+                state.last_record,
                 orjson.dumps(state.records.as_dict()).decode(),
                 state.checksum,
             ),

@@ -43,3 +43,8 @@ def _m001_tables(db: Database) -> None:
         {"partition": int, "offset": int, "rule": str, "size": int}, pk=("partition", "offset")
     )
     db.table("about").create({"name": str, "value": str}, pk="name")
+
+
+@MIGRATIONS()
+def _m002_last_record(db: Database) -> None:
+    db.table("partitions").add_column("last_record", str)

@@ -167,7 +167,7 @@ class TestTopics:
         partial = decode_partial((BEFORE / "partial-1.bin").read_bytes())
         log = open_log(f"sqlite:{folder / 'ledger.db'}")
         with closing(log):
-            assert partial.first_record == identity_of(log)[1]
+            assert partial.identity.first_record == identity_of(log)[1]
         assert (partial.partition, partial.next_offset) == (1, 69)
         assert set(partial.years) == set(range(2019, 2028))
         for policy in built_in_policies().values():

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 
 from ledger.log import NewRecord, open_log
@@ -22,7 +21,7 @@ from outcomes.synthetic import generate
 from processors.live_fold import consumer_group
 from projections.history import EVENTS_MAX
 from schemas.partition import partition_of
-from tests.support.workers import Check, Emitter, Published, Worker, wait_until
+from tests.support.workers import Check, Emitter, Published, Worker, recreate_topic, wait_until
 
 CRASHING = Path(__file__).with_name("crashing_worker.py")
 PARTITIONS = 4
@@ -201,21 +200,8 @@ class Stage:
             await consumer.stop()
 
     def remake_topic(self):
-        """Delete the topic and make it anew under the same name."""
-
-        async def delete():
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-            await admin.start()
-            try:
-                await admin.delete_topics([self.topic])
-            finally:
-                await admin.close()
-
-        asyncio.run(delete())
-        # Where brokers make topics by themselves, the worker's question may have made it already.
-        create_topic(
-            link_to(parse_topic_address(self.url)), partitions=PARTITIONS, replicas=1, min_isr=1
-        )
+        """Delete the topic and create it again under the same name."""
+        recreate_topic(self.url, PARTITIONS)
 
 
 def seed_of_run():

@@ -13,9 +13,9 @@ from ledger.errors import LedgerError
 from ledger.replay import replay
 from ledger.report import build_report, encode_reports
 from processors.follower import Follower
-from processors.live_figures import read_store
 from processors.live_fold import LiveFold
 from processors.read_model.store import Store
+from processors.stored_figures import read_store
 from projections.policy import parse_policy
 from tests.support.histories import policy_of
 from tests.support.live_fold import (
@@ -135,7 +135,7 @@ class TestOpening:
                 fold.apply(0, list(log.read({0: 0}, log.end())))
                 assert checksum == fold.states[0].checksum
 
-    def test_the_state_of_another_log_is_refused(self):
+    def test_the_state_of_another_log_is_refused_with_the_file_to_delete(self):
         with (
             temporary_log([outcome_record(1)]) as (log, folder),
             temporary_log([outcome_record(2)]) as (other, _),
@@ -143,7 +143,10 @@ class TestOpening:
             path = folder / "live.db"
             with open_fold(log, path) as fold:
                 fold.apply(0, list(log.read({0: 0}, log.end())))
-            with pytest.raises(LedgerError, match="another log"), open_fold(other, path):
+            with (
+                pytest.raises(LedgerError, match=rf"another log: .*delete {path}"),
+                open_fold(other, path),
+            ):
                 pass
 
     def test_figures_of_a_log_that_was_replaced_under_a_worker_are_refused(self):

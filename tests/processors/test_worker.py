@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -176,3 +177,39 @@ class TestWorker:
         assert 69 == shown.returncode
         assert b"outcomes worker" in shown.stderr
         assert 1 == len(shown.stderr.splitlines())
+
+
+class TestWatch:
+    """`live --watch` never leaves a comforting line on the screen that is no longer true."""
+
+    def test_it_shows_the_lag_that_grows_after_the_worker_was_killed(self, record_lines, folder):
+        send(record_lines[:500], folder)
+        worker = start_worker(folder)
+        wait_until_live(folder, 500)
+        watching = subprocess.Popen(
+            [OUTCOMES, "live", "--year", "2022", "--watch"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        guard = threading.Timer(PATIENCE, watching.kill)
+        guard.start()
+        try:
+            rows = (line.split() for line in watching.stdout if line.startswith("partition 0"))
+            _, _, processed, end, waiting, _, owner = next(rows)
+            assert ["500", "500", "0"] == [processed, end, waiting]
+            assert owner.endswith(f"-{worker.pid}")
+            worker.kill()
+            worker.communicate(timeout=PATIENCE)
+            assert "none" == next(rows)[-1]
+            send(record_lines[500:507], folder)
+            _, _, processed, end, waiting, first, owner = next(rows)
+            assert ["500", "507", "7", "none"] == [processed, end, waiting, owner]
+            *_, later, _ = next(rows)
+            assert float(later) > float(first)
+        finally:
+            guard.cancel()
+            watching.kill()
+            watching.communicate(timeout=PATIENCE)
+            worker.kill()
+            worker.communicate(timeout=PATIENCE)

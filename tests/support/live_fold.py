@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ledger.log import open_log
-from ledger.log.identity import identity_of
+from ledger.log.identity import PrefixIdentities
 from processors.live_fold import LiveFold
 from processors.read_model.store import Store
 from projections.policy import built_in_policies
@@ -39,7 +39,8 @@ def open_fold(log, path, policies=BUILT_IN):
     with closing(Store(path)) as store:
         fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)
         for partition in range(log.partitions):
-            fold.open_partition(partition, identity_of(log).get(partition))
+            fold.open_partition(partition)
+        fold.check_history(PrefixIdentities(log))
         yield fold
 
 

@@ -20,11 +20,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ledger.errors import LedgerError
 from ledger.log import open_log
-from ledger.log.identity import identity_of
+from ledger.log.kafka.address import parse_topic_address
+from ledger.log.kafka.client import link_to
+from ledger.log.kafka.topic import create_topic
 from ledger.replay import replay
 from ledger.report import build_report
 from processors.partials import merge_partials
@@ -50,6 +53,23 @@ def wait_until(seen, what, seconds=PATIENCE):
             return answer
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def recreate_topic(url, partitions):
+    """Delete the topic of a log and create it again under the same name, without records."""
+    address = parse_topic_address(url)
+
+    async def delete():
+        admin = AIOKafkaAdminClient(bootstrap_servers=list(address.servers))
+        await admin.start()
+        try:
+            await admin.delete_topics([address.topic])
+        finally:
+            await admin.close()
+
+    asyncio.run(delete())
+    # Where brokers create topics by themselves, the worker's question may have done it already.
+    create_topic(link_to(address), partitions=partitions, replicas=1, min_isr=1)
 
 
 class Worker:
@@ -202,7 +222,7 @@ class Published(threading.Thread):
 
     def run(self):
         log, partials = open_log(self._url), open_log(f"{self._url}-partials")
-        read, at = PartialsReader(partials, log.partitions), {0: 0}
+        read, at = PartialsReader(partials, log), {0: 0}
         while not self._ended.wait(0.1):
             # The broker may be away, and at first nothing covers all partitions.
             with suppress(LedgerError):
@@ -269,7 +289,7 @@ class Check:
         self._url = url
         self._log = open_log(url)
         self._partials = open_log(f"{url}-partials")
-        self._read = PartialsReader(self._partials, self._log.partitions)
+        self._read = PartialsReader(self._partials, self._log)
 
     def close(self):
         self._log.close()
@@ -300,8 +320,7 @@ class Check:
         latest = self.wait_until_current()
         published.close()
         prefixes = Prefixes(self._log)
-        identity = identity_of(self._log)
-        live = merge_partials(self._url, identity, latest, POLICIES, None)
+        live = merge_partials(self._url, latest, POLICIES, None)
 
         assert identities(records) == live.records.events
         assert quarantined == live.records.quarantined.total()
@@ -310,7 +329,7 @@ class Check:
         assert len(cuts) >= SAMPLES, f"only {len(cuts)} snapshots were seen in mid load"
         for cut in [*cuts[:: max(1, len(cuts) // SAMPLES)][:SAMPLES], None]:
             partials = latest if cut is None else published.snapshots[cut]
-            figures = merge_partials(self._url, identity, partials, POLICIES, None)
+            figures = merge_partials(self._url, partials, POLICIES, None)
             again = replay(prefixes, figures.cut, POLICIES)
             assert again.records == figures.records
             assert digests(again, prefixes.name) == digests(figures, prefixes.name), figures.cut

@@ -1,0 +1,100 @@
+"""A live report: what the workers hold right now, as the report of a year with its lag."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from ledger.log import Log
+from ledger.replay import FiguresAtCut
+from ledger.report import Report, build_report
+from processors.lag import Lag, measure_lag
+from projections.figures import RecordCounts
+from projections.policy import Policy
+
+__all__ = ["LiveFigures", "LiveReport", "LiveStatus", "make_live_report", "watch"]
+
+_WATCH_SECONDS = 0.2
+
+
+class LiveReport(NamedTuple):
+    """A report of live figures, and how far they are behind the log.
+
+    Attributes:
+        report: At the cut that the figures have reached.
+        lag: Of every partition.
+    """
+
+    report: Report
+    lag: Sequence[Lag]
+
+
+class LiveStatus(NamedTuple):
+    """How live figures are doing.
+
+    Attributes:
+        place: Where they are.
+        records: The counters of the records folded.
+        lag: Of every partition.
+    """
+
+    place: str
+    records: RecordCounts
+    lag: Sequence[Lag]
+
+
+class LiveFigures(Protocol):
+    """The live figures of one log, to be read once or again and again."""
+
+    def read(self, policy: Policy, year: int) -> LiveReport:
+        """The figures of this moment.
+
+        Raises:
+            ConfigurationError: If the policy or the year is not kept live.
+            NoFiguresError: If no worker has kept any yet.
+            StoreError: If they are not complete yet, or were folded from another log.
+        """
+
+    def status(self) -> LiveStatus:
+        """How far they have come at this moment, whatever is kept.
+
+        Raises:
+            NoFiguresError: See `read`.
+            StoreError: See `read`.
+        """
+
+
+def make_live_report(
+    log: Log, figures: FiguresAtCut, policy: Policy, year: int, owners: Mapping[int, str]
+) -> LiveReport:
+    """The report of live figures, with their lag.
+
+    Args:
+        log: That they were folded from.
+        figures: Under the policy.
+        policy: The policy.
+        year: The reference year.
+        owners: The worker of each partition that has one.
+    """
+    report = build_report(figures, log_name=log.name, policy=policy, year=year)
+    return LiveReport(report, measure_lag(log, figures.cut, owners))
+
+
+def watch(figures: LiveFigures, policy: Policy, year: int) -> Iterator[LiveReport]:
+    """The figures of this moment, and again whenever they, the lag or a worker changes; no end.
+
+    While records wait, the lag changes every second.
+
+    Raises:
+        ConfigurationError: See `LiveFigures.read`.
+        StoreError: See `LiveFigures.read`.
+    """
+    previous: object = None
+    while True:
+        live = figures.read(policy, year)
+        current = (live.report, [lag._replace(seconds=int(lag.seconds)) for lag in live.lag])
+        if current != previous:
+            previous = current
+            yield live
+        time.sleep(_WATCH_SECONDS)

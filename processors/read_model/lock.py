@@ -1,0 +1,63 @@
+"""The lock of a read model: one process writes to it, and everybody can see which."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+from typing import IO
+
+from ledger.errors import StoreError
+
+__all__ = ["lock_for_writing", "lock_holder"]
+
+_WAIT_SECONDS = 0.5
+"""How long to try for the lock: a reader that asks who holds it has it for a moment."""
+
+_PAUSE_SECONDS = 0.02
+
+
+def lock_for_writing(path: Path) -> IO[str]:
+    """Become the only writer, until the returned file is closed or the process ends.
+
+    Raises:
+        StoreError: If another process is the writer.
+    """
+    # Opened without truncation: the file names the process that holds the lock.
+    lock = _lock_path(path).open("a+", encoding="utf-8")
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not _try_lock(lock, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            lock.close()
+            raise StoreError(
+                f"{path} has a worker already; stop it, or name another file with --state"
+            )
+        time.sleep(_PAUSE_SECONDS)
+    lock.truncate(0)
+    lock.write(f"{socket.gethostname()}-{os.getpid()}")
+    lock.flush()
+    return lock
+
+
+def lock_holder(path: Path) -> str | None:
+    """The process that writes to a read model, as `host-pid`; None where no process does."""
+    try:
+        with _lock_path(path).open(encoding="utf-8") as lock:
+            # A process that is killed loses its lock, but leaves its name in the file.
+            return None if _try_lock(lock, fcntl.LOCK_SH) else lock.read()
+    except FileNotFoundError:
+        return None
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _try_lock(lock: IO[str], operation: int) -> bool:
+    try:
+        fcntl.flock(lock, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

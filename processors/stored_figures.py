@@ -1,0 +1,145 @@
+"""The live figures in the read model of an embedded log, where one worker has all partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import orjson
+
+from ledger.errors import StoreError
+from ledger.log import ArchiveAddress, Log, SqliteAddress, open_log
+from ledger.log.identity import PrefixIdentities, describe_difference
+from ledger.replay import FiguresAtCut
+from processors.lag import measure_lag
+from processors.live_fold import FOLD_VERSION
+from processors.live_report import LiveReport, LiveStatus, make_live_report
+from processors.partials import Partial, merge_partials
+from processors.read_model.lock import lock_holder
+from processors.read_model.partition_state import PartitionState
+from processors.read_model.store import Store
+from projections.policy import Policy
+
+__all__ = ["FileAddress", "StoredFigures", "load_states", "read_store", "state_path"]
+
+FileAddress = SqliteAddress | ArchiveAddress
+"""Of a log that one worker follows by itself."""
+
+
+class StoredFigures:
+    """See `processors.live_report.LiveFigures`.
+
+    Log and read model are opened for each reading, since a file may be replaced at any moment.
+    """
+
+    def __init__(self, address: FileAddress, path: Path) -> None:
+        """Remember where to read.
+
+        Args:
+            address: Of the log.
+            path: Of the read model.
+        """
+        self._address = address
+        self._path = path
+
+    def read(self, policy: Policy, year: int) -> LiveReport:
+        """The figures of this moment."""
+        with self._open() as (log, store):
+            figures = read_store(store, log, [policy])
+            return make_live_report(log, figures, policy, year, self._owners(figures.cut))
+
+    def status(self) -> LiveStatus:
+        """How far they have come at this moment."""
+        with self._open() as (log, store):
+            figures = read_store(store, log, [])
+            lag = measure_lag(log, figures.cut, self._owners(figures.cut))
+            return LiveStatus(str(self._path), figures.records, lag)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Log, Store]]:
+        with (
+            closing(open_log(self._address)) as log,
+            closing(Store(self._path, read_only=True)) as store,
+        ):
+            yield log, store
+
+    def _owners(self, partitions: Iterable[int]) -> dict[int, str]:
+        holder = lock_holder(self._path)
+        return {} if holder is None else dict.fromkeys(partitions, holder)
+
+
+def state_path(address: FileAddress, state: Path | None) -> Path:
+    """The read model's file: the one named, or one beside the log.
+
+    It belongs to one version of the fold; a newer one builds its own beside it.
+    """
+    return state or Path(f"{address.path}.live-{FOLD_VERSION}.db")
+
+
+def read_store(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtCut:
+    """The figures of a read model, summed over the partitions.
+
+    The cut is that of one moment: what the worker commits meanwhile is not seen.
+
+    Raises:
+        ConfigurationError: If a policy is not kept live.
+        StoreError: If the read model is of another log or another version of the fold.
+    """
+    # In one snapshot with the states, so that a policy still being computed is not yet known.
+    with store.snapshot():
+        states = load_states(store, log)
+        metadata = store.metadata()
+    policies_by_partition = (
+        frozenset(orjson.loads(metadata.get(f"policies:{partition}", "[]")))
+        for partition in range(log.partitions)
+    )
+    live_policies = frozenset[str].intersection(*policies_by_partition)
+    partials = [
+        Partial(
+            partition,
+            state.identity,
+            state.next_offset,
+            state.latest_recorded_at,
+            state.records,
+            {sha256: state.figures(sha256) for sha256 in live_policies},
+        )
+        for partition, state in enumerate(states)
+    ]
+    return merge_partials(str(store.path), partials, policies, None)
+
+
+def load_states(store: Store, log: Log) -> list[PartitionState]:
+    """The state of every partition of a log.
+
+    Raises:
+        StoreError: If the read model is of another log or another version of the fold.
+    """
+    metadata = store.metadata()
+    version = metadata.get("fold", FOLD_VERSION)
+    if version != FOLD_VERSION:
+        raise StoreError(
+            f"{store.path} is of another version of the fold, {version}, not {FOLD_VERSION};"
+            " `outcomes worker` folds the log again"
+        )
+    states = [store.load(partition) for partition in range(log.partitions)]
+    difference = _difference(metadata, log, states)
+    if difference is not None:
+        raise StoreError(
+            f"{store.path} was folded from another log: {difference}; `outcomes worker` folds it"
+            " again"
+        )
+    return states
+
+
+def _difference(metadata: dict[str, str], log: Log, states: Sequence[PartitionState]) -> str | None:
+    partitions = metadata.get("partitions", str(log.partitions))
+    if partitions != str(log.partitions):
+        return f"it had {partitions} partitions, not {log.partitions}"
+    cut = {partition: state.next_offset for partition, state in enumerate(states)}
+    identities = PrefixIdentities(log).read(cut)
+    differences = (
+        describe_difference(partition, cut[partition], state.identity, identities[partition])
+        for partition, state in enumerate(states)
+    )
+    return next(filter(None, differences), None)

@@ -1,0 +1,206 @@
+"""A log that is not the one that was folded: its figures are never shown, and soon right again.
+
+The read model remembers offsets. A log that was restored from a copy, or replaced, has other
+records at the same offsets, so an offset alone says nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.e2e.command import SECONDS_MAX, started
+
+FOLDED = 300
+STATE = "ledger.db.live-1.2.db"
+
+
+@pytest.fixture(scope="module")
+def lines(world):
+    """The records of one log, as lines."""
+    return world.records.read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def ask(warm, tmp_path):
+    """Runs a command in the test's folder."""
+
+    def run(*words, stdin=b"", code=0):
+        done = warm.run(
+            *words, folder=tmp_path, stdin=stdin, env={"OUTCOMES_LOG": "sqlite:ledger.db"}
+        )
+        assert done.code == code, done
+        return done
+
+    return run
+
+
+@pytest.fixture
+def replace(ask, tmp_path):
+    """Replaces the log by one of other records."""
+
+    def make(lines, partitions=1):
+        for file in tmp_path.glob("ledger.db*"):
+            if ".live-" not in file.name:
+                file.unlink()
+        log = f"sqlite:ledger.db?partitions={partitions}"
+        ask("append", "--records", "-", "--log", log, stdin=b"".join(lines))
+
+    return make
+
+
+def shuffled(lines):
+    """Other records at the same offsets, and times that still ascend."""
+    return [*lines[:1], *lines[2:]]
+
+
+REPLACEMENTS = {
+    "a log restored from an older copy": (lambda lines: lines[: FOLDED - 40], 1),
+    "a log restored and grown past what was folded": (
+        lambda lines: [*lines[: FOLDED - 40], *lines[FOLDED:]],
+        1,
+    ),
+    "a log restored and grown to the same length": (
+        lambda lines: [*lines[: FOLDED - 40], *lines[FOLDED : FOLDED + 40]],
+        1,
+    ),
+    "another log with the same first record": (shuffled, 1),
+    "another log": (lambda lines: lines[5:], 1),
+    "a log of one record": (lambda lines: lines[:1], 1),
+    "a log without records": (lambda _: [], 1),
+    "a log of more partitions": (lambda lines: lines[:FOLDED], 3),
+}
+
+
+@pytest.fixture(params=REPLACEMENTS.values(), ids=REPLACEMENTS)
+def replaced(request, lines, ask, replace):
+    """A log that was folded, and then replaced."""
+    replace(lines[:FOLDED])
+    ask("worker", "--once")
+    change, partitions = request.param
+    replace(change(lines), partitions)
+
+
+class TestReplacedLog:
+    def test_live_refuses_figures_of_records_that_the_log_does_not_hold(self, replaced, ask):
+        done = ask("live", "--year", "2022", code=69)
+
+        (line,) = done.err.decode().splitlines()
+        assert "was folded from another log" in line
+        assert "`outcomes worker` folds it again" in line
+        assert b"" == done.out
+
+    def test_the_doctor_says_so_and_what_to_do(self, replaced, ask):
+        checks = ask("doctor", "--json").json
+
+        (live,) = [check for check in checks if check["name"] == "live figures"]
+        assert "warning" == live["verdict"]
+        assert "was folded from another log" in live["detail"]
+
+    def test_a_worker_folds_the_log_again_and_live_equals_the_replay(self, replaced, ask):
+        worked = ask("worker", "--once")
+        live = ask("live", "--year", "2022", "--json").json
+        replayed = ask("report", "--year", "2022", "--json").json
+
+        assert b"another log" in worked.err
+        assert replayed["digest"] == live["digest"]
+        assert replayed["log"]["cut"] == live["log"]["cut"]
+        assert {0} == {partition["records"] for partition in live["live"]["partitions"]}
+
+
+class TestGrownLog:
+    def test_a_log_that_only_grew_is_not_folded_again(self, lines, ask, replace):
+        replace(lines[:FOLDED])
+        ask("worker", "--once")
+        replace(lines)
+
+        worked = ask("worker", "--once")
+
+        assert b"another log" not in worked.err
+        assert f"records={len(lines) - FOLDED}".encode() in worked.err
+
+
+class TestOlderFold:
+    """A read model of an older version of the fold cannot be checked."""
+
+    def test_live_does_not_show_its_figures(self, lines, ask, replace, tmp_path):
+        replace(lines[:FOLDED])
+        ask("worker", "--once")
+        make_older(tmp_path / STATE)
+
+        done = ask("live", "--year", "2022", code=69)
+
+        assert b"another version" in done.err
+        assert b"`outcomes worker`" in done.err
+
+    def test_a_worker_folds_the_log_again(self, lines, ask, replace, tmp_path):
+        replace(lines[:FOLDED])
+        ask("worker", "--once")
+        make_older(tmp_path / STATE)
+        ask("worker", "--once")
+
+        live = ask("live", "--year", "2022", "--json").json
+        assert ask("report", "--year", "2022", "--json").json["digest"] == live["digest"]
+
+
+def make_older(path):
+    """Make a read model one of the first version of the fold, without the last record's hash."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("update about set value = '1.1' where name = 'fold'")
+        db.execute("alter table partitions drop column last_record")
+        db.execute("delete from _sqlite_migrations where name <> '_m001_tables'")
+        db.commit()
+
+
+class TestRunning:
+    """What is open when the log is replaced must not read the deleted file for ever."""
+
+    def test_a_worker_follows_the_file_that_is_there_now(self, lines, ask, replace, tmp_path):
+        replace(lines[:FOLDED])
+        env = {"OUTCOMES_LOG": "sqlite:ledger.db"}
+        with started("worker", folder=tmp_path, env=env) as worker:
+            wait_until_current(ask)
+            restore(tmp_path, ask, lines)
+            live = wait_until_current(ask)
+            worker.send_signal(signal.SIGTERM)
+            assert 0 == worker.wait(SECONDS_MAX)
+
+        assert ask("report", "--year", "2022", "--json").json["digest"] == live["digest"]
+
+    def test_a_watch_never_shows_figures_of_the_deleted_file(self, lines, ask, replace, tmp_path):
+        replace(lines[:FOLDED])
+        ask("worker", "--once")
+        env = {"OUTCOMES_LOG": "sqlite:ledger.db"}
+        words = ("live", "--year", "2022", "--watch", "--json")
+        with started(*words, folder=tmp_path, env=env) as watch:
+            assert watch.stdout.readline()
+            restore(tmp_path, ask, lines)
+            assert 69 == watch.wait(SECONDS_MAX)
+            assert b"was folded from another log" in watch.stderr.read()
+
+
+def restore(folder, ask, lines):
+    """Put another log in place at once, as a restore by renaming does."""
+    ask("append", "--records", "-", "--log", "sqlite:copy.db", stdin=b"".join(lines[5:FOLDED]))
+    for name in ("ledger.db-wal", "ledger.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "copy.db").replace(folder / "ledger.db")
+
+
+def wait_until_current(ask):
+    """Wait until the live figures are those of the log's end; the live report."""
+    until = time.monotonic() + SECONDS_MAX
+    while time.monotonic() < until:
+        end = ask("report", "--year", "2022", "--json").json["log"]["cut"]
+        try:
+            live = ask("live", "--year", "2022", "--json").json
+        except AssertionError:
+            continue
+        if live["log"]["cut"] == end:
+            return live
+    raise AssertionError("live figures are not current")
