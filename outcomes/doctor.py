@@ -14,6 +14,7 @@ from ledger.errors import DamagedArchiveError, LedgerError
 from ledger.log import Check, Log, LogAddress, format_cut, open_log
 from ledger.log.archive import as_archive
 from ledger.numbers import pluralise
+from processors.live_checks import examine_live
 from projections.policy import built_in_policies
 from schemas.moments import utc_text
 
@@ -23,8 +24,13 @@ _PACKAGES = ("pydantic", "orjson", "sqlite-utils", "aiokafka", "tzdata")
 _RELEASED_MS = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
 
 
-def examine(address: LogAddress | str) -> Iterator[Check]:
-    """Check the machine, the policies and a log; may read all of the log."""
+def examine(address: LogAddress, *, deep: bool = False) -> Iterator[Check]:
+    """Check the machine, the policies and a log; may read all of the log.
+
+    Args:
+        address: Of the log.
+        deep: Read all of the log to count quarantined records, where otherwise 10 s must do.
+    """
     yield from _installation_checks(now_ms())
     try:
         log = open_log(address)
@@ -37,6 +43,7 @@ def examine(address: LogAddress | str) -> Iterator[Check]:
     with closing(log):
         try:
             yield from _log_checks(log, now_ms())
+            yield from examine_live(address, log, deep=deep)
         except LedgerError as error:
             yield Check("log", "broken", str(error))
 

@@ -1,0 +1,88 @@
+"""What `outcomes doctor` says of live figures, of who keeps them, and of quarantined records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ledger.errors import NoFiguresError, StoreError
+from ledger.log import Check, Log, LogAddress, format_cut
+from ledger.numbers import pluralise
+from ledger.replay import replay
+from processors.lag import Lag
+from processors.live_figures import open_live_figures
+from processors.live_report import LiveStatus
+from processors.quarantine import scan_quarantined
+
+__all__ = ["examine_live"]
+
+SCAN_SECONDS = 10.0
+
+
+def examine_live(address: LogAddress, log: Log, *, deep: bool = False) -> Iterator[Check]:
+    """Check what workers keep of a log, and count its quarantined records.
+
+    Args:
+        address: Of the log.
+        log: Opened.
+        deep: Count quarantined records by replaying all of the log.
+
+    Raises:
+        StoreError: If the log cannot be read.
+    """
+    status: LiveStatus | None = None
+    try:
+        with open_live_figures(address) as figures:
+            status = figures.status()
+    except NoFiguresError as error:
+        yield Check("live figures", "fine", f"not kept: {error}")
+    except StoreError as error:
+        yield Check("live figures", "warning", str(error))
+    if status is not None:
+        cut = {lag.partition: lag.next_offset for lag in status.lag}
+        yield Check("live figures", "fine", f"{status.place} reaches {format_cut(cut)}")
+        yield _worker_check(status.lag)
+    if deep:
+        records = replay(log, log.end(), []).records
+        yield _quarantine_check(records.quarantined, f"{records.records:,} records")
+    elif status is not None:
+        records = status.records
+        folded = f"{records.records:,} records folded"
+        yield _quarantine_check(records.quarantined, folded)
+    else:
+        yield _scan_check(log)
+
+
+def _worker_check(lags: Sequence[Lag]) -> Check:
+    abandoned = [lag for lag in lags if lag.records and lag.owner is None]
+    if abandoned:
+        numbers = ", ".join(str(lag.partition) for lag in abandoned)
+        waiting = pluralise(sum(lag.records for lag in abandoned), "record")
+        return Check(
+            "worker",
+            "warning",
+            f"{waiting} waiting in partition {numbers}, and no worker has it; start"
+            " `outcomes worker`",
+        )
+    owners = sorted({lag.owner for lag in lags if lag.owner is not None})
+    waiting = pluralise(sum(lag.records for lag in lags), "record")
+    return Check("worker", "fine", f"{', '.join(owners) or 'none runs'}; {waiting} waiting")
+
+
+def _quarantine_check(by_rule: Mapping[str, int], among: str) -> Check:
+    count = sum(by_rule.values())
+    if not count:
+        return Check("quarantined", "fine", f"none of {among}")
+    rules = ", ".join(f"{rule} {by_rule[rule]:,}" for rule in sorted(by_rule))
+    return Check("quarantined", "warning", f"{count:,} of {among}: {rules}")
+
+
+def _scan_check(log: Log) -> Check:
+    end = log.end()
+    scan = scan_quarantined(log, end, SCAN_SECONDS)
+    among = f"{scan.records:,} records"
+    if not scan.is_complete:
+        among = (
+            f"the {among} that could be read in {SCAN_SECONDS:.0f} s, of"
+            f" {sum(end.values()):,}; --deep reads all"
+        )
+    return _quarantine_check(scan.by_rule, among)
