@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from ledger.errors import StoreError
+from ledger.error_translation import Advice, translate_errors
 
 __all__ = ["temporary_folder"]
+
+_ADVICE = (Advice((OSError,), "free space in the temporary folder or set TMPDIR to another one"),)
 
 
 @contextmanager
@@ -22,11 +24,11 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     Raises:
         StoreError: If it cannot be created, or is full.
     """
-    try:
-        with TemporaryDirectory(prefix=prefix) as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise StoreError(
-            f"{error.filename or gettempdir()}: {error.strerror}; free space in the temporary"
-            " folder or set TMPDIR to another one"
-        ) from error
+    # Where no folder can be written to, this fails, too.
+    with translate_errors("the temporary folder", "cannot be used", _ADVICE):
+        parent = gettempdir()
+    with (
+        translate_errors(parent, "cannot be used", _ADVICE),
+        TemporaryDirectory(prefix=prefix, dir=parent) as folder,
+    ):
+        yield Path(folder)

@@ -14,12 +14,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
 
 __all__ = ["PlainPaths"]
 
 OPEN_FOLDERS = Path("/proc/self/fd")
 LINK_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - a link in a folder of a random name
+_ADVICE = (Advice((OSError,), "check that it exists and who may use it"),)
 _COMPONENT = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.-]+")
 
 
@@ -65,14 +67,10 @@ class PlainPaths:
         if _is_plain(folder):
             return str(folder)
         if folder not in self._texts:
-            try:
+            with translate_errors(folder, "cannot be opened", _ADVICE):
                 self._texts[folder] = (
                     self._open(folder) if OPEN_FOLDERS.exists() else self._link(folder)
                 )
-            except OSError as error:
-                raise StoreError(
-                    f"{error.filename or folder}: {error.strerror}; check the folder"
-                ) from error
         return self._texts[folder]
 
     def _open(self, folder: Path) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import orjson
 from rich.console import Console, RenderableType
@@ -26,6 +27,9 @@ from rich.text import Text
 
 from ledger.errors import StoreError
 from schemas.text import one_line
+
+if TYPE_CHECKING:
+    from ledger.log.progress import ProgressCallback
 
 __all__ = [
     "WIDTH",
@@ -108,7 +112,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None) -> Iterator[ProgressCallback]:
     """A progress bar on standard error where that is a terminal, a no-op elsewhere.
 
     It shows how many of how many, how many a second and the time left.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from ledger.log.archive.manifest import (
 from ledger.log.archive.opening import open_to_write
 from ledger.log.archive.segment import partial_path, sealed_bytes
 from ledger.log.archive.writing import SEGMENT_BYTES
+from ledger.log.progress import ProgressCallback, no_progress
 
 __all__ = ["MergeResult", "merge_segments"]
 
@@ -53,7 +54,7 @@ def merge_segments(
     folder: Path,
     *,
     segment_bytes: int = SEGMENT_BYTES,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: ProgressCallback = no_progress,
 ) -> MergeResult:
     """Merge neighbouring segments that fit into one together.
 
@@ -91,7 +92,7 @@ def _merge_groups(
     folder: Path,
     manifest: Manifest,
     groups: Sequence[Sequence[Segment]],
-    progress: Callable[[int], None],
+    progress: ProgressCallback,
 ) -> Manifest:
     names = [segment_name(_span(group)) for group in groups]
     save_manifest(folder, manifest.with_segments(manifest.segments, unsealed=names))

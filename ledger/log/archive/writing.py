@@ -6,7 +6,6 @@ manifest on disk lists only whole files, and the next run continues after the la
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ from ledger.log.archive.opening import create_archive, open_to_write
 from ledger.log.archive.segment import SegmentWriter
 from ledger.log.cut import Cut
 from ledger.log.port import Log
-from ledger.log.progress import with_progress
+from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from schemas.record import Record
 
 __all__ = ["SEGMENT_BYTES", "ArchiveResult", "archive_log"]
@@ -47,7 +46,7 @@ def archive_log(
     folder: Path,
     *,
     segment_bytes: int = SEGMENT_BYTES,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: ProgressCallback = no_progress,
 ) -> ArchiveResult:
     """Copy what a log holds into an archive, up to the log's end when the run starts.
 
