@@ -13,6 +13,7 @@ from ledger.columns.build import build_columns
 from ledger.columns.cache import check_columns, stamp_path
 from ledger.columns.schema import LAYOUT, write_columns
 from ledger.errors import StoreError
+from ledger.log import ArchiveAddress
 from ledger.log.archive import archive_log, merge_segments
 from ledger.replay import replay, sql_engine
 from ledger.report import build_report
@@ -350,7 +351,7 @@ class TestChangedWhileRead:
 
 class TestDoctor:
     def checks(self, folder):
-        return [one for one in examine(f"archive:{folder}") if one.name == "typed"]
+        return [one for one in examine(ArchiveAddress(folder)) if one.name == "typed"]
 
     def test_fresh_columns_are_fine(self, folder):
         count = len(open_archive(folder).manifest.segments)
