@@ -29,7 +29,9 @@ class Bench:
         self.log = f"sqlite:{folder / 'log.db'}"
         with closing(open_log(f"{self.log}?partitions={PARTITIONS}", create=True)) as log:
             for batch in batches(generate(students, SEED)):
-                log.append(NewRecord(one.key, one.value, one.recorded_at) for one in batch)
+                log.append(
+                    NewRecord(record.key, record.value, record.recorded_at) for record in batch
+                )
             self.events = sum(log.end().values())
 
     def archive(self, watch: Watch) -> None:

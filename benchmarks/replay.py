@@ -86,12 +86,14 @@ class Bench:
         sound: list[bytes] = []
         with closing(open_log(self.log, create=True)) as log:
             for batch in batches(generate(students, SEED)):
-                log.append(NewRecord(one.key, one.value, one.recorded_at) for one in batch)
+                log.append(
+                    NewRecord(record.key, record.value, record.recorded_at) for record in batch
+                )
                 self.events += len(batch)
-                self.value_bytes += sum(len(one.value) for one in batch)
-                self.broken += sum(one.broken for one in batch)
+                self.value_bytes += sum(len(record.value) for record in batch)
+                self.broken += sum(record.broken for record in batch)
                 if len(sound) < FILES_MAX * BATCH:
-                    sound += [one.value + b"\n" for one in batch if not one.broken]
+                    sound += [record.value + b"\n" for record in batch if not record.broken]
         whole = len(sound) - len(sound) % BATCH if len(sound) > BATCH else len(sound)
         parts = list(batches(sound[: min(whole, FILES_MAX * BATCH)]))
         self.file_events = len(parts[0])
@@ -125,7 +127,7 @@ class Bench:
     def admission(self, watch: Watch) -> None:
         """Every record through the rules, nothing kept."""
         quarantined = self.each_batch(
-            watch, lambda batch: sum(type(admit(one, 1)) is Quarantined for one in batch)
+            watch, lambda batch: sum(type(admit(record, 1)) is Quarantined for record in batch)
         )
         assert quarantined == self.broken, quarantined
 
@@ -134,7 +136,9 @@ class Bench:
         with TemporaryDirectory() as folder, closing(open_log(url_in(folder), create=True)) as log:
             self.each_batch(
                 watch,
-                lambda batch: log.append(NewRecord(*one[3:], one.recorded_at) for one in batch)[0],
+                lambda batch: log.append(
+                    NewRecord(*record[3:], record.recorded_at) for record in batch
+                )[0],
             )
             assert sum(log.end().values()) == self.events, log.end()
 
@@ -284,11 +288,11 @@ def table(found: dict[str, Any]) -> Iterator[str]:
         ).rstrip()
     start, cpu = found["start_seconds"]["median"], found["start_cpu_seconds"]["median"]
     yield f"\nStart of outcomes append, once a file: {start:.2f} s, {cpu:.2f} s of CPU"
-    for one in found["memory"]:
-        peak = one["peak_bytes"]
+    for item in found["memory"]:
+        peak = item["peak_bytes"]
         verdict = "reached" if peak <= PEAK_WANTED else "missed"
         yield (
-            f"Peak memory, replay of {one['events']:,} events: {peak / MEBIBYTE:.0f} MiB"
+            f"Peak memory, replay of {item['events']:,} events: {peak / MEBIBYTE:.0f} MiB"
             f"  ({PEAK_WANTED // MEBIBYTE} MiB {verdict})"
         )
 
@@ -311,15 +315,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     tell(f"{chosen.students:,} students")
     with TemporaryDirectory(prefix="outcomes-bench-") as folder:
         bench = Bench(folder, chosen.students)
-        found = measure(bench, chosen.runs)
-        found["memory"] = [bench.peak()] if chosen.memory else []
+        result = measure(bench, chosen.runs)
+        result["memory"] = [bench.peak()] if chosen.memory else []
     if chosen.memory:
         with TemporaryDirectory(prefix="outcomes-bench-") as folder:
             tell(f"{chosen.students * 3:,} students")
-            found["memory"].append(Bench(folder, chosen.students * 3).peak())
-    print("\n".join(table(found)))
+            result["memory"].append(Bench(folder, chosen.students * 3).peak())
+    print("\n".join(table(result)))
     if chosen.json:
-        chosen.json.write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
+        chosen.json.write_text(f"{json.dumps(result, indent=2)}\n", encoding="utf-8")
     return 0
 
 

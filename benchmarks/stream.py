@@ -67,7 +67,7 @@ class Bench:
         self._states = 0
         later = RATE * live_seconds
         world = generate((events + later) // EVENTS_A_STUDENT, SEED)
-        records = (NewRecord(one.key, one.value) for one in world)
+        records = (NewRecord(record.key, record.value) for record in world)
         self._first = list(islice(records, min(events, DELIVERED_MAX)))
         self.whole = self.topic("whole", PARTITIONS)
         self.value_bytes = self.fill(self.whole, self._first)
@@ -88,7 +88,7 @@ class Bench:
         with closing(open_log(url, create=True)) as log:
             for batch in batches(records):
                 log.append(batch)
-                size += sum(len(one.value or b"") for one in batch)
+                size += sum(len(record.value or b"") for record in batch)
         return size
 
     def part(self, name: str, events: int, partitions: int = PARTITIONS) -> tuple[str, int]:
@@ -126,29 +126,29 @@ class Bench:
             published.wait(log.end(), workers)
         seconds = perf_counter() - workers[0].started - self.idle_seconds
         cpu = sum(worker.cpu() - self.idle_cpu for worker in workers)
-        return Found(name, events, seconds, cpu, max(one.memory("VmHWM") for one in workers))
+        return Found(name, events, seconds, cpu, max(item.memory("VmHWM") for item in workers))
 
     def worker(self, found: dict[str, Any]) -> Found:
         """One worker on all events, and its latency afterwards."""
         line = (*OUTCOMES, "worker", "--log", self.whole)
         with closing(Published(self.whole)) as published, self.running(*line) as worker:
-            one = self.followed("outcomes worker", self.whole, self.events, published, [worker])
+            item = self.followed("outcomes worker", self.whole, self.events, published, [worker])
             found["resident_bytes"] = [worker.memory("VmRSS")]
             tell(f"append to visible at {RATE} events/s")
             found["visible_seconds"] = asyncio.run(self.latencies(published))
             found["resident_bytes"].append(worker.memory("VmRSS"))
-        return one
+        return item
 
     def two_workers(self) -> Found:
         """Two that start together."""
         line = (*OUTCOMES, "worker", "--log", self.whole)
         with (
             closing(Published(self.whole)) as published,
-            self.running(*line) as one,
+            self.running(*line) as item,
             self.running(*line) as other,
         ):
             return self.followed(
-                "two workers together", self.whole, self.events, published, [one, other]
+                "two workers together", self.whole, self.events, published, [item, other]
             )
 
     def without_catch_up(self) -> Found:
@@ -163,24 +163,24 @@ class Bench:
         url, events = self.part("tables", TABLES_MAX)
         policy = built_in_policies()[DEFAULT_POLICY]
         with self.running(*PEERS, "tables", url, "--events", str(events), state=False) as app:
-            told = app.line()
+            message = app.line()
         with closing(open_log(url)) as log:
             cells = replay(log, log.end(), [policy]).figures[policy.sha256].cells
-        theirs = {name: count for name, count in told["figures"].items() if count}
+        theirs = {name: count for name, count in message["figures"].items() if count}
         ours = {
             f"{measure}/{year}/{group}": count for (year, measure, group), count in cells.items()
         }
         assert theirs == {name: count for name, count in ours.items() if _compared(name)}
-        return _found("plain Faust tables, in memory", told)
+        return _found("plain Faust tables, in memory", message)
 
     def plain(self, collector: str) -> Found:
         """The fold with aiokafka alone."""
         name = {"batch": "aiokafka + the fold", "on": "  collector on", "off": "  collector off"}
         line = (*PEERS, "plain", self.whole, "--collector", collector)
         with self.running(*line) as process:
-            told = process.line()
-        assert told["events"] == told["records"], told
-        return _found(name[collector], told)
+            message = process.line()
+        assert message["events"] == message["records"], message
+        return _found(name[collector], message)
 
     async def latencies(self, published: Published) -> list[float]:
         """Seconds from the append of each later record until its figures are visible."""
@@ -197,9 +197,9 @@ class Bench:
 
         def look() -> None:
             published.refresh()
-            now, upto = perf_counter(), published.next_offsets
-            visible = [one for one in sent if one[1] < upto.get(one[0], 0)]
-            seen.extend(now - sent.pop(one) for one in visible)
+            now, end = perf_counter(), published.next_offsets
+            visible = [item for item in sent if item[1] < end.get(item[0], 0)]
+            seen.extend(now - sent.pop(item) for item in visible)
 
         async def watch() -> None:
             deadline = perf_counter() + PATIENCE_SECONDS
@@ -227,13 +227,13 @@ class Bench:
         with (
             closing(open_log(url, create=True)) as log,
             closing(Published(url)) as published,
-            self.running(*line) as one,
+            self.running(*line) as item,
         ):
-            published.wait(log.end(), [one])
+            published.wait(log.end(), [item])
             with self.running(*line) as other:
-                partition = self._share(url, one, other)
-                published.wait(log.end(), [one, other])
-                one.kill()
+                partition = self._share(url, item, other)
+                published.wait(log.end(), [item, other])
+                item.kill()
                 killed = perf_counter()
                 log.append(self.later[:RATE])
                 published.wait({partition: log.end()[partition]}, [other])
@@ -253,7 +253,7 @@ class Bench:
 
 
 def _found(name: str, told: Mapping[str, Any]) -> Found:
-    return Found(name, *(told[one] for one in ("events", "seconds", "cpu", "peak_bytes")))
+    return Found(name, *(told[item] for item in ("events", "seconds", "cpu", "peak_bytes")))
 
 
 def _compared(name: str) -> bool:
@@ -263,7 +263,7 @@ def _compared(name: str) -> bool:
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Everything, one after the other; the figures as `--json` writes them."""
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "schema": "ledger/benchmark-stream/v1",
         "machine": machine(),
         "seed": SEED,
@@ -281,16 +281,16 @@ def measure(bench: Bench) -> dict[str, Any]:
         "worker without catch-up": bench.without_catch_up,
         "plain Faust tables": bench.tables,
         # Last, since its latency is measured with events that are appended to those of all.
-        "outcomes worker": lambda: bench.worker(found),
+        "outcomes worker": lambda: bench.worker(result),
     }
     contenders = []
     for name, step in steps.items():
         tell(name)
         contenders.append(step()._asdict())
-    found["contenders"] = [contenders[-1], *contenders[:-1]]
+    result["contenders"] = [contenders[-1], *contenders[:-1]]
     tell("kill -9 of one of two workers")
-    found["moved_events"], found["recovery_seconds"] = bench.recovery()
-    return found
+    result["moved_events"], result["recovery_seconds"] = bench.recovery()
+    return result
 
 
 def table(found: Mapping[str, Any]) -> Iterator[str]:
@@ -305,11 +305,14 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
     first = found["contenders"][0]
     base, base_cpu = first["events"] / first["seconds"], first["events"] / first["cpu"]
     yield f"\n{'':37}events   events/s      x  per CPU s      x  peak MiB"
-    for one in found["contenders"]:
-        rate, per_cpu = one["events"] / one["seconds"], one["events"] / one["cpu"]
+    for row in found["contenders"]:
+        rate, per_cpu = (
+            row["events"] / row["seconds"],
+            row["events"] / row["cpu"],
+        )
         yield (
-            f"{one['name']:30}{one['events']:>11,}{rate:>11,.0f}{rate / base:>7.2f}"
-            f"{per_cpu:>11,.0f}{per_cpu / base_cpu:>7.2f}{one['peak_bytes'] / MEBIBYTE:>10.0f}"
+            f"{row['name']:30}{row['events']:>11,}{rate:>11,.0f}{rate / base:>7.2f}"
+            f"{per_cpu:>11,.0f}{per_cpu / base_cpu:>7.2f}{row['peak_bytes'] / MEBIBYTE:>10.0f}"
         )
     seen = found["visible_seconds"]
     before, after = (size / MEBIBYTE for size in found["resident_bytes"])
@@ -342,12 +345,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             tell(f"{chosen.events:,} events into {broker.bootstrap}")
             bench = Bench(broker.bootstrap, Path(folder), chosen.events, chosen.live_seconds)
-            found = measure(bench)
+            result = measure(bench)
         finally:
             broker.stop()
-    print("\n".join(table(found)))
+    print("\n".join(table(result)))
     if chosen.json:
-        chosen.json.write_text(f"{json.dumps(found, indent=2)}\n", encoding="utf-8")
+        chosen.json.write_text(f"{json.dumps(result, indent=2)}\n", encoding="utf-8")
     return 0
 
 

@@ -46,16 +46,16 @@ class Process:
         assert self._process.stdout is not None
         text = self._process.stdout.readline()
         assert text, self._obituary()
-        found: dict[str, Any] = json.loads(text)
-        return found
+        result: dict[str, Any] = json.loads(text)
+        return result
 
     def check(self) -> None:
         """See that it lives."""
         assert self._process.poll() is None, self._obituary()
 
     def _obituary(self) -> str:
-        told = Path(self._told.name).read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join([f"process {self.pid} ended too early", *told[-3:]])
+        lines = Path(self._told.name).read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join([f"process {self.pid} ended too early", *lines[-3:]])
 
     def kill(self) -> None:
         """End it at once."""
@@ -84,7 +84,9 @@ class Published:
         """Read what was published since the last time."""
         end = dict(self._log.end())
         if end != self._at:
-            for record in self._log.read({one: self._at.get(one, 0) for one in end}, end):
+            for record in self._log.read(
+                {partition: self._at.get(partition, 0) for partition in end}, end
+            ):
                 partial = decode_partial(record.value)
                 if partial is not None:
                     known = self.next_offsets.get(partial.partition, 0)
@@ -94,7 +96,7 @@ class Published:
     def wait(self, upto: Mapping[int, int], processes: Sequence[Process]) -> None:
         """Wait until figures up to a cut are visible."""
         deadline = perf_counter() + PATIENCE_SECONDS
-        while any(self.next_offsets.get(one, -1) < offset for one, offset in upto.items()):
+        while any(self.next_offsets.get(item, -1) < offset for item, offset in upto.items()):
             assert perf_counter() < deadline, (self.next_offsets, upto)
             for process in processes:
                 process.check()

@@ -64,9 +64,9 @@ def make_up(world: World, watch: Watch, students: int) -> Sample:
     events = value_bytes = 0
     with closing(open_log(f"{world.log}?partitions={PARTITIONS}", create=True)) as log, watch:
         for batch in batches(generate(students, SEED)):
-            log.append(NewRecord(one.key, one.value, one.recorded_at) for one in batch)
+            log.append(NewRecord(record.key, record.value, record.recorded_at) for record in batch)
             events += len(batch)
-            value_bytes += sum(len(one.value) for one in batch)
+            value_bytes += sum(len(record.value) for record in batch)
         archive_log(log, world.archive)
     return {"events": events, "value_bytes": value_bytes, "students": students}
 
@@ -83,7 +83,7 @@ def hashing(world: World, watch: Watch, _: int) -> Sample:
     with watch:
         log = ArchiveLog(world.archive)
         sample = check_columns(world.archive, log.manifest.segments)
-    assert all(one.fault is None for one in sample)
+    assert all(item.fault is None for item in sample)
     return {}
 
 
@@ -91,7 +91,7 @@ def columnar(world: World, watch: Watch, policies: int) -> Sample:
     """Typed columns to the whole report: every measure and group, this year and the one before."""
     chosen = list(built_in_policies().values())[:policies]
     log = ArchiveLog(world.archive)
-    files = [column_path(world.archive, one) for one in log.manifest.segments]
+    files = [column_path(world.archive, segment) for segment in log.manifest.segments]
     with watch:
         reports = _digests(log, query_columns(files, log.end(), chosen), chosen)
     return {"reports": reports}
@@ -222,7 +222,7 @@ def measure(world: World, students: int, runs: int, *, with_fold: bool) -> Sampl
             step, number = STEPS[name]
             taken.append(run_step(step, world, number))
     reports = {
-        one["reports"][0] for name in (WHOLE, FOLD, COMMAND) for one in samples.get(name, [])
+        item["reports"][0] for name in (WHOLE, FOLD, COMMAND) for item in samples.get(name, [])
     }
     assert len(reports) == 1, reports
     return {
@@ -235,10 +235,10 @@ def measure(world: World, students: int, runs: int, *, with_fold: bool) -> Sampl
 def summary(taken: Sequence[Sample]) -> Sample:
     """Medians, and the largest peak."""
     return {
-        "seconds": median(one["seconds"] for one in taken),
-        "seconds_min": min(one["seconds"] for one in taken),
-        "cpu_seconds": median(one["cpu_seconds"] for one in taken),
-        "peak_bytes": max(one["peak_bytes"] for one in taken),
+        "seconds": median(record["seconds"] for record in taken),
+        "seconds_min": min(record["seconds"] for record in taken),
+        "cpu_seconds": median(record["cpu_seconds"] for record in taken),
+        "peak_bytes": max(record["peak_bytes"] for record in taken),
         "figures": taken[0].get("figures"),
     }
 

@@ -135,8 +135,10 @@ class TestOneRecipe:
         maven = {"m": "http://maven.apache.org/POM/4.0.0"}
         dependencies = ET.parse(RECIPE / "pom.xml").iterfind(".//m:dependency", maven)
         versions = {
-            one.findtext("m:artifactId", None, maven): one.findtext("m:version", None, maven)
-            for one in dependencies
+            dependency.findtext("m:artifactId", None, maven): dependency.findtext(
+                "m:version", None, maven
+            )
+            for dependency in dependencies
         }
         assert f"apache/kafka:{versions['kafka_2.13']}" == SERVICES["kafka"]["image"]
 

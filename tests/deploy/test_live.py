@@ -34,23 +34,23 @@ def story(kafka) -> tuple[str, subprocess.Popen[str]]:
 
 def running(topic: str) -> list[str]:
     """Processes that follow the topic's log, by their environment."""
-    found = []
+    results = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"/{topic}\0".encode() in (process / "environ").read_bytes():
-                found.append(process.name)
+                results.append(process.name)
         except OSError:  # It has ended, or is somebody else's.
             continue
-    return found
+    return results
 
 
 @pytest.mark.kafka
 class TestStory:
     def test_the_live_digest_is_that_of_the_replay_and_the_workers_end_clean(self, kafka) -> None:
         topic, process = story(kafka)
-        printed, told = process.communicate(timeout=SECONDS_MAX)
+        printed, output = process.communicate(timeout=SECONDS_MAX)
 
-        assert (0, "") == (process.returncode, told)
+        assert (0, "") == (process.returncode, output)
         live, replayed = re.findall(r"^(?:live|replayed) +(sha256:\w{64})$", printed, re.MULTILINE)
         assert live == replayed
         assert "The same.\n" in printed
@@ -63,18 +63,18 @@ class TestStory:
             if "--state worker-2.db" in line:
                 break
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=SECONDS_MAX)
+        _, output = process.communicate(timeout=SECONDS_MAX)
 
         assert 130 == process.returncode
-        assert "make live: interrupted; all that was started is stopped" in told
+        assert "make live: interrupted; all that was started is stopped" in output
         assert [] == running(topic)
 
 
 class TestFailure:
     def test_a_broker_out_of_reach_is_one_line(self) -> None:
         process = start("--kafka", "127.0.0.1:1")
-        _, told = process.communicate(timeout=SECONDS_MAX)
-        (line,) = told.splitlines()
+        _, output = process.communicate(timeout=SECONDS_MAX)
+        (line,) = output.splitlines()
         assert 1 == process.returncode
         assert line.startswith("make live: outcomes: ")
 

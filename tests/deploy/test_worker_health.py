@@ -20,11 +20,11 @@ PATIENCE_SECONDS = 60
 
 def live(*partitions: tuple[str | None, int, float]) -> dict:
     names = ("owner", "next_offset", "seconds")
-    told = [
+    results = [
         {"partition": number, **dict(zip(names, values, strict=True))}
         for number, values in enumerate(partitions)
     ]
-    return {"live": {"partitions": told}}
+    return {"live": {"partitions": results}}
 
 
 class TestFault:

@@ -74,7 +74,7 @@ def sealed(folder):
     if not (folder / MANIFEST).exists():
         return {}
     listed = json.loads((folder / MANIFEST).read_bytes())["segments"]
-    return {one["file"]: (folder / one["file"]).stat().st_mtime_ns for one in listed}
+    return {name["file"]: (folder / name["file"]).stat().st_mtime_ns for name in listed}
 
 
 def check(folder, held):
@@ -83,9 +83,9 @@ def check(folder, held):
         return 0
     log = open_log(f"archive:{folder}")
     end = log.end()
-    found = everything(log)
-    assert [one for one in held if one.offset < end[one.partition]] == found
-    return len(found)
+    records = everything(log)
+    assert [record for record in held if record.offset < end[record.partition]] == records
+    return len(records)
 
 
 class TestKilled:
@@ -202,8 +202,8 @@ class TestCommand:
 
         assert world.report.read_bytes() == run(*year, *log, folder=folder).out
         assert 0 == run("verify", world.report, *log, folder=folder).code
-        told = run("tail", "--jsonl", "--log", world.url, folder=folder).out
-        assert told == run("tail", "--jsonl", *log, folder=folder).out
+        output = run("tail", "--jsonl", "--log", world.url, folder=folder).out
+        assert output == run("tail", "--jsonl", *log, folder=folder).out
         doctor = run("doctor", *log, folder=folder)
         assert (0, True) == (doctor.code, b"fine     archive" in doctor.out)
 

@@ -58,23 +58,23 @@ class TestReport:
         words = ["report", "--year", "2022", "--json", "--log", world.url]
         cuts = ["0:90,1:5,2:60", "0:5,1:90,2:60", "0:0,1:0,2:0", "0:90,1:5,2:60"]
         moments = ["2023-03-31T23:59:59+02:00", "1970-01-01T00:00:00Z"]
-        asked = {
+        results = {
             "--cut": [word for cut in cuts for word in ("--cut", cut)],
             "--as-of": [word for moment in moments for word in ("--as-of", moment)],
         }
         cases = {
             engine + option: [*words, *given, "--engine", engine]
             for engine in ENGINES
-            for option, given in asked.items()
+            for option, given in results.items()
         }
-        cases |= {one: [*words, "--cut", one] for one in cuts}
-        cases |= {one: [*words, "--as-of", one] for one in moments}
+        cases |= {cut: [*words, "--cut", cut] for cut in cuts}
+        cases |= {moment: [*words, "--as-of", moment] for moment in moments}
 
         done = warm.run_all(cases, folder=world.folder)
 
         for engine in ENGINES:
-            assert [done[one].json for one in cuts] == done[f"{engine}--cut"].json
-            assert [done[one].json for one in moments] == done[f"{engine}--as-of"].json
+            assert [done[cut].json for cut in cuts] == done[f"{engine}--cut"].json
+            assert [done[moment].json for moment in moments] == done[f"{engine}--as-of"].json
 
     def test_one_of_several_cuts_that_the_log_does_not_hold_is_named(self, warm, world):
         cuts = ["--cut", "0:5,1:5,2:5", "--cut", "0:5,7:5"]

@@ -99,7 +99,7 @@ class TestFiles:
             "validate what cannot be read": ["validate", "/proc/self/mem"],
         }
         done = warm.run_all(cases, folder=folder)
-        done["left"] = [one.name for one in folder.iterdir()]
+        done["left"] = [path.name for path in folder.iterdir()]
         return done
 
     @pytest.mark.parametrize(

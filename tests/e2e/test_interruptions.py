@@ -122,7 +122,7 @@ class TestInTheMiddleOfAnAppend:
 def waits_for_the_lock(pid, log):
     """Whether a process has the log open; on Linux its open files are links."""
     try:
-        names = [one.readlink() for one in Path(f"/proc/{pid}/fd").iterdir()]
+        names = [path.readlink() for path in Path(f"/proc/{pid}/fd").iterdir()]
     except FileNotFoundError:
         return False
     return log.with_name(f"{log.name}-wal") in names

@@ -40,7 +40,7 @@ class TestForeignFiles:
         (folder / "empty.db").write_bytes(b"")
         truncated = world.log.read_bytes()
         (folder / "truncated.db").write_bytes(truncated[: len(truncated) // 2 + 100])
-        before = {one.name: one.read_bytes() for one in folder.iterdir() if one.is_file()}
+        before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
         names = ["theirs.db", "theirs-wal.db", "text.db", "short.db", "folder", "newer.db"]
         cases = {}
         for name in names:
@@ -56,7 +56,7 @@ class TestForeignFiles:
         done["changed"] = [
             name for name, data in before.items() if (folder / name).read_bytes() != data
         ]
-        done["new"] = sorted({one.name for one in folder.iterdir()} - {*before, "folder"})
+        done["new"] = sorted({path.name for path in folder.iterdir()} - {*before, "folder"})
         return done
 
     @pytest.mark.parametrize("command", ["append", "tail"])
@@ -152,7 +152,7 @@ class TestUrls:
             "verify": ["verify", b"\xff.json", "--log", world.url],
         }
         done = warm.run_all(cases, folder=tmp_path)
-        assert [0, 0] == [one.code for one in done.values()], done
+        assert [0, 0] == [item.code for item in done.values()], done
 
 
 def without_root():
@@ -180,7 +180,7 @@ class TestReadOnlyFolder:
         assert (0, world.report.read_bytes(), b"") == (done.code, done.out, done.err)
         refused = run("append", "-", stdin=event(1), **of)
         fails(refused, 69, "ledger.db", "permissions")
-        assert ["ledger.db"] == [one.name for one in kept.iterdir()]
+        assert ["ledger.db"] == [path.name for path in kept.iterdir()]
 
     def test_a_new_log_there_is_refused(self, kept):
         done = run(
@@ -243,12 +243,12 @@ class TestSeveralAtOnce:
     def test_appends_to_a_new_log_all_succeed(self, world, tmp_path):
         words = ("append", world.events, "--log", "sqlite:ledger.db?partitions=2")
         with (
-            started(*words, folder=tmp_path) as one,
+            started(*words, folder=tmp_path) as item,
             started(*words, folder=tmp_path) as two,
             started(*words, folder=tmp_path) as three,
         ):
-            done = [finish(child) for child in (one, two, three)]
-        assert [0, 0, 0] == [one.code for one in done], done
+            done = [finish(child) for child in (item, two, three)]
+        assert [0, 0, 0] == [item.code for item in done], done
         held = rows(tmp_path / "ledger.db")
         assert 3 * world.events.read_bytes().count(b"\n") == len(held)
         for partition in (0, 1):

@@ -71,15 +71,15 @@ def written(folder):
 
 def processes_in(folder):
     """The processes whose working folder it is."""
-    found = []
+    results = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             where = (process / "cwd").readlink()
         except OSError:
             continue
         if where == folder:
-            found.append(int(process.name))
-    return found
+            results.append(int(process.name))
+    return results
 
 
 class TestKilled:
@@ -224,7 +224,7 @@ class TestCommand:
 
         done = run_all({"one": (YEAR, {}), "other": (YEAR, {})}, folder=tmp_path)
 
-        assert {world.report.read_bytes()} == {one.out for one in done.values()}
+        assert {world.report.read_bytes()} == {item.out for item in done.values()}
         assert before == snapshot(small)
 
     def test_verify_needs_no_typed_columns(self, world, small, tmp_path):
@@ -236,11 +236,11 @@ class TestCommand:
 
     def test_the_doctor_counts_fresh_columns_and_names_damaged_ones(self, small, tmp_path):
         words = ("doctor", "--json", "--log", "archive:a")
-        (fine,) = (one for one in run(*words, folder=tmp_path).json if one["name"] == "typed")
+        (fine,) = (item for item in run(*words, folder=tmp_path).json if item["name"] == "typed")
         path, _ = column_file(small)
         flip_bit(path, 80)
         done = run(*words, folder=tmp_path)
-        (warned,) = (one for one in done.json if one["name"] == "typed")
+        (warned,) = (item for item in done.json if item["name"] == "typed")
 
         assert ("fine", 0, "warning") == (fine["verdict"], done.code, warned["verdict"])
         assert f"a/typed/{path.name} differs from its stamp" in warned["detail"]

@@ -18,11 +18,11 @@ def serve(requests, replies):
     """Answer each line, a command line, with its exit code; the end of the lines is the end."""
     gc.freeze()
     while request := requests.readline():
-        asked = json.loads(request)
+        document = json.loads(request)
         child = os.fork()
         if child == 0:
             requests.close()
-            become(asked)
+            become(document)
             leave(main)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         replies.write(f"{code}\n".encode())

@@ -27,8 +27,8 @@ def files():
 
 def command(word):
     """The one block of shell that holds a word."""
-    (found,) = [block for block in blocks(PAGE, "sh") if word in block]
-    return found
+    (result,) = [block for block in blocks(PAGE, "sh") if word in block]
+    return result
 
 
 def put_files(folder):
@@ -84,8 +84,8 @@ class Running:
             code = self.process.wait(PATIENCE_SECONDS)
         finally:
             self.kill()
-        told = (self.folder / "stderr").read_text(encoding="utf-8")
-        assert "Traceback" not in told, told
+        text = (self.folder / "stderr").read_text(encoding="utf-8")
+        assert "Traceback" not in text, text
         printed = (self.folder / "stdout").read_text(encoding="utf-8").splitlines()
         return code, printed[-1] if printed else None
 

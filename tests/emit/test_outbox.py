@@ -119,5 +119,5 @@ except sqlite3.IntegrityError as error:
         refused = platform(self.STATE_ANEW)
 
         assert "UNIQUE constraint failed: outbox.id\n" == refused.stdout
-        one = "SELECT graduated_on FROM enrollments WHERE id = 'en-1'"
-        assert [("2022-12-20",)] == self.rows(platform, one)
+        item = "SELECT graduated_on FROM enrollments WHERE id = 'en-1'"
+        assert [("2022-12-20",)] == self.rows(platform, item)

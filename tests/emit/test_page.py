@@ -85,7 +85,7 @@ class TestPartitioner:
         assert {"partition_must_follow_key"} == quarantined.keys()
         assert quarantined == mended["quarantined"]
         lines = (folder / "events.jsonl").read_bytes().splitlines()
-        identities = {tuple(map(json.loads(one).get, ("source", "id"))) for one in lines}
+        identities = {tuple(map(json.loads(line).get, ("source", "id"))) for line in lines}
         assert len(identities) == mended["events"]
 
 
@@ -107,7 +107,7 @@ class TestCorrection:
         """The graduates of 2022 and of 2023 in a log of some events."""
         with closing(open_log(f"sqlite:{path}", create=True)) as log:
             log.append(
-                NewRecord(one["subject"].encode(), json.dumps(one).encode()) for one in events
+                NewRecord(event["subject"].encode(), json.dumps(event).encode()) for event in events
             )
             replayed = replay(log, log.end(), [POLICY])
             reports = [

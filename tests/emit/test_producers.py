@@ -28,12 +28,12 @@ BATCH = 500
 
 def events_made_up():
     """Some hundred events without a copy among them, as bytes."""
-    found = {}
-    for one in generate(300, 11):
-        if not one.broken:
-            event = json.loads(one.value)
-            found.setdefault((event["subject"], event["source"], event["id"]), one.value)
-    return list(found.values())
+    results = {}
+    for record in generate(300, 11):
+        if not record.broken:
+            event = json.loads(record.value)
+            results.setdefault((event["subject"], event["source"], event["id"]), record.value)
+    return list(results.values())
 
 
 EVENTS = events_made_up()
@@ -83,8 +83,8 @@ class Play:
         }
 
     def open_gate(self, number):
-        for one in self.fed.values():
-            one.gates[number].set()
+        for item in self.fed.values():
+            item.gates[number].set()
 
     def start(self):
         for name in self.names:
@@ -98,20 +98,20 @@ class Play:
             self.running[name] = Running(words, self.folders[name], variables)
 
     def finish(self):
-        return {name: one.finish() for name, one in self.running.items()}
+        return {name: item.finish() for name, item in self.running.items()}
 
     def is_alive(self, name):
         return self.running[name].is_alive()
 
     def end_of_file(self):
-        for one in self.fed.values():
-            one.closing.set()
+        for item in self.fed.values():
+            item.closing.set()
 
     def kill(self):
-        for one in self.running.values():
-            one.kill()
-        for one in self.fed.values():
-            one.let_go()
+        for item in self.running.values():
+            item.kill()
+        for item in self.fed.values():
+            item.let_go()
 
     def wait_until_held(self, records):
         for topic in self.topics.values():
@@ -119,8 +119,8 @@ class Play:
                 wait_until(lambda log=log: sum(log.end().values()) >= records, "the first events")
 
     def wait_until_fed(self, size):
-        for one in self.fed.values():
-            wait_until(lambda one=one: one.bytes > size, "a producer that reads")
+        for item in self.fed.values():
+            wait_until(lambda item=item: item.bytes > size, "a producer that reads")
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def play(kafka, tmp_path_factory):
         return plays[-1]
 
     yield begin
-    for one in plays:
-        one.kill()
+    for item in plays:
+        item.kill()
 
 
 def told(producer, count):
@@ -151,10 +151,10 @@ def told(producer, count):
 @pytest.fixture(scope="module")
 def plain(play):
     """A file is sent, once."""
-    one = play()
-    one.give(EVENTS)
-    one.start()
-    return one, one.finish()
+    item = play()
+    item.give(EVENTS)
+    item.start()
+    return item, item.finish()
 
 
 @pytest.fixture(scope="module")
@@ -167,12 +167,12 @@ def outage(kafka, play):
     """
     broker = kafka.own()
     running, again = play(), play()
-    for one, *pieces in ((running, FIRST, REST), (again, EVENTS)):
-        one.feed(*pieces)
-        one.open_gate(0)
-        one.start()
-    for one in (running, again):
-        one.wait_until_held(BATCH - 100)
+    for item, *pieces in ((running, FIRST, REST), (again, EVENTS)):
+        item.feed(*pieces)
+        item.open_gate(0)
+        item.start()
+    for item in (running, again):
+        item.wait_until_held(BATCH - 100)
     again.kill()
     broker.pause()
     running.open_gate(1)
@@ -185,28 +185,28 @@ def outage(kafka, play):
         waiting = {name: (running.is_alive(name), again.is_alive(name)) for name in running.names}
     finally:
         broker.start()
-    for one in (running, again):
-        one.end_of_file()
+    for item in (running, again):
+        item.end_of_file()
     return running, running.finish(), again, again.finish(), waiting
 
 
 class TestProducers:
     @producers
     def test_every_event_is_acknowledged_and_admitted_once(self, kafka, plain, has, producer):
-        one, ends = plain
+        item, ends = plain
         assert told(producer, len(EVENTS)) == ends[producer]
-        assert 0 == assert_kept(kafka, one.topics[producer], EVENTS)
+        assert 0 == assert_kept(kafka, item.topics[producer], EVENTS)
 
     @producers
     def test_an_outage_in_mid_run_loses_nothing(self, kafka, outage, has, producer):
-        one, ends, *_, waiting = outage
+        item, ends, *_, waiting = outage
         assert waiting[producer][0]
         assert told(producer, len(EVENTS)) == ends[producer]
-        assert assert_kept(kafka, one.topics[producer], EVENTS) <= len(EVENTS)
+        assert assert_kept(kafka, item.topics[producer], EVENTS) <= len(EVENTS)
 
     @producers
     def test_one_that_was_killed_sends_the_same_file_again(self, kafka, outage, has, producer):
-        _, _, one, ends, waiting = outage
+        _, _, item, ends, waiting = outage
         assert waiting[producer][1]
         assert told(producer, len(EVENTS)) == ends[producer]
-        assert BATCH - 100 <= assert_kept(kafka, one.topics[producer], EVENTS) <= len(EVENTS)
+        assert BATCH - 100 <= assert_kept(kafka, item.topics[producer], EVENTS) <= len(EVENTS)

@@ -31,8 +31,10 @@ def counters_of(kafka, topic):
 def assert_all_are_events(records, partitions=PARTITIONS):
     """Every record is admitted, in the partition of its key."""
     judged = [admit(record, partitions) for record in records]
-    assert [] == [one for one in judged if not isinstance(one, Event)]
-    assert [] == [one for one in records if one.partition != partition_of(one.key, partitions)]
+    assert [] == [item for item in judged if not isinstance(item, Event)]
+    assert [] == [
+        record for record in records if record.partition != partition_of(record.key, partitions)
+    ]
 
 
 def assert_kept(kafka, topic, events):

@@ -194,7 +194,7 @@ def join_a_long_catch_up(stage):
     stage.preload(len(stage.records) * 3 // 4)
     first, second = stage.worker("first"), stage.worker("second")
     wait_until(
-        lambda: any(one["event"] == "backlog.folded" for one in first.told() + second.told()),
+        lambda: any(item["event"] == "backlog.folded" for item in first.told() + second.told()),
         "a worker has begun to catch up",
     )
     stage.worker("third")
@@ -284,21 +284,21 @@ def _librdkafka(stage):
                 "enable.idempotence": True,
             }
         )
-        found = {}
+        results = {}
         for number, (key, value) in enumerate(theirs):
             producer.produce(
                 stage.topic,
                 value,
                 key,
-                on_delivery=partial(_note, found, number),
+                on_delivery=partial(_note, results, number),
             )
         for key, value in ((None, b"{}"), (b"s-1", None), (b"s-1", b"\xff junk")):
             if partitioner == "murmur2_random":
                 producer.produce(stage.topic, value, key)
         assert producer.flush(30) == 0
-        for number, one in enumerate(theirs):
-            if found[number] == partition_of(one[0], PARTITIONS):
-                placed.append(one)
+        for number, item in enumerate(theirs):
+            if results[number] == partition_of(item[0], PARTITIONS):
+                placed.append(item)
             else:
                 misplaced += 1
     return placed, misplaced
@@ -395,8 +395,8 @@ STORM = (
 )
 
 SCENARIOS = {
-    one.__name__: one
-    for one in (
+    item.__name__: item
+    for item in (
         kill_one_of_two,
         kill_both,
         freeze_one,

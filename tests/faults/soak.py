@@ -34,15 +34,15 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=seed_of_run())
     parser.add_argument("--storms", action="store_true", help="storms alone")
-    asked = parser.parse_args()
-    ends = time.monotonic() + asked.minutes * 60
+    request = parser.parse_args()
+    ends = time.monotonic() + request.minutes * 60
     faults = acknowledged = 0
-    print(f"seed {asked.seed}", flush=True)
-    for number, name in enumerate(rounds(asked.storms)):
+    print(f"seed {request.seed}", flush=True)
+    for number, name in enumerate(rounds(request.storms)):
         if time.monotonic() > ends:
             break
         with tempfile.TemporaryDirectory() as folder:
-            made, sent, took = run(name, f"{asked.seed} {number} {name}", Path(folder))
+            made, sent, took = run(name, f"{request.seed} {number} {name}", Path(folder))
         faults += made
         acknowledged += sent
         print(

@@ -18,9 +18,9 @@ ALWAYS = ("kill_one_of_two",)
 
 def chosen():
     """By the seed; `OUTCOMES_FAULTS=all` takes every one, or names some by commas."""
-    asked = os.environ.get("OUTCOMES_FAULTS")
-    if asked:
-        return sorted(SCENARIOS) if asked == "all" else asked.split(",")
+    request = os.environ.get("OUTCOMES_FAULTS")
+    if request:
+        return sorted(SCENARIOS) if request == "all" else request.split(",")
     others = sorted(SCENARIOS.keys() - set(ALWAYS))
     return [*ALWAYS, *random.Random(seed_of_run()).sample(others, SAMPLE - len(ALWAYS))]
 

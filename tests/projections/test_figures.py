@@ -154,7 +154,7 @@ class TestRecordCounts:
 
     def test_what_became_of_events_can_be_uncounted(self):
         counts = RecordCounts()
-        found = resolution_of(
+        resolution = resolution_of(
             story(
                 """
                 graduated e9 2022-01-01
@@ -167,7 +167,7 @@ class TestRecordCounts:
                 """
             )
         )
-        counts.count_resolution(found)
+        counts.count_resolution(resolution)
 
         assert (1, 1, 1, 1, 1) == (
             counts.repeats,
@@ -176,5 +176,5 @@ class TestRecordCounts:
             counts.void,
             counts.orphans,
         )
-        counts.count_resolution(found, -1)
+        counts.count_resolution(resolution, -1)
         assert RecordCounts() == counts

@@ -26,7 +26,7 @@ def test_the_script_can_be_run_and_ends_with_the_target_that_developers_use():
 
 def test_the_oldest_and_the_newest_python_are_tested():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    named = [re.search(r":: (3\.\d+)$", one) for one in project["classifiers"]]
+    named = [re.search(r":: (3\.\d+)$", classifier) for classifier in project["classifiers"]]
     versions = [match[1] for match in named if match]
     tested = WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert tested == [versions[0], versions[-1]]

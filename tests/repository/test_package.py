@@ -100,8 +100,8 @@ class TestInstalled:
         code = (
             f"import {', '.join(PACKAGES)}; print({', '.join(f'{p}.__file__' for p in PACKAGES)})"
         )
-        found = run(installed / "python", "-c", code, folder=tmp_path).split()
-        assert all(Path(path).is_relative_to(installed.parent) for path in found), found
+        result = run(installed / "python", "-c", code, folder=tmp_path).split()
+        assert all(Path(path).is_relative_to(installed.parent) for path in result), result
 
     def test_it_reports_follows_a_log_and_shows_live_figures(self, installed, tmp_path):
         def outcomes(*words: str) -> str:

@@ -42,14 +42,14 @@ def blocks(markdown: str, language: str) -> list[str]:
 
 
 def steps(block: str) -> list[Step]:
-    found: list[Step] = []
+    result: list[Step] = []
     for line in block.splitlines():
         if line.startswith("$ "):
-            found.append(Step(line.removeprefix("$ "), []))
+            result.append(Step(line.removeprefix("$ "), []))
         else:
-            assert found, f"a transcript begins with a command, not with {line!r}"
-            found[-1].output.append(line)
-    return found
+            assert result, f"a transcript begins with a command, not with {line!r}"
+            result[-1].output.append(line)
+    return result
 
 
 def matches(expected: list[str], actual: list[str]) -> bool:

@@ -135,12 +135,12 @@ class TestCopies:
         assert [name for name in agreed if here[name] != agreed[name]] == []
 
     def test_no_other_test_reads_outside_the_checkout(self):
-        found = {
+        results = {
             name: outside_the_checkout(name, text)
             for name, text in repository_texts()
             if name.startswith("tests/") and name != "tests/repository/test_spec.py"
         }
-        assert {name: places for name, places in found.items() if places} == {}
+        assert {name: places for name, places in results.items() if places} == {}
 
     @pytest.mark.parametrize(
         ("text", "count"),

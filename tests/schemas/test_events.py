@@ -12,7 +12,7 @@ from tests.support.histories import oracle, story
 
 # Of each type the data with every member, those that may be absent among them.
 FULL = {
-    name: one["data"] | more
+    name: event["data"] | more
     for line, more in (
         ("applied a1 2022-03-10", {"categories": ["refugee"]}),
         ("enrolled e1 2022-03-10 2022-12-01", {"application_id": "a1", "categories": []}),
@@ -35,8 +35,8 @@ FULL = {
         ("declared 2022-12-01 refugee+disability", {}),
         ("retracted 1", {}),
     )
-    for one in story(line)
-    for name in [one["type"]]
+    for event in story(line)
+    for name in [event["type"]]
 }
 MEMBERS = [
     pytest.param(name, member, id=f"{name} {member}") for name in FULL for member in FULL[name]

@@ -36,8 +36,8 @@ class Witness:
         if text.startswith("\ufeff"):
             raise ValueError(text)
         hooks = {"parse_float": self.number, "parse_int": self.number, "parse_constant": refuse}
-        found = json.loads(text, object_pairs_hook=self.pairs, **hooks)
-        return Shape(self.unique, self.finite, levels(found))
+        document = json.loads(text, object_pairs_hook=self.pairs, **hooks)
+        return Shape(self.unique, self.finite, levels(document))
 
 
 def refuse(name):

@@ -91,12 +91,12 @@ class TestInstant:
 
     @given(almost_times)
     def test_any_text_like_a_time_is_read_as_the_oracle_reads_it(self, text):
-        found = instant(text)
+        result = instant(text)
         expected = oracle().instant_of(text)
 
-        assert (expected is None) == (found is None) == (not is_time(text))
-        if found is not None:
-            total = found.seconds * oracle().SECOND + found.nanos + oracle().EPOCH
+        assert (expected is None) == (result is None) == (not is_time(text))
+        if result is not None:
+            total = result.seconds * oracle().SECOND + result.nanos + oracle().EPOCH
             assert expected == total
 
     @pytest.mark.parametrize(

@@ -30,19 +30,19 @@ class Scenario(NamedTuple):
         figures = figures_of(story(self.story), policy_of(**self.overrides))
         years = sorted({year for year, _, _ in figures.cells} | set(self.expected))
         groups = {cell.partition("|")[2] for each in self.expected.values() for cell in each}
-        found = {}
+        results = {}
         for year in years:
             of_year = cells(figures, year, *measures)
             # Of the groups only those that the scenario is about.
             shown = {cell: count for cell, count in of_year.items()
                      if cell.partition("|")[2] in groups | {""}}  # fmt: skip
             if shown:
-                found[year] = shown
-        assert self.expected == found
+                results[year] = shown
+        assert self.expected == results
 
 
 def each(scenarios):
     """A parameter for each scenario."""
     return pytest.mark.parametrize(
-        "scenario", [pytest.param(one, id=one.sentence) for one in scenarios]
+        "scenario", [pytest.param(scenario, id=scenario.sentence) for scenario in scenarios]
     )

@@ -158,8 +158,8 @@ def test_a_record_is_quarantined_under_the_first_rule_it_fails(case):
 
 @pytest.mark.parametrize("case", cases("partition"))
 def test_a_key_lies_in_the_partition_that_kafka_chooses(case):
-    found = verify.partition_of(case["key"].encode(), case["partitions"])
-    assert case["partition"] == found
+    result = verify.partition_of(case["key"].encode(), case["partitions"])
+    assert case["partition"] == result
 
 
 def vector():
@@ -263,8 +263,8 @@ def test_of_two_faults_of_an_event_the_earlier_rule_names_it(changes, rule):
     ids=shortened,
 )
 def test_data_has_the_members_of_its_type_and_no_other(data):
-    found = [rule_of(event(kind, data)) for kind in verify.DATA]
-    assert {"data_must_match_its_type"} == set(found)
+    results = [rule_of(event(kind, data)) for kind in verify.DATA]
+    assert {"data_must_match_its_type"} == set(results)
 
 
 def test_null_is_absent_wherever_a_member_may_be_absent():
@@ -569,12 +569,12 @@ def test_a_window_beyond_the_year_9999_lets_one_outcome_count_for_ever():
 
 def test_the_placement_window_may_begin_in_the_year_before():
     days = ["2021-06-30", "2021-07-01", "2022-06-30", "2022-07-01"]
-    found = []
+    results = []
     for day in days:
         computed = report(numbered(enrolled("2020-01-01"), graduated(day)), 2022, POLICY_2023)
-        found.append((counts(computed).get("graduates|all", 0),
+        results.append((counts(computed).get("graduates|all", 0),
                       counts(computed, "previous").get("graduates|all", 0)))  # fmt: skip
-    assert [(0, 1), (1, 0), (1, 0), (0, 0)] == found
+    assert [(0, 1), (1, 0), (1, 0), (0, 0)] == results
 
 
 def test_a_placement_window_of_equal_bounds_is_one_day():

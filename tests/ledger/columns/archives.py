@@ -24,7 +24,10 @@ JUNK = (b"\xff\x00", b"{", None, b'{"a":1,"a":2}')
 
 def history(students, seed=7):
     """A made-up history, broken records among it, as records to append."""
-    made = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(students, seed)]
+    made = [
+        NewRecord(record.key, record.value, record.recorded_at)
+        for record in generate(students, seed)
+    ]
     broken = (made[len(made) // 5 * n]._replace(value=value) for n, value in enumerate(JUNK))
     return [*made, *broken]
 
@@ -57,7 +60,7 @@ def check_all(folder):
 
 def faults(folder):
     """Why typed columns cannot be used, by segment."""
-    return [one.fault for one in check_all(folder)]
+    return [check.fault for check in check_all(folder)]
 
 
 def snapshot(folder):
@@ -105,4 +108,4 @@ def leftovers(folder):
 
 def random_cuts(end, chance, count):
     """Random cuts, most of them within segments."""
-    return [{one: chance.randint(0, upto) for one, upto in end.items()} for _ in range(count)]
+    return [{item: chance.randint(0, result) for item, result in end.items()} for _ in range(count)]

@@ -92,12 +92,16 @@ class TestUpToDate:
         build_columns(folder)
         path, _ = column_file(folder, 1)
         flip_bit(path, 999)
-        before = {one: one.stat().st_ino for one in path.parent.iterdir() if one.stem != path.stem}
+        before = {
+            item: item.stat().st_ino for item in path.parent.iterdir() if item.stem != path.stem
+        }
 
         assert 1 == build_columns(folder).built
 
         are_fresh(folder)
-        assert before.items() <= {one: one.stat().st_ino for one in path.parent.iterdir()}.items()
+        assert (
+            before.items() <= {item: item.stat().st_ino for item in path.parent.iterdir()}.items()
+        )
 
     def test_a_rebuild_replaces_all_columns(self, folder):
         build_columns(folder)

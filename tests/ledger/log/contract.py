@@ -79,10 +79,10 @@ class LogContract:
         for start in (0, 1, 4):
             log.append(NewRecord(b"s-%d" % n, b"", NOON) for n in range(start, 3 * start + 2))
 
-        for partition, upto in log.end().items():
-            own = [one.offset for one in everything(log) if one.partition == partition]
+        for partition, end in log.end().items():
+            own = [record.offset for record in everything(log) if record.partition == partition]
             assert own == sorted(set(own))
-            assert upto == (own[-1] + 1 if own else 0)
+            assert end == (own[-1] + 1 if own else 0)
             assert not self.dense or own == list(range(len(own)))
 
     def test_a_record_lies_in_the_partition_of_its_key(self, make):
@@ -90,10 +90,10 @@ class LogContract:
         keys = [b"s-%d" % n for n in range(40)] + [b"\xff\x00", b"", b"\xc3\xa9"]
         log.append(NewRecord(key, b"x", NOON) for key in keys)
 
-        found = everything(log)
+        records = everything(log)
 
-        assert sorted(keys) == sorted(record.key for record in found)
-        assert all(partition_of(one.key, 5) == one.partition for one in found)
+        assert sorted(keys) == sorted(record.key for record in records)
+        assert all(partition_of(match.key, 5) == match.partition for match in records)
 
     def test_the_order_of_one_key_is_the_order_of_appending(self, make):
         log = make(3)
@@ -102,8 +102,8 @@ class LogContract:
         for batch in batches:
             log.append(batch)
 
-        for key in {one.key for one in everything(log)}:
-            own = [int(one.value) for one in everything(log) if one.key == key]
+        for key in {record.key for record in everything(log)}:
+            own = [int(record.value) for record in everything(log) if record.key == key]
             assert own == sorted(own)
 
     @pytest.mark.parametrize(
@@ -130,7 +130,9 @@ class LogContract:
             )
 
         for partition in range(3):
-            own = [one.recorded_at for one in everything(log) if one.partition == partition]
+            own = [
+                record.recorded_at for record in everything(log) if record.partition == partition
+            ]
             assert own == sorted(own)
 
     def test_recorded_at_defaults_to_now(self, make):
@@ -174,7 +176,7 @@ class LogContract:
         offsets = [record.offset for record in everything(log)]
 
         def values(start, end):
-            return [int(one.value) for one in log.read({0: start}, {0: end})]
+            return [int(record.value) for record in log.read({0: start}, {0: end})]
 
         assert [2, 3, 4] == values(offsets[2], offsets[5])
         assert [] == values(offsets[5], offsets[5])
@@ -210,13 +212,13 @@ class LogContract:
         for _ in range(3):
             log.append(NewRecord(key, b"x", NOON) for key in keys)
 
-        found = list(log.read_by_key(log.end()))
+        records = list(log.read_by_key(log.end()))
 
         def order(record):
             return record.key is not None, record.key or b"", record.partition, record.offset
 
-        assert found == sorted(found, key=order)
-        assert sorted(everything(log), key=order) == found
+        assert records == sorted(records, key=order)
+        assert sorted(everything(log), key=order) == records
 
     def test_a_read_by_key_ends_at_the_cut_of_each_partition(self, make):
         log = make(2)
@@ -224,7 +226,7 @@ class LogContract:
         cuts = [{0: 0, 1: log.end()[1]}, {0: 3, 1: 2}, log.end(), {0: 0, 1: 0}]
 
         for cut in cuts:
-            below = [one for one in everything(log) if one.offset < cut[one.partition]]
+            below = [record for record in everything(log) if record.offset < cut[record.partition]]
             assert sorted(below) == sorted(log.read_by_key(cut))
 
     def test_a_normal_cut_is_one_more_than_the_last_offset_below_it(self, make):
@@ -233,7 +235,7 @@ class LogContract:
 
         for first in range(log.end()[0] + 1):
             cut = {1: 0, 0: first}
-            below = [one.offset for one in log.read({0: 0, 1: 0}, cut)]
+            below = [record.offset for record in log.read({0: 0, 1: 0}, cut)]
             assert {0: max(below, default=-1) + 1, 1: 0} == log.normalise(cut)
             assert [0, 1] == list(log.normalise(cut))
 
@@ -327,8 +329,8 @@ class LogContract:
         assert [] == trouble
         # Batches of seven, all or none.
         assert {0} == {count % 7 for _, count in seen}
-        assert not self.dense or all(upto == count for upto, count in seen)
-        assert [upto for upto, _ in seen] == sorted(upto for upto, _ in seen)
+        assert not self.dense or all(end == count for end, count in seen)
+        assert [end for end, _ in seen] == sorted(end for end, _ in seen)
 
 
 class KeepingLogContract(LogContract):
@@ -366,13 +368,17 @@ class KeepingLogContract(LogContract):
         for at in range(-1, 21):
             cut = log.cut_as_of(at)
             assert {0, 1, 2} == set(cut)
-            below = [one for one in everything(log) if one.offset < cut[one.partition]]
-            assert [one for one in everything(log) if one.recorded_at <= at] == below
+            below = [record for record in everything(log) if record.offset < cut[record.partition]]
+            assert [record for record in everything(log) if record.recorded_at <= at] == below
 
     def test_the_latest_recorded_at_is_that_of_all_records_below_the_cut(self, make):
         log = make(2)
         log.append(NewRecord(b"s-%d" % n, b"", 100 - n % 3 + n) for n in range(20))
 
         for cut in ({0: 0, 1: 0}, {0: 1, 1: 0}, {0: 0, 1: 2}, {0: 3, 1: 3}, log.end()):
-            times = [one.recorded_at for one in everything(log) if one.offset < cut[one.partition]]
+            times = [
+                record.recorded_at
+                for record in everything(log)
+                if record.offset < cut[record.partition]
+            ]
             assert max(times, default=None) == log.latest_recorded_at(cut)

@@ -31,9 +31,9 @@ def order(record):
 class TestSortByKey:
     @pytest.mark.parametrize("run_bytes", [1, 1_000, 20_000, 1_000_000_000])
     def test_records_come_by_key_then_partition_then_offset(self, run_bytes):
-        found = list(sort_by_key(history(200), run_bytes=run_bytes))
+        records = list(sort_by_key(history(200), run_bytes=run_bytes))
 
-        assert sorted(history(200), key=order) == found
+        assert sorted(history(200), key=order) == records
 
     def test_nothing_gives_nothing(self):
         assert [] == list(sort_by_key([]))
@@ -60,9 +60,9 @@ class TestSortByKey:
             tracemalloc.start()
             for _ in sort_by_key(history(count, partitions=1), run_bytes=500_000):
                 pass
-            found = tracemalloc.get_traced_memory()[1]
+            result = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            return found
+            return result
 
         peak(100)
         assert peak(40_000) < 2 * peak(10_000)

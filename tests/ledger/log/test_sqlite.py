@@ -228,9 +228,9 @@ class TestOpen:
 
     def test_a_file_says_what_it_is_to_any_tool(self, path):
         with closing(sqlite3.connect(path)) as connection:
-            (found,) = connection.execute("pragma application_id").fetchone()
+            (result,) = connection.execute("pragma application_id").fetchone()
 
-        assert APPLICATION_ID == found
+        assert APPLICATION_ID == result
         assert b"OLOG" == APPLICATION_ID.to_bytes(4)
 
 
@@ -275,9 +275,9 @@ class TestReadOnly:
         # Not in pytest's folder, which others may not enter.
         place = Path(tempfile.mkdtemp())
         try:
-            for one in path.parent.iterdir():
-                shutil.copyfile(one, place / one.name)
-                (place / one.name).chmod(0o444)
+            for item in path.parent.iterdir():
+                shutil.copyfile(item, place / item.name)
+                (place / item.name).chmod(0o444)
             before = files_in(place)
             place.chmod(folder_mode)
             with running(script, place / path.name, NOBODY) as process:
@@ -316,13 +316,13 @@ class TestTwoProcesses:
                 finish(process)
 
         with closing(open_log(url_of(place))) as log:
-            found = everything(log)
+            records = everything(log)
             assert [] == faults_of(log)
         expected = [(f"{name}-{n}".encode(), b"%d" % batch) for batch in range(15)
                     for name in "ab" for n in range(20)]  # fmt: skip
-        assert sorted(expected) == sorted((record.key, record.value) for record in found)
+        assert sorted(expected) == sorted((record.key, record.value) for record in records)
         for partition in range(3):
-            own = [record for record in found if record.partition == partition]
+            own = [record for record in records if record.partition == partition]
             assert list(range(len(own))) == [record.offset for record in own]
             for key in {record.key for record in own}:
                 values = [int(record.value) for record in own if record.key == key]
@@ -388,7 +388,9 @@ class TestFaults:
 
         for create in (False, True):
             with closing(open_log(url_of(place), create=create)) as log:
-                assert [b"%d" % n for n in range(10)] == [one.value for one in everything(log)]
+                assert [b"%d" % n for n in range(10)] == [
+                    record.value for record in everything(log)
+                ]
                 assert [] == faults_of(log)
         with closing(open_log(url_of(place), create=True)) as log:
             assert {0: 11} == log.append(numbered(1)).end

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.kafka
 
 def test_the_engines_agree_on_a_topic(kafka):
     policies = list(built_in_policies().values())
-    records = [NewRecord(one.key, one.value) for one in generate(300, 7)]
+    records = [NewRecord(record.key, record.value) for record in generate(300, 7)]
     with closing(open_log(kafka.url(kafka.topic(3)), create=True)) as log:
         log.append(records)
-        half = {partition: upto // 2 for partition, upto in log.end().items()}
+        half = {partition: end // 2 for partition, end in log.end().items()}
 
         for cut in (log.end(), half):
             assert {} == differences(log, policies, cut)

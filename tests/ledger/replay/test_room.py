@@ -43,7 +43,9 @@ with closing(open_log(sys.argv[1])) as log:
 @pytest.fixture
 def log(tmp_path):
     """The URL of a log of some thousands of events."""
-    records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(3_000, 5)]
+    records = [
+        NewRecord(record.key, record.value, record.recorded_at) for record in generate(3_000, 5)
+    ]
     with log_of(tmp_path, []) as log:
         log.append(records)
         return f"sqlite:{log.path}"

@@ -123,9 +123,9 @@ class TestDeterminism:
         assert digest_of(generate(60, 5)) == run.stdout.strip()
 
     def test_another_seed_is_another_world(self):
-        one, other = ({record.key for record in generate(50, seed)} for seed in (1, 2))
+        item, other = ({record.key for record in generate(50, seed)} for seed in (1, 2))
 
-        assert not one & other - {None}
+        assert not item & other - {None}
 
     def test_a_larger_world_holds_the_smaller_one_unchanged(self):
         small, large = list(generate(100, SEED)), set(generate(150, SEED))

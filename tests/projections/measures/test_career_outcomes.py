@@ -13,9 +13,9 @@ MEASURES = ("career_outcomes", "outcomes_declared", "outcomes_repeated")
 
 
 def counted(new=0, repeated=0):
-    found = {"career_outcomes": new, "outcomes_declared": new + repeated,
+    results = {"career_outcomes": new, "outcomes_declared": new + repeated,
              "outcomes_repeated": repeated}  # fmt: skip
-    return {measure: count for measure, count in found.items() if count}
+    return {measure: count for measure, count in results.items() if count}
 
 
 DECLARED = {"outcome_window_anchor": "last_declared"}
@@ -282,11 +282,11 @@ class TestCareerOutcomes:
     def test_outcomes(self, scenario):
         scenario.check(*MEASURES)
 
-    @pytest.mark.parametrize("scenario", SCENARIOS[:8], ids=lambda one: one.sentence)
+    @pytest.mark.parametrize("scenario", SCENARIOS[:8], ids=lambda item: item.sentence)
     def test_the_order_of_the_log_does_not_matter(self, scenario):
-        told = story(scenario.story)
+        events = story(scenario.story)
         policy = policy_of(**scenario.overrides)
-        for order in itertools.permutations(told):
+        for order in itertools.permutations(events):
             figures = figures_of(list(order), policy)
             for year, expected in scenario.expected.items():
                 assert expected == {

@@ -93,9 +93,9 @@ class TestEnrolment:
     @pytest.mark.parametrize("funding", FUNDINGS)
     def test_a_funding_is_in_the_policys_group_of_it(self, funding):
         groups = {"a": list(FUNDINGS[:3]), "b": list(FUNDINGS[3:])}
-        told = story(f"enrolled e1 2022-01-01 2023-01-01 funding={funding}")
+        events = story(f"enrolled e1 2022-01-01 2023-01-01 funding={funding}")
 
-        figures = figures_of(told, policy_of(funding_groups=groups))
+        figures = figures_of(events, policy_of(funding_groups=groups))
 
         for name, members in groups.items():
             expected = int(funding in members)

@@ -20,20 +20,22 @@ class MemoryLog:
 
     def __init__(self, records, *, partitions=1):
         self.partitions = partitions
-        self.records = sorted(records, key=lambda one: one[:2])
+        self.records = sorted(records, key=lambda item: item[:2])
 
     def read(self, start, end):
-        for one in self.records:
-            if start.get(one.partition, 0) <= one.offset < end.get(one.partition, 0):
-                yield one
+        for record in self.records:
+            if start.get(record.partition, 0) <= record.offset < end.get(record.partition, 0):
+                yield record
 
     def first_records(self):
-        return {one.partition: one for one in reversed(self.records)}
+        return {record.partition: record for record in reversed(self.records)}
 
     def end(self):
         return {
-            partition: max((one.offset + 1 for one in self.records if one.partition == partition),
-                           default=0)
+            partition: max(
+                (record.offset + 1 for record in self.records if record.partition == partition),
+                default=0,
+            )
             for partition in range(self.partitions)
         }  # fmt: skip
 
@@ -86,8 +88,8 @@ def reseal(folder, path, data):
     path.write_bytes(data)
 
     def change(members):
-        for one in members["segments"]:
-            if one["file"].endswith(path.name):
-                one.update(sha256=sha256_hex(data), compressed_bytes=len(data))
+        for segment in members["segments"]:
+            if segment["file"].endswith(path.name):
+                segment.update(sha256=sha256_hex(data), compressed_bytes=len(data))
 
     forge(folder, change)

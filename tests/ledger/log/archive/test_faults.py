@@ -232,8 +232,8 @@ class TestForgeries:
 
         with pytest.raises(DamagedArchiveError, match=victim.name):
             everything(open_log(f"archive:{folder}"))
-        details = [one for one in examine(f"archive:{folder}") if one.severity == "broken"]
-        assert [victim.name in one.detail for one in details] == [True]
+        details = [check for check in examine(f"archive:{folder}") if check.severity == "broken"]
+        assert [victim.name in detail.detail for detail in details] == [True]
 
     def test_a_segment_that_is_sealed_but_no_gzip_file(self, folder):
         victim = segments(folder)[0]

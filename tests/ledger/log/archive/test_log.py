@@ -64,7 +64,9 @@ class TestContract(KeepingLogContract):
 def world(tmp_path):
     """A log of three partitions with everything that platforms deliver, and its path."""
     with closing(open_log(f"sqlite:{tmp_path / 'l.db'}?partitions=3", create=True)) as log:
-        log.append(NewRecord(one.key, one.value, one.recorded_at) for one in generate(60, 7))
+        log.append(
+            NewRecord(record.key, record.value, record.recorded_at) for record in generate(60, 7)
+        )
         yield log
 
 
@@ -103,8 +105,8 @@ class TestSame:
         archive_log(open_log(f"archive:{tmp_path / 'a'}"), tmp_path / "b", segment_bytes=5_000)
 
         first, second = (tmp_path / name for name in "ab")
-        assert [one.read_bytes() for one in segments(first)] == [
-            one.read_bytes() for one in segments(second)
+        assert [segment.read_bytes() for segment in segments(first)] == [
+            segment.read_bytes() for segment in segments(second)
         ]
         assert (first / "manifest.json").read_bytes() == (second / "manifest.json").read_bytes()
 
@@ -121,28 +123,32 @@ class TestHoles:
 
     def test_a_cut_within_a_gap_becomes_one_more_than_the_last_record_below(self, log):
         for first in range(log.end()[0] + 1):
-            below = [one.offset for one in self.HELD if one.partition == 0 and one.offset < first]
+            below = [
+                item.offset for item in self.HELD if item.partition == 0 and item.offset < first
+            ]
             expected = {0: max(below, default=-1) + 1, 1: 0, 2: 0}
             assert expected == log.normalise({0: first, 1: 0, 2: 0})
 
     def test_the_latest_moment_below_a_cut_in_a_hole_is_found(self, log):
         for first in range(log.end()[0] + 1):
             below = [
-                one.recorded_at for one in self.HELD if one.partition == 0 and one.offset < first
+                item.recorded_at
+                for item in self.HELD
+                if item.partition == 0 and item.offset < first
             ]
             assert max(below, default=None) == log.latest_recorded_at({0: first, 1: 0, 2: 0})
 
     def test_a_read_from_within_a_gap_begins_after_it(self, log):
         for start in range(log.end()[0]):
-            expected = [one for one in self.HELD if one.partition == 0 and one.offset >= start]
+            expected = [item for item in self.HELD if item.partition == 0 and item.offset >= start]
             assert expected == list(log.read({0: start}, {0: 99}))
 
     def test_the_cut_as_of_a_moment_is_in_normal_form(self, log):
         for at in range(NOON - 1_000, NOON + 22_000, 500):
             cut = log.cut_as_of(at)
             assert cut == log.normalise(cut)
-            below = [one for one in self.HELD if one.offset < cut[one.partition]]
-            assert [one for one in self.HELD if one.recorded_at <= at] == below
+            below = [item for item in self.HELD if item.offset < cut[item.partition]]
+            assert [item for item in self.HELD if item.recorded_at <= at] == below
 
     def test_the_first_records_are_those_that_there_are(self, log):
         assert {0: self.HELD[0], 1: self.HELD[20]} == log.first_records()
@@ -212,10 +218,12 @@ class TestWhileItIsRead:
         text = gzip.decompress(victim.read_bytes())
         victim.write_bytes(gzip.compress(text.replace(b"{}", b"[]")))
 
-        found = []
+        results = []
         with pytest.raises(DamagedArchiveError, match=victim.name):
-            found += log.read({}, {0: 60})
-        assert list(range(parse_segment_name(victim.name).start)) == [one.offset for one in found]
+            results += log.read({}, {0: 60})
+        assert list(range(parse_segment_name(victim.name).start)) == [
+            match.offset for match in results
+        ]
 
 
 class TestRedacted:
@@ -241,9 +249,9 @@ class TestMemory:
             tracemalloc.start()
             for _ in log.read({}, log.end()):
                 pass
-            found = tracemalloc.get_traced_memory()[1]
+            result = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            return found
+            return result
 
         peak(100, "warm")
         assert peak(8_000, "large") < 2 * peak(2_000, "small")

@@ -47,7 +47,7 @@ async def transactions(bootstrap, topic, ends):
 def topic(kafka):
     """A topic with events of a school and with foreign records, holes between them."""
     name = kafka.topic(3)
-    events = [NewRecord(one.key, one.value) for one in generate(30, 7)]
+    events = [NewRecord(record.key, record.value) for record in generate(30, 7)]
     with closing(open_log(kafka.url(name))) as log:
         log.append(events[:40])
         asyncio.run(transactions(kafka.bootstrap, name, ["commit", "abort", "commit"]))
@@ -71,7 +71,9 @@ class TestOfATopic:
             end = log.end()
             cuts = [{**end, 0: first} for first in range(end[0] + 1)]
             assert [log.normalise(cut) for cut in cuts] == [archive.normalise(cut) for cut in cuts]
-            moments = {one.recorded_at + shift for one in everything(log) for shift in (-1, 0, 1)}
+            moments = {
+                record.recorded_at + shift for record in everything(log) for shift in (-1, 0, 1)
+            }
             for at_ms in itertools.islice(sorted(moments), 40):
                 assert log.cut_as_of(at_ms) == archive.cut_as_of(at_ms)
             assert report_of(log, end) == report_of(archive, end)
@@ -94,7 +96,7 @@ class TestOfATopic:
             archive_log(log, tmp_path / "a")
         name = kafka.topic(3)
         with closing(open_log(kafka.url(name))) as other:
-            other.append(NewRecord(one.key, one.value) for one in generate(30, 7))
+            other.append(NewRecord(record.key, record.value) for record in generate(30, 7))
 
             with pytest.raises(StoreError, match="is not an archive of the log"):
                 archive_log(other, tmp_path / "a")

@@ -46,11 +46,13 @@ class TestSegments:
         folder = sealed(tmp_path / "a", records(40, step=3, first=5), segment_bytes=500)
 
         listed = json.loads((folder / "manifest.json").read_bytes())["segments"]
-        starts, ends = [one["start"] for one in listed], [one["end"] for one in listed]
+        starts, ends = [name["start"] for name in listed], [name["end"] for name in listed]
         assert len(listed) > 5
         assert [0, *ends[:-1]] == starts
         assert [lines(path)[-1]["offset"] + 1 for path in segments(folder)] == ends
-        assert [len(lines(path)) for path in segments(folder)] == [one["records"] for one in listed]
+        assert [len(lines(path)) for path in segments(folder)] == [
+            name["records"] for name in listed
+        ]
 
     def test_the_same_log_gives_the_same_bytes(self, tmp_path):
         first = sealed(tmp_path / "a", records(50), segment_bytes=700)
@@ -186,10 +188,10 @@ class TestContinuing:
     def test_a_log_that_fails_midway_leaves_what_was_sealed(self, tmp_path):
         class Failing(MemoryLog):
             def read(self, start, end):
-                for count, one in enumerate(super().read(start, end)):
+                for count, item in enumerate(super().read(start, end)):
                     if count == 30:
                         raise StoreError("the broker is gone")
-                    yield one
+                    yield item
 
         with pytest.raises(StoreError, match="the broker is gone"):
             archive_log(Failing(records(50)), tmp_path / "a", segment_bytes=500)
@@ -324,7 +326,9 @@ class TestEveryStep:
             if (folder / "manifest.json").exists():
                 log = open_log(f"archive:{folder}")
                 held = everything(log)
-                assert held == [one for one in expected if one.offset < log.end()[one.partition]]
+                assert held == [
+                    item for item in expected if item.offset < log.end()[item.partition]
+                ]
             work(folder)
             assert expected == everything(open_log(f"archive:{folder}"))
             yield folder

@@ -58,7 +58,7 @@ class TestConnectionOptions:
         assert {"security_protocol": "PLAINTEXT"} == options(monkeypatch)
 
     def test_a_user_is_told_to_the_client_alone(self, monkeypatch):
-        found = options(
+        result = options(
             monkeypatch,
             SECURITY_PROTOCOL="SASL_PLAINTEXT",
             SASL_MECHANISM="PLAIN",
@@ -67,9 +67,9 @@ class TestConnectionOptions:
         )
 
         assert ("PLAIN", "anna", "geheim") == (
-            found["sasl_mechanism"],
-            found["sasl_plain_username"],
-            found["sasl_plain_password"],
+            result["sasl_mechanism"],
+            result["sasl_plain_username"],
+            result["sasl_plain_password"],
         )
         assert "geheim" not in repr(load_settings())
 

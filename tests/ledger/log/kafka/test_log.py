@@ -73,7 +73,7 @@ def figures_of(report):
 
 
 def world(students=120, seed=7):
-    return [NewRecord(one.key, one.value) for one in generate(students, seed)]
+    return [NewRecord(record.key, record.value) for record in generate(students, seed)]
 
 
 def sqlite_log(folder, partitions):
@@ -100,8 +100,8 @@ def producing(kafka, **options):
 
 def send(producer, run, topic, records, **options):
     """Send values, or (key, value) pairs, one by one."""
-    for one in records:
-        key, value = one if isinstance(one, tuple) else (b"s-1", one)
+    for record in records:
+        key, value = record if isinstance(record, tuple) else (b"s-1", record)
         run(producer.send_and_wait(topic, value, key, **{"partition": 0, **options}))
 
 
@@ -124,7 +124,7 @@ class TestSameFigures:
 class TestForeignProducers:
     def test_what_they_write_is_quarantined_under_the_rule_it_breaks(self, kafka, opened):
         topic = kafka.topic(2)
-        event = next(one for one in world() if one.key)
+        event = next(record for record in world() if record.key)
         with producing(kafka) as (producer, run):
             own = opened(topic)
             own.append([event])
@@ -157,8 +157,8 @@ class TestForeignProducers:
         log = opened(topic)
 
         for start in range(9):
-            found = list(log.read({0: start}, {0: 8}))
-            assert [NOON + at for at in running[start:]] == [one.recorded_at for one in found]
+            records = list(log.read({0: start}, {0: 8}))
+            assert [NOON + at for at in running[start:]] == [match.recorded_at for match in records]
             latest = log.latest_recorded_at({0: start})
             assert (NOON + running[start - 1] if start else None) == latest
         for at in (0, 49, 50, 51, 69, 70, 71, 89, 90, 91):
@@ -190,13 +190,13 @@ class TestTransactions:
         assert {0: 2} == log.end()
         log.append(numbered(1))  # 24
 
-        assert [0, 1, 24] == [one.offset for one in everything(log)]
+        assert [0, 1, 24] == [record.offset for record in everything(log)]
         assert {0: 25} == log.end()
         normal = {0: 0, 1: 1, 2: 2, 3: 2, 13: 2, 23: 2, 24: 2, 25: 25}
         assert normal == {at: log.normalise({0: at})[0] for at in normal}
         assert log.latest_recorded_at({0: 24}) == everything(log)[1].recorded_at
-        assert [0, 1] == [one.offset for one in log.read({0: 0}, {0: 24})]
-        assert [24] == [one.offset for one in log.read({0: 5}, {0: 25})]
+        assert [0, 1] == [record.offset for record in log.read({0: 0}, {0: 24})]
+        assert [24] == [record.offset for record in log.read({0: 5}, {0: 25})]
 
     def test_a_log_of_nothing_but_holes_is_empty(self, begun, opened):
         self.transact(begun, [b"no"], end="abort")
@@ -244,15 +244,15 @@ class TestTransactions:
         log = opened(begun[0])
         events = world(60)
         log.append(events[:100])
-        self.transact(begun, [(one.key, one.value) for one in events[100:110]], end="abort")
-        self.transact(begun, [(one.key, one.value) for one in events[110:130]], end="commit")
+        self.transact(begun, [(event.key, event.value) for event in events[100:110]], end="abort")
+        self.transact(begun, [(event.key, event.value) for event in events[110:130]], end="commit")
         log.append(events[130:])
         copy = f"sqlite:{tmp_path / 'copy.db'}"
 
         lines = outcomes("tail", "--jsonl", "--log", log_url(log)).stdout
-        told = outcomes("append", "--records", "-", "--log", copy, "--json", stdin=lines).stdout
+        output = outcomes("append", "--records", "-", "--log", copy, "--json", stdin=lines).stdout
 
-        assert len(events) - 10 == json.loads(told)["acknowledged"]
+        assert len(events) - 10 == json.loads(output)["acknowledged"]
         with closing(open_log(copy)) as copied:
             assert figures_of(report_of(copied)) == figures_of(report_of(log))
             assert copied.latest_recorded_at(copied.end()) == log.latest_recorded_at(log.end())
@@ -289,7 +289,9 @@ class TestAppend:
         records = [NewRecord(b"s-%d" % (n % 9), b"%05d" % n + b"x" * 200) for n in range(1_000)]
 
         assert 1_000 == log.append(records).records
-        assert sorted(one.value for one in records) == sorted(one.value for one in everything(log))
+        assert sorted(record.value for record in records) == sorted(
+            record.value for record in everything(log)
+        )
 
     def test_a_record_that_no_batch_can_hold_is_named(self, kafka, opened):
         log = opened(kafka.topic(1, {"max.message.bytes": "20000"}))
@@ -333,10 +335,10 @@ class TestAppend:
 def assert_all_there_in_order(log, count):
     """Every number is there, and for each key the first copies ascend."""
     seen = dict[bytes, list[int]]()
-    for one in everything(log):
-        own = seen.setdefault(one.key, [])
-        if int(one.value) not in own[-5_000:]:
-            own.append(int(one.value))
+    for record in everything(log):
+        own = seen.setdefault(record.key, [])
+        if int(record.value) not in own[-5_000:]:
+            own.append(int(record.value))
     assert all(own == sorted(own) for own in seen.values())
     assert list(range(count)) == sorted({number for own in seen.values() for number in own})
 
@@ -392,7 +394,7 @@ class TestOutage:
         assert f"; {count} of these records were acknowledged" in line
         assert "sent again safely" in line
         assert line.isprintable()
-        held = [int(one.value) for one in everything(log)]
+        held = [int(record.value) for record in everything(log)]
         assert list(range(count)) == held[:count]
 
     def test_a_read_without_progress_fails_and_names_its_place(self, kafka, opened, monkeypatch):
@@ -592,10 +594,10 @@ class TestDoctor:
             send(producer, run, topic, astray, partition=0)
             send(producer, run, topic, astray, partition=1)
 
-        found = doctor_finds(kafka.url(topic), "partitioner=murmur2_random")
+        result = doctor_finds(kafka.url(topic), "partitioner=murmur2_random")
 
-        assert 2 == len(found)
-        assert {"warning"} == {verdict for _, verdict, _ in found}
+        assert 2 == len(result)
+        assert {"warning"} == {verdict for _, verdict, _ in result}
 
     def test_something_broken_ends_with_69(self, kafka):
         topic = kafka.topic(1, {"retention.ms": "1000"})
@@ -647,11 +649,11 @@ class TestTopicCreate:
 class TestCommandLine:
     def test_the_story_of_a_log_on_kafka(self, kafka, tmp_path):
         url = kafka.url(kafka.topic(3))
-        lines = b"".join(one.value + b"\n" for one in generate(80, 7) if not one.broken)
+        lines = b"".join(record.value + b"\n" for record in generate(80, 7) if not record.broken)
         count = lines.count(b"\n")
 
-        told = outcomes("append", "-", "--log", url, "--batch", 100, stdin=lines).stdout.decode()
-        assert f"{count:,} records acknowledged" in told
+        output = outcomes("append", "-", "--log", url, "--batch", 100, stdin=lines).stdout.decode()
+        assert f"{count:,} records acknowledged" in output
         then = max(
             json.loads(line)["recorded_at"]
             for line in outcomes("tail", "--jsonl", "--log", url).stdout.splitlines()
@@ -664,7 +666,7 @@ class TestCommandLine:
         (tmp_path / "now.json").write_bytes(outcomes(*report).stdout)
         (tmp_path / "then.json").write_bytes(outcomes(*report, "--as-of", then).stdout)
         now, before = (
-            json.loads((tmp_path / f"{one}.json").read_bytes()) for one in ("now", "then")
+            json.loads((tmp_path / f"{item}.json").read_bytes()) for item in ("now", "then")
         )
         assert (count, 2 * count) == (before["log"]["records"], now["log"]["records"])
         assert (before["counts"], before["rates"]) == (now["counts"], now["rates"])
