@@ -67,7 +67,7 @@ class PrefixIdentities:
         """What the records of each partition below a cut are known by.
 
         Args:
-            cut: In the form of SPEC section 5, so that a record lies right below each offset. The
+            cut: In the form of SPEC section 5, cut: a record lies right below each offset. The
                 log need not reach it.
 
         Raises:
