@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ledger.errors import StoreError
 from ledger.log import Acknowledged, NewRecord
+from ledger.log.archive.files import write_atomically
 from ledger.log.sqlite import SqliteLog
 from ledger.report import Report, ReportQuery, encode_report, make_reports
 from outcomes.synthetic import generate
@@ -99,6 +100,6 @@ def _report(log: SqliteLog, policy: Policy, moments: Sequence[int] = ()) -> Repo
 
 def _write(file: Path, report: Report) -> None:
     try:
-        file.write_bytes(encode_report(report))
+        write_atomically(file, encode_report(report))
     except OSError as error:
         raise StoreError(f"{file}: {error.strerror}; choose another folder with --out") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from typer.exceptions import Abort, TyperException
@@ -11,10 +12,12 @@ from ledger.diagnostics import configure_diagnostics, internal_error, logger, re
 from ledger.errors import LedgerError
 from outcomes.cli.app import app
 from outcomes.console import terminal
+from outcomes.console.streams import whole_streams
 
 __all__ = ["run"]
 
 _INTERRUPTED = 130
+_SIZE = re.compile("[1-9][0-9]{1,3}")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -25,23 +28,41 @@ def run(arguments: Sequence[str]) -> int:
     """
     # An invalid command line is reported in the format that it asks for.
     configure_diagnostics("json" if _wants_json(arguments) else "console", "info")
-    try:
-        return _run(arguments)
-    finally:
-        terminal.drop_output()
+    _ignore_invalid_sizes()
+    with whole_streams():
+        try:
+            return _run(arguments)
+        finally:
+            terminal.drop_output()
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        code = app(list(arguments), standalone_mode=False)
-    except (terminal.PipeClosed, SystemExit):
-        # Typer exits so when the reader of its help went away.
+        code = _exit_code(arguments)
+        terminal.finish()
+    except terminal.PipeClosed:
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
         return report_failure(*_explained(error))
     if code == _INTERRUPTED:
         return report_failure("interrupted", code)
+    return code
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    try:
+        code = app(list(arguments), standalone_mode=False)
+    except SystemExit:
+        # Typer exits so after completion, and when the reader of its help went away.
+        return 0
     return code if isinstance(code, int) else 0
+
+
+def _ignore_invalid_sizes() -> None:
+    """Forget sizes of the terminal at which help could not be printed."""
+    for name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+        if not _SIZE.fullmatch(os.environ.get(name, "")):
+            os.environ.pop(name, None)
 
 
 def _explained(error: BaseException) -> tuple[str, int]:

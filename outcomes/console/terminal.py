@@ -35,6 +35,7 @@ __all__ = [
     "WIDTH",
     "PipeClosed",
     "drop_output",
+    "finish",
     "line",
     "pages",
     "print_json",
@@ -58,9 +59,30 @@ def write(data: bytes) -> None:
     """
     if sys.stdout is None:
         raise StoreError("standard output is closed; there is nowhere to print to")
-    try:
+    with _failures_of_output():
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+
+
+def finish() -> None:
+    """See to it that all that was printed has been taken.
+
+    Raises:
+        PipeClosed: If the reader went away.
+        StoreError: If the output cannot take it.
+    """
+    if sys.stdout is None:
+        return
+    with _failures_of_output():
+        sys.stdout.flush()
+        # A network file system may say only when a file is closed that there was no room for it.
+        os.close(os.dup(sys.stdout.fileno()))
+
+
+@contextmanager
+def _failures_of_output() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         drop_output()
         if isinstance(error, BrokenPipeError):
@@ -69,13 +91,16 @@ def write(data: bytes) -> None:
 
 
 def drop_output() -> None:
-    """Send what is still buffered nowhere, so that it does not fail once more when Python ends."""
+    """Discard what is still buffered, so that it does not fail once more when Python ends."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             try:
                 stream.flush()
             except OSError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+                stream.flush()
 
 
 def print_json(value: object) -> None:

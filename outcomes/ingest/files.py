@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from ledger.errors import BadInputError
 
-__all__ = ["STDIN", "name_of", "open_input", "read_file"]
+__all__ = ["STDIN", "name_of", "open_input", "read_chunk", "read_file"]
 
 STDIN = "-"
+_CHUNK_BYTES = 262_144
 
 
 def name_of(path: str) -> str:
@@ -51,7 +55,21 @@ def read_file(path: str, hint: str) -> bytes:
         BadInputError: If it cannot be read.
     """
     with open_input(path, hint) as stream:
+        return b"".join(iter(partial(read_chunk, stream), b""))
+
+
+def read_chunk(stream: BinaryIO) -> bytes:
+    """What comes next, b"" at the end; waits for it even if the stream is in non-blocking mode.
+
+    Raises:
+        BadInputError: If it cannot be read.
+    """
+    descriptor = stream.fileno()
+    while True:
         try:
-            return stream.read()
+            return os.read(descriptor, _CHUNK_BYTES)
+        except BlockingIOError:
+            select.select([descriptor], [], [])
         except OSError as error:
-            raise BadInputError(f"{name_of(path)}: {error.strerror}; {hint}") from error
+            name = name_of(STDIN) if descriptor == 0 else stream.name
+            raise BadInputError(f"{name} cannot be read: {error.strerror}") from error

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from ledger.errors import BadInputError
+from outcomes.ingest.files import read_chunk
 from schemas.rules import VALUE_BYTES_MAX
 
 __all__ = ["Line", "read_lines"]
 
 _IDLE_SECONDS = 1.0
-_CHUNK_BYTES = 262_144
 _BATCH_BYTES = 16_777_216
 
 
@@ -44,7 +42,7 @@ def read_lines(
         if batch and not select.select([descriptor], [], [], _IDLE_SECONDS)[0]:
             yield batch
             batch, room = [], _BATCH_BYTES
-        chunk = _chunk(descriptor, stream.name)
+        chunk = read_chunk(stream)
         *whole, pending = (pending + chunk).split(b"\n")
         if not chunk and pending:
             whole, pending = [pending], b""
@@ -62,10 +60,3 @@ def read_lines(
             break
     if batch:
         yield batch
-
-
-def _chunk(descriptor: int, name: object) -> bytes:
-    try:
-        return os.read(descriptor, _CHUNK_BYTES)
-    except OSError as error:
-        raise BadInputError(f"{name} cannot be read: {error.strerror}") from error

@@ -93,20 +93,26 @@ class Warm:
         self.server.wait(SECONDS_MAX)
         self.answering.close()
 
-    def run(self, *words, folder, stdin=b"", env=None):
-        self.streams[0].write_bytes(stdin)
+    def run(self, *words, folder, stdin=b"", env=None, stdout=None, file_bytes_max=None):
+        """Run a command; `stdout` is a path to write to, `file_bytes_max` limits its files."""
+        streams = [*self.streams]
+        streams[0].write_bytes(stdin)
+        if stdout is not None:
+            streams[1] = stdout
         request = {
             "words": [os.fsdecode(word) for word in words],
             "folder": str(folder),
             "environment": environment(**(env or {})),
-            "streams": [str(stream) for stream in self.streams],
+            "streams": [str(stream) for stream in streams],
+            "file_bytes_max": file_bytes_max,
         }
         self.asking.write(json.dumps(request).encode() + b"\n")
         self.asking.flush()
         ready, _, _ = select.select([self.answering], [], [], SECONDS_MAX)
         assert ready, words
         code = int(self.answering.readline())
-        return Done(code, *(stream.read_bytes() for stream in self.streams[1:]))
+        out = b"" if stdout is not None else streams[1].read_bytes()
+        return Done(code, out, streams[2].read_bytes())
 
     def run_all(self, cases, *, folder):
         """Run several commands: name → words, or (words, options of `run`)."""

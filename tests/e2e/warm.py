@@ -7,8 +7,10 @@ code. Only the loading is shared, which is most of what a command that fails at 
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
+import resource
 import sys
 
 from outcomes.__main__ import main
@@ -39,6 +41,15 @@ def become(asked):
         file = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_TRUNC)
         os.dup2(file, number)
         os.close(file)
+    if asked["file_bytes_max"] is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (asked["file_bytes_max"], hard))
+    if os.environ.get("PYTHONUNBUFFERED"):
+        # As the interpreter makes them when it starts in that mode.
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(io.FileIO(number, "w", closefd=False), write_through=True)
+            for number in (1, 2)
+        )
 
 
 def leave(command):
