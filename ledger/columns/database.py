@@ -89,7 +89,7 @@ class Database:
             StoreError: As `run`.
         """
         paths = ", ".join(self._quoted(file) for file in files)
-        # Without the option a folder named `kind=raise` would replace the column `kind`.
+        # A plain path has no part such as `kind=raise`, which would replace the column `kind`.
         self.run(
             f"create temp view {name} as from read_parquet([{paths}], hive_partitioning = false)"
         )

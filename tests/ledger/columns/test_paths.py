@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger.columns import paths
+from ledger.columns import paths, workers
 from ledger.columns.build import build_columns
 from ledger.columns.database import Database
 from ledger.columns.paths import PlainPaths
 from ledger.errors import StoreError
 from ledger.log import NewRecord
 from ledger.log.archive import archive_log
-from tests.ledger.columns.archives import POLICY, faults, figures, leftovers
+from tests.ledger.columns.archives import POLICY, faults, figures, history, leftovers
 from tests.support.engines import differences, figures_by
 from tests.support.histories import ROOT, encode, log_of, story
 
@@ -98,6 +98,16 @@ class TestFolders:
         archive = archive_in(tmp_path / name, log)
 
         assert expected == figures(archive)
+
+    def test_processes_build_columns_in_folders_of_such_names(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(workers, "SINGLE_PROCESS_BYTES", 0)
+        monkeypatch.setattr(workers.os, "cpu_count", lambda: 2)
+        with log_of(tmp_path, history(10), partitions=2) as log:
+            archive = archive_in(tmp_path / SHELLS / BYTES, log)
+
+        assert [None, None] == faults(archive)
+        assert figures(archive, engine="fold") == figures(archive)
+        assert [] == leftovers(archive)
 
     @pytest.mark.usefixtures("way")
     def test_a_neighbour_whose_name_matches_as_a_pattern_is_not_read(self, log, expected, tmp_path):

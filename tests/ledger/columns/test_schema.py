@@ -112,7 +112,7 @@ class TestColumns:
     def test_a_retraction_has_the_hash_of_the_event_that_it_names(self, typed):
         found = dict(typed("id, identity"))
         named = {
-            name: stand_in for name, stand_in in typed("retracts_id, retracts_identity") if name
+            name: identity for name, identity in typed("retracts_id, retracts_identity") if name
         }
 
         assert named == {"3": found["3"]}
