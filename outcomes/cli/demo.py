@@ -35,12 +35,14 @@ def demo(
     policy = find_policy(load_settings().policy)
     done = run_demo(students, seed, out, policy, lambda step: inform(f"… {step}"))
     terminal.pages(report_page(done.now), movement_table(done.then, done.now, "31 March 2023"))
-    terminal.write(
-        f"\n{done.log_file}: the log, {done.acknowledged.records:,} records\n"
-        f"{done.then_file}: the report as known on 31 March 2023\n"
-        f"{done.now_file}: the report as known now\n"
-        f"Replayed twice: {'the same' if done.replays_agree else 'DIFFERENT'} bytes.\n".encode()
-    )
+    for text in (
+        "",
+        f"{done.log_file}: the log, {done.acknowledged.records:,} records",
+        f"{done.then_file}: the report as known on 31 March 2023",
+        f"{done.now_file}: the report as known now",
+        f"Replayed twice: {'the same' if done.replays_agree else 'DIFFERENT'} bytes.",
+    ):
+        terminal.line(text)
     if not done.replays_agree:
         raise typer.Exit(1)
 

@@ -6,6 +6,7 @@ Colour and progress bars appear only on a terminal; `NO_COLOR` is honoured.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -104,8 +105,14 @@ def drop_output() -> None:
 
 
 def print_json(value: object) -> None:
-    """One JSON document, indented, with a line end."""
-    write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    """One JSON document, indented, with a line end; bytes that are not UTF-8 are escaped."""
+    try:
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # Paths may have such bytes, which orjson refuses.
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        data = f"{text}\n".encode(errors="backslashreplace")
+    write(data)
 
 
 def line(text: str) -> None:
@@ -126,7 +133,7 @@ def pages(*renderables: RenderableType) -> None:
     for renderable in renderables:
         screen.print(renderable, highlight=False)
     lines = (line.rstrip() for line in text.getvalue().splitlines())
-    write(("\n".join(lines) + "\n").encode())
+    write(("\n".join(lines) + "\n").encode(errors="backslashreplace"))
 
 
 class _Rate(ProgressColumn):

@@ -269,6 +269,21 @@ class TestNamesOfFolders:
         assert world.report.read_bytes() == rebuilt.out
         assert [] == list(temporary.iterdir())
 
+    def test_json_and_pages_name_a_folder_that_is_not_utf_8(self, warm, world, tmp_path):
+        folder = tmp_path / self.NAME / "a"
+        folder.parent.mkdir(parents=True)
+        words = {
+            "archive": ["archive", folder, "--json", "--log", world.url],
+            "doctor": ["doctor", "--json", "--log", f"archive:{folder}"],
+            "demo": ["demo", "--students", "5", "--out", folder.with_name("d")],
+        }
+        done = warm.run_all(words, folder=tmp_path)
+
+        assert [0, 0, 0] == [one.code for one in done.values()], done
+        assert str(folder) == done["archive"].json["archive"]
+        assert any("caf\\udce9'/a" in check["detail"] for check in done["doctor"].json)
+        assert "caf\\udce9'/d/report-2022.json" in done["demo"].text
+
     @pytest.mark.skipif(shutil.which("localedef") is None, reason="needs localedef")
     def test_an_archive_may_have_an_accent_in_its_name_in_a_locale_that_is_not_utf_8(
         self, world, tmp_path
