@@ -16,6 +16,7 @@ from ledger.log.archive import as_archive
 from ledger.numbers import pluralise
 from processors.live_checks import examine_live
 from projections.policy import built_in_policies
+from projections.zones import zone_data_release
 from schemas.moments import utc_text
 
 __all__ = ["examine"]
@@ -52,6 +53,7 @@ def _installation_checks(now: int) -> Iterator[Check]:
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield Check("software", "fine", f"{python}; {packages}")
+    yield Check("zone data", "fine", f"release {zone_data_release()}, not the machine's")
     if now < _RELEASED_MS:
         yield Check("clock", "broken", f"{utc_text(now)} is before this release; set the clock")
     else:

@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
+from projections.zones import zone, zone_names
 from schemas.canonical import canonical, sha256_hex
 from schemas.events import FUNDINGS, Funding, Kind, Status, WithdrawalReason
 from schemas.json_text import inspect_json
@@ -27,8 +28,6 @@ __all__ = ["DEFAULT_POLICY", "Policy", "PolicyError", "built_in_policies", "pars
 
 DEFAULT_POLICY = "openclassrooms-2022"
 _FAULTS_SHOWN = 3
-# Beside the database a machine may keep its own zone, and forms with leap seconds.
-_ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 
 
 class PolicyError(ValueError):
@@ -52,17 +51,9 @@ def _day_of_common_year(text: str) -> str:
 
 
 def _known_zone(name: str) -> str:
-    if name.partition("/")[0] in _ZONES_OF_A_MACHINE or not _has_rules(name):
+    if name not in zone_names():
         raise ValueError("a zone of the time zone database, such as Europe/Paris")
     return name
-
-
-def _has_rules(zone: str) -> bool:
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _partition(groups: dict[str, tuple[Funding, ...]]) -> dict[str, tuple[Funding, ...]]:
@@ -119,7 +110,7 @@ class Policy(BaseModel):
     @cached_property
     def time_zone(self) -> ZoneInfo:
         """The zone in which an instant becomes a calendar date."""
-        return ZoneInfo(self.zone)
+        return zone(self.zone)
 
     @cached_property
     def kinds(self) -> frozenset[Kind]:

@@ -1,12 +1,16 @@
 """Recompute an outcome ledger's yearly figures from its records, and compare them with a report.
 
     python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20] [--json]
-    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE]
+    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--tzdata FOLDER]
 
-RECORDS.jsonl is what `outcomes tail --jsonl` prints. The file stands alone: Python 3.11 and its
-standard library are all it needs, and it shares no code with the ledger. It implements the
-specification, docs/SPEC.md, a second time, naively, one function for each paragraph, so that a
-person can compare the two side by side. Findings are not computed: they change no figure.
+RECORDS.jsonl is what `outcomes tail --jsonl` prints. The file stands alone: Python 3.11, its
+standard library and a release of the time zone rules are all it needs, and it shares no code with
+the ledger. It implements the specification, docs/SPEC.md, a second time, naively, one function for
+each paragraph, so that a person can compare the two side by side. Findings are not computed: they
+change no figure.
+
+The zone rules are those of the package `tzdata` where it is installed, or of --tzdata: an unpacked
+package, or a folder of compiled zones. Those of the machine are never taken unless they are named.
 
 In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
 instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
@@ -18,6 +22,7 @@ import argparse
 import base64
 import calendar
 import hashlib
+import io
 import json
 import math
 import os
@@ -36,6 +41,7 @@ MOST_BYTES, MOST_LEVELS, MOST_CHARACTERS, MOST_EVENTS = 65_536, 16, 200, 1000
 FIRST_YEAR, LAST_YEAR = 1, 9999
 FIRST_DATE, LAST_DATE = "0001-01-01", "9999-12-31"
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"
+ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 DAY = 86_400 * SECOND
@@ -304,11 +310,69 @@ def instant_of(time: Json) -> int | None:
     return days * DAY + seconds * SECOND + int(fraction.ljust(9, "0"))
 
 
+class Zones:
+    """SPEC section 3, zone: the rules of one release, never silently those of the machine."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.release = "unknown"
+        self.known: dict[str, ZoneInfo | None] = {}
+
+    def use(self, folder: Path) -> bool:
+        """Take the rules of an unpacked package, or a folder of compiled zones; False if none."""
+        for place in (folder / "zoneinfo", folder):
+            if (place / "UTC").is_file():
+                self.folder, self.release, self.known = place, release_of(place), {}
+                return True
+        return False
+
+    def rules(self, name: str) -> ZoneInfo | None:
+        """Return the rules of a zone, whose name is exact on any file system; None if unknown."""
+        if name not in self.known:
+            self.known[name] = self.read(name)
+        return self.known[name]
+
+    def read(self, name: str) -> ZoneInfo | None:
+        """Read the compiled rules of a zone."""
+        if self.folder is None or not ZONE_NAME.fullmatch(name):
+            return None
+        path = self.folder
+        for part in name.split("/"):
+            if not path.is_dir() or part not in (entry.name for entry in path.iterdir()):
+                return None
+            path /= part
+        data = path.read_bytes() if path.is_file() else b""
+        return ZoneInfo.from_file(io.BytesIO(data), key=name) if data[:4] == b"TZif" else None
+
+
+def release_of(folder: Path) -> str:
+    """Return the release of a folder of compiled zones, where a file in or above it says so."""
+    signs = (
+        (folder.parent / "__init__.py", r'^__version__ = "([^"]+)"'),
+        (folder / "+VERSION", r"^(\S+)"),
+        (folder / "tzdata.zi", r"^# version (\S+)"),
+    )
+    for path, pattern in signs:
+        text = path.read_text("utf-8", errors="replace")[:1000] if path.is_file() else ""
+        match = re.search(pattern, text, re.MULTILINE)
+        if match:
+            return match[1]
+    return "unknown"
+
+
+ZONES = Zones()
+# Where packages are installed; nothing of the package is imported.
+INSTALLED = any(ZONES.use(Path(folder) / "tzdata") for folder in sys.path)
+
+
 def date_in_zone(instant: int, zone: str) -> str:
     """Return the calendar date of an instant in a time zone."""
+    rules = ZONES.rules(zone)
+    # Without rules astimezone would take those of the machine.
+    require(rules is not None, f"no rules of zone {zone}")
     try:
         moment = datetime(1, 1, 1, tzinfo=UTC) + timedelta(seconds=instant // SECOND)
-        return moment.astimezone(ZoneInfo(zone)).date().isoformat()
+        return moment.astimezone(rules).date().isoformat()
     except OverflowError:
         return FIRST_DATE if instant < EPOCH else LAST_DATE
 
@@ -693,10 +757,7 @@ def is_zone(value: Json) -> bool:
     """Say whether the time zone database has this zone, and not this machine alone."""
     if not isinstance(value, str) or value.partition("/")[0] in ZONES_OF_A_MACHINE:
         return False
-    try:
-        return ZoneInfo(value).key == value
-    except (KeyError, ValueError, OSError):
-        return False
+    return ZONES.rules(value) is not None
 
 
 def is_window(value: Json) -> bool:
@@ -1107,6 +1168,7 @@ def report(  # noqa: PLR0913  # What a report is a function of.
         **judged,
         "log": {"name": log_name, "cut": form, "records": len(records_below)},
         "provisional": provisional(latest, policy, year),
+        "zone_data": ZONES.release,
         "digest": f"sha256:{digest}",
     }
 
@@ -1208,6 +1270,11 @@ def check_report(stated: dict[str, Json], path: str) -> None:
 
 
 ROW = ("measure", "group")
+MEMBERS: Words = (
+    "schema", "rules", "reference_year", "policy", "log", "records", "counts", "rates",
+    "provisional", "digest",
+)  # fmt: skip
+LOG_MEMBERS: Words = ("name", "cut", "records")
 
 
 def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
@@ -1230,8 +1297,17 @@ def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
     return cells
 
 
+def comparable(stated: dict[str, Json]) -> dict[str, Json]:
+    """SPEC section 5: a report without the members outside the digest that a reader ignores."""
+    left = {name: stated[name] for name in MEMBERS if name in stated}
+    if isinstance(stated.get("log"), dict):
+        left["log"] = {name: stated["log"][name] for name in LOG_MEMBERS if name in stated["log"]}
+    return left
+
+
 def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]:
     """Return one line for each cell in which two reports differ."""
+    stated, computed = comparable(stated), comparable(computed)
     left, right = cells_of(stated), cells_of(computed)
     lines = []
     for name in sorted({*left, *right}):
@@ -1260,6 +1336,7 @@ def printed(computed: dict[str, Any]) -> str:
         f"policy {policy['id']} version {policy['version']} sha256 {policy['sha256']}",
         "cut " + ",".join(f"{number}:{offset}" for number, offset in log["cut"].items()),
         f"records {log['records']}",
+        f"zone data {computed['zone_data']}",
     ]
     for name, number in {**records, **records["quarantined"]}.items():
         lines += [] if name == "quarantined" else [f"  {name} {number}"]
@@ -1279,8 +1356,18 @@ def printed(computed: dict[str, Any]) -> str:
     return "\n".join([*lines, computed["digest"]])
 
 
+def use_zones(folder: str | None) -> None:
+    """Take the zone rules of a folder, or see that those of a package were found."""
+    if folder is None and not INSTALLED:
+        line = "no zone rules: install the package tzdata, or give --tzdata FOLDER"
+        raise UnusableError(2, line)
+    if folder is not None and not ZONES.use(Path(folder)):
+        raise UnusableError(2, f"--tzdata {folder}: no unpacked tzdata, and no compiled zones")
+
+
 def run(options: argparse.Namespace) -> int:
     """Do what the command line asks, and return the exit code."""
+    use_zones(options.tzdata)
     others = (options.year, options.cut, options.partitions)
     stated = None if options.report is None else read_object(options.report)
     if stated is not None:
@@ -1309,10 +1396,15 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(computed, indent=1) if options.json else printed(computed))
         return 0
     lines = differences(stated, computed)
+    releases = {"report": stated.get("zone_data"), "used": ZONES.release}
     if options.json:
-        print(json.dumps({"equal": not lines, "differences": lines}, indent=1))
+        answer = {"equal": not lines, "zone_data": releases, "differences": lines}
+        print(json.dumps(answer, indent=1))
     else:
         rows = len(computed["counts"]) + len(computed["rates"])
+        other = releases["report"] not in (None, ZONES.release)
+        note = f"; the report was made with {reprlib.repr(releases['report'])}" if other else ""
+        print(f"zone data {ZONES.release}{note}")
         print("\n".join(lines) or f"equal: {rows} rows, the counters and {computed['digest']}")
     return 1 if lines else 0
 
@@ -1329,6 +1421,7 @@ def main() -> int:
     parser.add_argument("--policy", help="the id of a built-in policy, or a JSON file")
     parser.add_argument("--cut", help="like 0:1041,1:998 (default: the end)")
     parser.add_argument("--partitions", type=int, help="how many the log has")
+    parser.add_argument("--tzdata", metavar="FOLDER", help="of zone rules (default: installed)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     line = ""
     try:

@@ -37,6 +37,7 @@ class Verification:
 
     Attributes:
         name: What a person knows the report by.
+        zone_data: The release of the zone rules that the report names; None where it names none.
         fresh: The same report by the fold.
         second: The same report by the columnar engine.
         differences: Between the report and the fold.
@@ -44,10 +45,16 @@ class Verification:
     """
 
     name: str
+    zone_data: str | None
     fresh: Report
     second: Report
     differences: Sequence[Difference]
     disagreements: Sequence[Difference]
+
+    @property
+    def has_other_zone_data(self) -> bool:
+        """Whether the report names another release than that of this ledger: dates may differ."""
+        return self.zone_data is not None and self.zone_data != self.fresh.zone_data
 
     @property
     def cells(self) -> int:
@@ -87,6 +94,7 @@ def verify_reports(
     return [
         Verification(
             name,
+            stated.zone_data if isinstance(stated.zone_data, str) else None,
             fresh,
             second,
             list(differences(stated, fresh)),
@@ -99,8 +107,8 @@ def verify_reports(
 def differences(stated: ReportOutline, replayed: ReportOutline) -> Iterator[Difference]:
     """Every cell on which two reports of one cut, policy and year do not agree.
 
-    Left aside are `log.name`, since a copy may have another, and members outside the digest that
-    this ledger does not know (SPEC section 5). A type that differs is a difference.
+    Left aside are `log.name`, since a copy may have another, `zone_data`, and members that this
+    ledger does not know (SPEC section 5). A type that differs is a difference.
     """
     theirs, ours = dict(_cells(stated)), dict(_cells(replayed))
     for cell in sorted(theirs.keys() | ours.keys()):

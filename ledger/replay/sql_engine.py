@@ -210,7 +210,8 @@ def zone_offsets(zone: ZoneInfo, first: int, last: int) -> Iterator[tuple[int, i
 
     It assumes that no zone changes twice within a day and ends where it began.
 
-    >>> list(zone_offsets(ZoneInfo("Europe/Paris"), 1640995200, 1672531200))
+    >>> from projections.zones import zone
+    >>> list(zone_offsets(zone("Europe/Paris"), 1640995200, 1672531200))
     [(1640995200, 3600), (1648342800, 7200), (1667091600, 3600)]
     """
     offset = _offset(zone, first)

@@ -24,6 +24,7 @@ from projections.figures import Figures
 from projections.maturity import provisional_until
 from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
 from projections.policy import Policy
+from projections.zones import zone_data_release
 from schemas.moments import midnight
 from schemas.version import RULES_VERSION
 
@@ -127,6 +128,7 @@ def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year:
         counts=tuple(_counts(figures, policy, year)),
         rates=tuple(_rates(figures, policy, year)),
         provisional=provisional(policy, year, replayed.latest_recorded_at),
+        zone_data=zone_data_release(),
         digest="",
     )
     return report.model_copy(update={"digest": digest_of(report)})

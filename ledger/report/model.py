@@ -142,6 +142,7 @@ class ReportOutline(_Members):
     counts: _OutlineRows
     rates: _OutlineRows
     provisional: Mapping[str, object]
+    zone_data: object = None
     digest: object
 
     @property
@@ -163,6 +164,7 @@ class Report(ReportOutline):
         counts: A row for every measure and group shown, by code points of (measure, group).
         rates: Likewise.
         provisional: Measure → the last date on which it is not final yet.
+        zone_data: The release of the zone rules, such as `2026.3`; outside the digest.
         digest: `sha256:` and the hash of all that the figures depend on.
     """
 
@@ -172,4 +174,5 @@ class Report(ReportOutline):
     counts: Annotated[tuple[CountRow, ...], _Tuple]
     rates: Annotated[tuple[RateRow, ...], _Tuple]
     provisional: Mapping[str, str]
+    zone_data: str
     digest: str

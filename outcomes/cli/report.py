@@ -116,10 +116,12 @@ def verify(
 
 def _as_json(verification: Verification) -> dict[str, Any]:
     fresh, second = verification.fresh.digest, verification.second.digest
+    zone_data = {"report": verification.zone_data, "ledger": verification.fresh.zone_data}
     return {
         "report": one_line(verification.name),
         "digest": fresh,
         "engines": {"fold": fresh, "columnar": second},
+        "zone_data": zone_data,
         "differences": [difference._asdict() for difference in verification.differences],
         "disagreements": [
             {"cell": cell, "fold": fold, "columnar": columnar}
@@ -131,6 +133,11 @@ def _as_json(verification: Verification) -> dict[str, Any]:
 def _print_verification(verification: Verification, log: Log) -> None:
     from ledger.audit.verify import difference_line
 
+    if verification.has_other_zone_data:
+        terminal.line(
+            f"{verification.name}: made with zone data {verification.zone_data}, replayed with"
+            f" {verification.fresh.zone_data}; dates in the policy's zone may differ"
+        )
     for difference in verification.differences:
         terminal.line(difference_line(difference, "the report says", "the log says"))
     for difference in verification.disagreements:

@@ -31,11 +31,20 @@ REPORT = ROWS | {
     "records.orphans",
     "records.quarantined",
     "provisional",
+    "zone_data",
     "digest",
 }
 LAG = {"partition", "next_offset", "end", "records", "seconds", "owner"}
 DIFFERENCE = {f"differences[].{name}" for name in ("cell", "stated", "replayed")}
-VERIFICATION = {"report", "digest", "engines.fold", "engines.columnar", "disagreements[]"}
+VERIFICATION = {
+    "report",
+    "digest",
+    "engines.fold",
+    "engines.columnar",
+    "zone_data.report",
+    "zone_data.ledger",
+    "disagreements[]",
+}
 LINE = ("line", "rule", "pointer", "reason")
 MEMBERS = {
     "report": REPORT,

@@ -80,6 +80,7 @@ PURE_IMPORTS = frozenset(
         "re",
         "rfc8785",
         "typing",
+        "tzdata",
         "zoneinfo",
     }
 )
@@ -245,6 +246,7 @@ class TestImportContracts:
             "projections.measures",
             "projections.measures.catalogue",
             "projections.policy",
+            "projections.zones",
         }
         forbidden = set(CONTRACTS["second_opinion"]["forbidden_modules"])
         assert set(modules_in("projections")) - without_rules <= forbidden

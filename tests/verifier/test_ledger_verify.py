@@ -7,12 +7,16 @@ import hashlib
 import importlib.util
 import json
 import math
+import os
 import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import tzdata
+
+from tests.support.zones import plant_zones
 
 REPOSITORY = Path(__file__).parents[2]
 CASES = Path(__file__).parents[1] / "cases"
@@ -25,6 +29,8 @@ spec.loader.exec_module(verify)
 POLICY = verify.BUILT_IN_POLICIES["openclassrooms-2022"]
 POLICY_2023 = verify.BUILT_IN_POLICIES["openclassrooms-2023"]
 NOON = 1_705_312_800_000  # 2024-01-15T10:00:00Z
+RELEASE = tzdata.__version__
+PACKAGE = Path(tzdata.__file__).parent
 
 
 def cases(*names):
@@ -173,6 +179,7 @@ def vector():
 
 def test_the_whole_report_of_the_test_vector_comes_out_with_its_digest():
     records, expected = vector()
+    expected["zone_data"] = RELEASE
     assert expected == verify.report(records, POLICY, 2022, partitions=1)
 
 
@@ -795,7 +802,8 @@ def files(tmp_path):
 def test_the_command_prints_the_report_as_json(files):
     done = run(files / "records.jsonl", "--year", 2022, "--json")
     assert (0, "") == (done.returncode, done.stderr)
-    assert json.loads((files / "report.json").read_text("utf-8")) == json.loads(done.stdout)
+    expected = json.loads((files / "report.json").read_text("utf-8"))
+    assert expected | {"zone_data": RELEASE} == json.loads(done.stdout)
 
 
 def test_the_command_prints_figures_with_their_percentages_for_a_person(files):
@@ -808,7 +816,9 @@ def test_the_command_prints_figures_with_their_percentages_for_a_person(files):
 def test_the_command_confirms_an_equal_report(files):
     done = run(files / "records.jsonl", "--report", files / "report.json")
     assert (0, "") == (done.returncode, done.stderr)
-    assert done.stdout.startswith("equal: ")
+    first, second = done.stdout.splitlines()
+    assert f"zone data {RELEASE}" == first
+    assert second.startswith("equal: ")
 
 
 @pytest.mark.parametrize(
@@ -833,7 +843,8 @@ def test_the_command_names_each_cell_that_differs(files, path, value, line):
     done = run(files / "records.jsonl", "--report", files / "report.json")
     assert 1 == done.returncode
     assert line in done.stdout
-    assert 1 == len(done.stdout.splitlines())
+    assert f"zone data {RELEASE}" == done.stdout.splitlines()[0]
+    assert 2 == len(done.stdout.splitlines())
 
 
 def test_the_command_sees_missing_doubled_and_reordered_rows(files):
@@ -952,3 +963,105 @@ def test_the_command_refuses_a_file_that_holds_no_report(files, text):
 def test_the_command_refuses_a_file_that_is_not_there(files):
     assert 65 == run(files / "nothing.jsonl", "--year", 2022).returncode
     assert 65 == run(files / "records.jsonl", "--report", files / "nothing.json").returncode
+
+
+# --- Zone data ------------------------------------------------------------------------------------
+
+
+CASABLANCA = POLICY | {"id": "casa", "zone": "Africa/Casablanca", "outcome_date": "time"}
+
+
+@pytest.fixture
+def zoned(tmp_path):
+    """Records whose outcome has another date by planted rules, and the report of the package's."""
+    records = stored([outcome("2024-01-31") | {"time": "2024-01-31T15:30:00Z"}])
+    (tmp_path / "records.jsonl").write_text("".join(map(line_of, records)), "utf-8")
+    (tmp_path / "policy.json").write_text(json.dumps(CASABLANCA), "utf-8")
+    computed = verify.report(records, CASABLANCA, 2024, partitions=1)
+    (tmp_path / "report.json").write_text(json.dumps(computed), "utf-8")
+    plant_zones(tmp_path / "planted")
+    return tmp_path
+
+
+def run_zoned(files, *options, year=False, program=(sys.executable, "-I"), **environment):
+    stated = ("--year", "2024", "--json") if year else ("--report", files / "report.json")
+    arguments = (files / "records.jsonl", *stated, "--policy", files / "policy.json", *options)
+    command = [*program, PROGRAM, *arguments]
+    done = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def months_of(printed):
+    return {row["group"] for row in json.loads(printed)["counts"]
+            if row["measure"] == "career_outcomes" and row["count"]
+            and row["group"].startswith("month:")}  # fmt: skip
+
+
+def test_zone_rules_are_those_of_the_installed_package_and_not_the_machines(zoned):
+    program = (sys.executable,)  # With -I the variable would not be read.
+    done = run_zoned(zoned, year=True, program=program, PYTHONTZPATH=str(zoned / "planted"))
+    assert {"month:01"} == months_of(done.stdout)
+    assert RELEASE == json.loads(done.stdout)["zone_data"]
+
+
+def test_zone_rules_are_those_of_the_folder_that_is_named(zoned):
+    done = run_zoned(zoned, "--tzdata", zoned / "planted", year=True)
+    assert {"month:02"} == months_of(done.stdout)
+    assert "2019c" == json.loads(done.stdout)["zone_data"]
+
+
+def test_another_release_than_the_reports_is_named_before_any_difference(zoned):
+    done = run_zoned(zoned, "--tzdata", zoned / "planted")
+    first, *rest = done.stdout.splitlines()
+    assert f"zone data 2019c; the report was made with '{RELEASE}'" == first
+    assert (1, True) == (done.returncode, bool(rest))
+
+
+def test_the_folder_may_be_an_unpacked_package(zoned):
+    package = zoned / "tzdata"
+    package.mkdir()
+    (zoned / "planted").rename(package / "zoneinfo")
+    (package / "zoneinfo" / "+VERSION").unlink()
+    (package / "__init__.py").write_text('__version__ = "2019.3"\n', "utf-8")
+    for folder in (package, package / "zoneinfo"):
+        done = run_zoned(zoned, "--tzdata", folder, year=True)
+        assert "2019.3" == json.loads(done.stdout)["zone_data"]
+
+
+def test_without_a_package_a_folder_has_to_be_named(zoned):
+    program = (sys.executable, "-I", "-S")  # -S: no installed packages.
+    done = run_zoned(zoned, program=program)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "--tzdata" in done.stderr
+    assert 0 == run_zoned(zoned, "--tzdata", PACKAGE, program=program).returncode
+
+
+def test_a_folder_without_zones_is_refused(zoned):
+    for folder in (zoned, zoned / "nowhere", zoned / "report.json"):
+        done = run_zoned(zoned, "--tzdata", folder)
+        assert (2, "") == (done.returncode, done.stdout)
+        assert str(folder) in done.stderr
+
+
+@pytest.mark.parametrize("member", ["zone_data", "live", "unheard_of"])
+def test_members_that_a_reader_ignores_are_left_aside(files, member):
+    stated = json.loads((files / "report.json").read_text("utf-8"))
+    stated["log"] |= {"roots": {"0": "00"}, member: [1]}
+    (files / "report.json").write_text(json.dumps(stated | {member: None}), "utf-8")
+    done = run(files / "records.jsonl", "--report", files / "report.json")
+    assert 0 == done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("name", ["europe/paris", "Europe", "../UTC", "/UTC", "Europe/Paris/", ""])
+def test_a_zone_has_its_exact_name(name):
+    assert verify.ZONES.rules("Europe/Paris") is not None
+    assert verify.ZONES.rules(name) is None
+    with pytest.raises(ValueError, match="no rules"):
+        verify.date_in_zone(0, name)

@@ -53,6 +53,7 @@ class TestReport:
             "counts",
             "rates",
             "provisional",
+            "zone_data",
             "digest",
         ] == list(report.as_json())
         assert ("ledger/report/v1", 1, 2022) == tuple(list(report.as_json().values())[:3])

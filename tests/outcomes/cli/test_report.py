@@ -1,7 +1,8 @@
-"""`outcomes.cli.report`: what is said when the engines do not agree."""
+"""`outcomes.cli.report`: what is said when the engines do not agree, or the zone data differ."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ledger.replay import replay, sql_engine
 from ledger.report import build_report, encode_report
 from outcomes.cli.run import run
+from projections.zones import zone_data_release
 from tests.support.histories import log_of, new_record, policy_of, story
 
 
@@ -58,3 +60,38 @@ def test_engines_that_disagree_are_told_of_cell_by_cell(report, capfdbinary):
     assert "applicants|all count: the fold says 1, the columnar replay says 2 (+1)" in lines, lines
     assert "the engines disagree: this is a bug in the ledger, please report it" == lines[-1]
     assert "no difference" in lines[-2]
+
+
+def verify(report, members, capfdbinary):
+    """The exit code and the lines of a verification of a report with other members."""
+    report.write_text(json.dumps(json.loads(report.read_bytes()) | members))
+    code = run(["verify", str(report), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+    return code, capfdbinary.readouterr().out.decode().splitlines()
+
+
+@pytest.mark.parametrize("members", [{}, {"reference_year": 2021}])
+def test_another_release_of_the_zone_data_is_named_before_any_difference(
+    report, members, capfdbinary
+):
+    code, lines = verify(report, members | {"zone_data": "2019.3"}, capfdbinary)
+
+    assert bool(members) == code
+    assert "made with zone data 2019.3, replayed with " + zone_data_release() in lines[0]
+    assert len(lines) > 1
+
+
+@pytest.mark.parametrize("release", [zone_data_release(), None, 7])
+def test_the_same_release_or_none_is_not_mentioned(report, release, capfdbinary):
+    code, lines = verify(report, {"zone_data": release}, capfdbinary)
+
+    assert (0, 1) == (code, len(lines))
+    assert "zone data" not in lines[0]
+
+
+def test_a_report_from_before_zone_data_were_named_is_accepted(report, capfdbinary):
+    members = json.loads(report.read_bytes())
+    del members["zone_data"]
+    report.write_text(json.dumps(members))
+
+    assert 0 == run(["verify", str(report), "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+    assert "zone data" not in capfdbinary.readouterr().out.decode()
