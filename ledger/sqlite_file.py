@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from ledger.error_translation import Advice, code_of, translate_errors
 
-__all__ = ["BUSY_SECONDS", "connect", "is_damage", "translate_sqlite_errors"]
+__all__ = [
+    "BUSY_SECONDS",
+    "checkpoint",
+    "connect",
+    "is_damage",
+    "journal_path",
+    "translate_sqlite_errors",
+    "wal_path",
+    "without_waiting",
+]
 
 BUSY_SECONDS = 30
 """How long a connection waits for another process that writes."""
@@ -62,6 +72,42 @@ def connect(path: Path, mode: str, *, busy_seconds: float | None = None) -> sqli
     return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
 
 
+def wal_path(path: Path) -> Path:
+    """The write-ahead log of a file, which lies beside the file that a link leads to."""
+    return _beside(path, "-wal")
+
+
+def journal_path(path: Path) -> Path:
+    """The rollback journal of a file without a write-ahead log, see `wal_path`."""
+    return _beside(path, "-journal")
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Move the write-ahead log into the file, as far as open readers allow.
+
+    It waits for nobody and raises nothing: what is in the write-ahead log is durable there. When
+    all has been moved, the write-ahead log is emptied, so that the file alone is the database.
+    """
+    with suppress(sqlite3.Error):
+        busy, frames, moved = connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        if busy or frames <= 0 or frames != moved:
+            return
+        # Beside a reader of the end, emptying would hold the write lock for the whole timeout.
+        with without_waiting(connection):
+            connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+
+
+@contextmanager
+def without_waiting(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let statements fail at once where another connection holds a lock."""
+    (timeout,) = connection.execute("pragma busy_timeout").fetchone()
+    connection.execute("pragma busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.execute(f"pragma busy_timeout = {timeout}")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that a file is damaged, rather than locked or on a full disk."""
     return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -70,3 +116,8 @@ def is_damage(error: sqlite3.Error) -> bool:
 def translate_sqlite_errors(path: Path, failure: str) -> AbstractContextManager[None]:
     """Turn errors of SQLite and of the system into one line, see `translate_errors`."""
     return translate_errors(path, failure, _ADVICE)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    file = path.resolve()
+    return file.with_name(f"{file.name}{suffix}")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ledger.errors import StoreError
 from ledger.log import Acknowledged, NewRecord
 from ledger.log.archive.files import write_atomically
-from ledger.log.sqlite import SqliteLog
+from ledger.log.sqlite.log import SqliteLog
 from ledger.report import Report, ReportQuery, encode_report, make_reports
 from outcomes.synthetic import generate
 from projections.policy import Policy

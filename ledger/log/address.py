@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, StoreError
 from ledger.log.archive.log import ArchiveLog, refuse_appending
 from ledger.log.kafka.address import TopicAddress, parse_topic_address
 from ledger.log.port import Log
-from ledger.log.sqlite import SqliteLog
+from ledger.log.sqlite.log import SqliteLog
 
 __all__ = [
     "ArchiveAddress",
@@ -41,6 +41,19 @@ class SqliteAddress(NamedTuple):
 
     path: Path
     partitions: int | None = None
+
+    @classmethod
+    def of_file(cls, path: Path) -> SqliteAddress:
+        """The address of a file that is about to be made.
+
+        Raises:
+            ConfigurationError: If no log URL can name it.
+        """
+        if "?" in str(path):
+            raise ConfigurationError(
+                f"{path}: a log URL cannot name a file with a ? in its path; choose another name"
+            )
+        return cls(path)
 
     def __str__(self) -> str:
         query = "" if self.partitions is None else f"?{_PARTITIONS_QUERY}{self.partitions}"
@@ -102,7 +115,8 @@ def open_log(address: LogAddress | str, *, create: bool = False) -> Log:
         StoreError: If the log is out of reach or not a log.
     """
     match parse_address(address) if isinstance(address, str) else address:
-        case SqliteAddress(path, partitions):
+        case SqliteAddress(path, partitions) as file:
+            _refuse_ambiguous(file)
             return SqliteLog.open(path, partitions=partitions, create=create)
         case ArchiveAddress(path):
             if create:
@@ -143,6 +157,16 @@ def open_to_append(address: LogAddress | str) -> Iterator[Callable[[], Log]]:
     finally:
         for log in opened:
             log.close()
+
+
+def _refuse_ambiguous(address: SqliteAddress) -> None:
+    """Refuse a URL that is the name of a file as well."""
+    literal = Path(str(address).partition(":")[2])
+    if address.partitions is not None and literal.exists():
+        raise StoreError(
+            f"there is a file named {literal}, which a log URL cannot name; rename it, or leave out"
+            " ?partitions"
+        )
 
 
 def _partitions(url: str, query: str) -> int:

@@ -12,7 +12,7 @@ import typer
 from ledger.diagnostics import configure_diagnostics
 from ledger.errors import UsageError
 from ledger.settings import load_settings
-from outcomes.cli import about, append, archive, demo, live, report, tail, topic
+from outcomes.cli import about, append, archive, backup, demo, live, report, tail, topic
 from outcomes.console import terminal
 
 __all__ = ["app"]
@@ -30,6 +30,7 @@ for command in (
     report.report,
     report.verify,
     archive.archive,
+    backup.backup,
     live.worker,
     live.live,
     about.schema,

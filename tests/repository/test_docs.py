@@ -269,7 +269,7 @@ class TestNames:
 
     def test_a_name_that_is_not_there_is_seen(self):
         assert is_there("schemas.admission.admit")
-        assert is_there("ledger.log.sqlite.SqliteLog.append")
+        assert is_there("ledger.log.sqlite.log.SqliteLog.append")
         assert not is_there("schemas.admission.refuse")
         assert not is_there("ledger.nowhere")
 

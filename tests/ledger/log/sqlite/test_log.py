@@ -16,7 +16,8 @@ import pytest
 from ledger import sqlite_file
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log import NewRecord, open_log
-from ledger.log.sqlite import APPLICATION_ID, SqliteLog
+from ledger.log.sqlite.log import SqliteLog
+from ledger.log.sqlite.opening import APPLICATION_ID
 from tests.ledger.log.contract import BOUND, NOON, KeepingLogContract, everything, numbered
 from tests.support.histories import ROOT
 

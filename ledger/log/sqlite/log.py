@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -17,20 +17,20 @@ from typing import cast
 from sqlite_utils import Database
 
 from ledger.clock import now_ms
+from ledger.error_translation import code_of
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, NewRecord
-from ledger.sqlite_file import BUSY_SECONDS, connect, translate_sqlite_errors
+from ledger.log.sqlite.checks import examine_file
+from ledger.log.sqlite.opening import UnlockedFile, open_to_read, open_to_write
+from ledger.sqlite_file import checkpoint, translate_sqlite_errors
 from schemas.partition import partition_of
 from schemas.record import Record
 
-__all__ = ["DEFAULT_NAME", "SqliteLog"]
+__all__ = ["SqliteLog"]
 
-DEFAULT_NAME = "student-lifecycle"
-APPLICATION_ID = 0x4F4C4F47
-SCHEMA_VERSION = 1
-_MAGIC = b"SQLite format 3\0"
-_PAUSE_SECONDS = 0.01
+_CHECKPOINT_SECONDS = 1.0
+_TICK_INSTRUCTIONS = 100_000
 
 _INSERT = "insert into records values (?, ?, ?, ?, ?)"
 _READ = (
@@ -52,8 +52,13 @@ class SqliteLog:
         partitions: See `port.Log`.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, unlocked: UnlockedFile | None = None
+    ) -> None:
         self.path = path
+        self._unlocked = unlocked
+        self._checkpointed_at: float | None = None
+        self._appended = False
         self._db = Database(connection)
         self._connection = connection
         connection.execute("pragma cache_size = -65536")
@@ -75,12 +80,12 @@ class SqliteLog:
             ConfigurationError: If the log has another partition count.
         """
         with translate_sqlite_errors(file, "cannot be opened"):
-            connection = _connect_to_write(file) if create else _connect_to_read(file)
+            if create:
+                connection, unlocked = open_to_write(file, partitions or 1), None
+            else:
+                connection, unlocked = open_to_read(file)
             try:
-                if create:
-                    _prepare(file, connection, partitions or 1)
-                _check(file, connection)
-                log = cls(file, connection)
+                log = cls(file, connection, unlocked)
             except BaseException:
                 connection.close()
                 raise
@@ -101,7 +106,41 @@ class SqliteLog:
             before = self._connection.total_changes
             self._connection.executemany(_INSERT, self._rows(records))
             count = self._connection.total_changes - before
+        self._appended = True
+        now = time.monotonic()
+        if self._checkpointed_at is None or now - self._checkpointed_at >= _CHECKPOINT_SECONDS:
+            self._checkpoint()
         return Acknowledged(count, self.end())
+
+    def copy_to(self, file: Path, progress: Callable[[], None]) -> None:
+        """Copy all records as of one moment to an empty or new file, while others append.
+
+        The copy has no write-ahead log, and the mode of SQLite's that needs none.
+
+        Args:
+            file: Where to.
+            progress: Called now and then.
+
+        Raises:
+            KeyboardInterrupt: As soon as a person stops it.
+            sqlite3.Error: If the log is damaged, or the disk takes no copy.
+        """
+
+        def tick() -> int:
+            progress()
+            return 0
+
+        # A name that SQLite takes for a URI is one, with every character of the path escaped.
+        self._connection.set_progress_handler(tick, _TICK_INSTRUCTIONS)
+        try:
+            self._connection.execute("vacuum into ?", (file.absolute().as_uri(),))
+        except sqlite3.OperationalError as error:
+            # An exception of the handler, which is that of Ctrl-C, is lost in SQLite.
+            if code_of(error) == sqlite3.SQLITE_INTERRUPT:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            self._connection.set_progress_handler(None, 0)
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
         """The records between two cuts, see `port.Log`."""
@@ -123,7 +162,7 @@ class SqliteLog:
 
     def end(self) -> Cut:
         """The cut after the last records, see `port.Log`."""
-        with translate_sqlite_errors(self.path, "cannot be read"):
+        with self._reading():
             last = "select coalesce(max(offset), -1) from records where partition = ?"
             return {
                 partition: self._connection.execute(last, (partition,)).fetchone()[0] + 1
@@ -148,36 +187,16 @@ class SqliteLog:
         return max(latest, default=None)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what was appended is moved into it as far as open readers allow."""
+        if self._appended:
+            self._checkpoint()
+            self._appended = False
         self._db.close()
 
     def examine(self) -> Iterator[Check]:
         """Check the file and the order of its records, see `port.Log`; reads all of it."""
-        faults = list(self._faults())
-        for fault in faults:
-            yield Check("file", "broken", f"{fault}; restore {self.path} from a copy")
-        if not faults:
-            size = f"{self.path}: {sum(self.end().values()):,} records"
-            checks = "SQLite integrity check passed, offsets contiguous, recorded_at ascending"
-            yield Check("file", "fine", f"{size}; {checks}")
-
-    def _faults(self) -> Iterator[str]:
-        """What is wrong, as sentences."""
-        with translate_sqlite_errors(self.path, "cannot be read"):
-            for (result,) in self._connection.execute("pragma integrity_check"):
-                if result != "ok":
-                    yield f"SQLite integrity check failed: {result}"
-            sizes = "select partition, count(*), max(offset) + 1 from records group by partition"
-            for partition, count, end in self._connection.execute(sizes):
-                if count != end:
-                    yield f"partition {partition} has {count} records below offset {end}"
-            back = (
-                "select distinct partition from (select partition, recorded_at, lag(recorded_at)"
-                " over (partition by partition order by offset) as before from records)"
-                " where recorded_at < before"
-            )
-            for (partition,) in self._connection.execute(back):
-                yield f"recorded_at goes back in partition {partition}"
+        with self._reading():
+            yield from examine_file(self.path, self._connection)
 
     def _rows(self, records: Iterable[NewRecord]) -> Iterator[Record]:
         offsets = dict(self.end())
@@ -205,7 +224,7 @@ class SqliteLog:
 
     def _recorded_at(self, partition: int, offset: int) -> int:
         query = "select recorded_at from records where partition = ? and offset = ?"
-        with translate_sqlite_errors(self.path, "cannot be read"):
+        with self._reading():
             row = self._connection.execute(query, (partition, offset)).fetchone()
             if row is None:
                 raise StoreError(
@@ -215,8 +234,25 @@ class SqliteLog:
             return cast("int", row[0])
 
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
-        with translate_sqlite_errors(self.path, "cannot be read"):
+        with self._reading():
             yield from map(Record._make, self._connection.execute(query, bounds))
+
+    def _checkpoint(self) -> None:
+        checkpoint(self._connection)
+        self._checkpointed_at = time.monotonic()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with translate_sqlite_errors(self.path, "cannot be read"):
+                yield
+        except StoreError:
+            # Whatever a file looks like that changes below a reader without locks, this is why.
+            if self._unlocked is not None:
+                self._unlocked.refuse_change()
+            raise
+        if self._unlocked is not None:
+            self._unlocked.refuse_change()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -228,96 +264,3 @@ class SqliteLog:
         except BaseException:
             self._db.rollback()
             raise
-
-
-def _connect_to_write(file: Path) -> sqlite3.Connection:
-    if file.is_dir():
-        raise StoreError(f"{file} is a folder; name a file for the log")
-    # SQLite takes a file of a byte or two for an empty database.
-    if file.exists() and 0 < file.stat().st_size < len(_MAGIC):
-        raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
-    if not file.parent.is_dir():
-        raise StoreError(f"{file}: there is no folder {file.parent}; make it first")
-    return connect(file, "rwc")
-
-
-def _connect_to_read(file: Path) -> sqlite3.Connection:
-    if file.is_dir():
-        raise StoreError(f"{file} is a folder; name the file of a log")
-    if not file.exists():
-        raise StoreError(f"no log at {file}; `outcomes append` makes one, or name it with --log")
-    connection = connect(file, "ro")
-    try:
-        connection.execute("select count(*) from sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # A reader beside the file needs a -shm file, which a read-only folder refuses. Without a
-        # -wal file nobody is writing, and the file alone is the whole log.
-        connection.close()
-        wal = file.with_name(f"{file.name}-wal")
-        if wal.exists() and wal.stat().st_size:
-            raise
-        connection = connect(file, "ro&immutable=1")
-    return connection
-
-
-def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> None:
-    """Make the tables in an empty file; any other file is left unchanged."""
-    if _pragma(connection, "application_id") == 0 and not _tables(connection):
-        _write_ahead(connection)
-        connection.execute("begin immediate")
-        try:
-            if not _tables(connection):
-                _create(connection, partitions)
-            connection.execute("commit")
-        except BaseException:
-            connection.rollback()
-            raise
-    _check(file, connection)
-    connection.execute("pragma synchronous = full")
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging; SQLite does not wait for another process that does so now."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _create(connection: sqlite3.Connection, partitions: int) -> None:
-    db = Database(connection)
-    db.table("log").create({"name": str, "partitions": int}, not_null={"name", "partitions"})
-    connection.execute("insert into log values (?, ?)", (DEFAULT_NAME, partitions))
-    db.table("records").create(
-        {"partition": int, "offset": int, "recorded_at": int, "key": bytes, "value": bytes},
-        pk=("partition", "offset"),
-        not_null={"partition", "offset", "recorded_at"},
-    )
-    db.table("records").create_index(["key", "partition", "offset"], index_name="records_by_key")
-    connection.execute(f"pragma application_id = {APPLICATION_ID}")
-    connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
-
-
-def _check(file: Path, connection: sqlite3.Connection) -> None:
-    if _pragma(connection, "application_id") != APPLICATION_ID:
-        raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
-    version = _pragma(connection, "user_version")
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{file} is a log of schema {version}, this ledger reads up to {SCHEMA_VERSION};"
-            " upgrade the ledger"
-        )
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return cast("int", connection.execute(f"pragma {name}").fetchone()[0])
-
-
-def _tables(connection: sqlite3.Connection) -> int:
-    return cast("int", connection.execute("select count(*) from sqlite_master").fetchone()[0])
