@@ -25,8 +25,8 @@ NAMES = [
     "a;b&c|d", "a>b<c", "'single'", '"double"', "back\\slash", "!history", "#fragment", "100%25.db",
     "%00", "%zz", "a&mode=rwc", "[a-z]", "{a,b}", "*", "(paren)", "a:b", "file:x.db", ":memory:",
     "sqlite:x", "a=b", "@user", "tab\there", "line\nbreak", "\x1b[31m", "é", "e\u0301",
-    "\U0001f600", "\u202eright-to-left", b"caf\xe9", b"\xff\xfe", "x" * 200, "kind=raise", "a,b", "a+b", "...",
-    "a..b", "NUL", "con.db", "partitions=2",
+    "\U0001f600", "\u202eright-to-left", b"caf\xe9", b"\xff\xfe", "x" * 200, "kind=raise",
+    "a,b", "a+b", "...", "a..b", "NUL", "con.db", "partitions=2",
 ]  # fmt: skip
 
 
