@@ -22,6 +22,7 @@ __all__ = [
     "PartlyAcknowledgedError",
     "StoreError",
     "UnreachableError",
+    "UnresolvedHostError",
     "UsageError",
 ]
 
@@ -68,6 +69,10 @@ class NoFiguresError(StoreError):
 
 class UnreachableError(StoreError):
     """A broker does not answer; it may be back in a moment."""
+
+
+class UnresolvedHostError(UnreachableError):
+    """A broker's host name does not resolve: misspelt, or not known yet."""
 
 
 class PartlyAcknowledgedError(StoreError):

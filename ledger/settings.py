@@ -33,8 +33,8 @@ class Settings(BaseSettings):
         kafka_ssl_cafile: The authorities to trust, PEM; the system's own if None.
         kafka_ssl_certfile: This client's certificate, PEM, if the brokers ask for one.
         kafka_ssl_keyfile: Its key; None if `kafka_ssl_certfile` holds both.
-        kafka_retry_seconds: How long an append waits for the next acknowledgement, and a worker
-            for a broker that is away.
+        kafka_retry_seconds: How long a command that appends or follows, or a worker, waits for
+            brokers that are away; other commands wait 15 s at most.
     """
 
     model_config = SettingsConfigDict(env_prefix="OUTCOMES_", extra="ignore")

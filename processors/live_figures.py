@@ -14,12 +14,15 @@ __all__ = ["open_live_figures"]
 
 
 @contextmanager
-def open_live_figures(address: LogAddress, state: Path | None = None) -> Iterator[LiveFigures]:
+def open_live_figures(
+    address: LogAddress, state: Path | None = None, *, patient: bool = False
+) -> Iterator[LiveFigures]:
     """The live figures of a log: in the read model beside it, or published by its workers.
 
     Args:
         address: Of the log.
         state: The read model of an embedded log; beside the log where None.
+        patient: See `open_log`.
 
     Raises:
         StoreError: If the brokers are out of reach, or a topic is missing.
@@ -27,7 +30,7 @@ def open_live_figures(address: LogAddress, state: Path | None = None) -> Iterato
     if isinstance(address, TopicAddress):
         from processors.kafka.published import PublishedFigures  # noqa: PLC0415 - see open_log
 
-        with closing(PublishedFigures(address)) as published:
+        with closing(PublishedFigures(address, patient=patient)) as published:
             yield published
     else:
         yield StoredFigures(address, state_path(address, state))

@@ -102,13 +102,14 @@ def parse_address(url: str) -> LogAddress:
     return SqliteAddress(Path(path), _partitions(url, query) if mark else None)
 
 
-def open_log(address: LogAddress | str, *, create: bool = False) -> Log:
+def open_log(address: LogAddress | str, *, create: bool = False, patient: bool = False) -> Log:
     """Open a log.
 
     Args:
         address: Where it is; a URL is parsed first.
         create: Open to append, and make the log when there is none; otherwise it is opened for
             reading alone. A Kafka topic is never made here, see `outcomes topic create`.
+        patient: Wait for brokers that are away as long as an append does, not seconds.
 
     Raises:
         ConfigurationError: If the URL is not that of a log.
@@ -124,8 +125,10 @@ def open_log(address: LogAddress | str, *, create: bool = False) -> Log:
             return ArchiveLog.open(path)
         case TopicAddress() as topic:
             from ledger.log.kafka.log import KafkaLog  # noqa: PLC0415 - aiokafka is not for all
+            from ledger.log.kafka.waiting import Patience  # noqa: PLC0415
 
-            log = KafkaLog.open(topic)
+            patience = Patience.FOLLOWER if create or patient else Patience.COMMAND
+            log = KafkaLog.open(topic, patience)
             if create:
                 # A writer hears at once of a topic that would lose what it acknowledges.
                 log.refuse_broken_promises()

@@ -56,7 +56,7 @@ def live(
 
     chosen = find_policy(policy or load_settings().policy)
     previous: object = None
-    with open_live_figures(log_address(log), state) as figures:
+    with open_live_figures(log_address(log), state, patient=watch) as figures:
         reports = follow(figures, chosen, year) if watch else [figures.read(chosen, year)]
         for report, lag in reports:
             if json:

@@ -29,7 +29,7 @@ def tail(
     from ledger.log.record_lines import format_record
     from ledger.log.tail import follow_log, short_line
 
-    opened = open_log(log_url(log))
+    opened = open_log(log_url(log), patient=follow)
     form = format_record if jsonl else short_line
     cut = (
         dict.fromkeys(opened.end(), 0)

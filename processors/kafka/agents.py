@@ -18,13 +18,14 @@ import faust
 from faust.types import TP, EventT
 
 from ledger.diagnostics import abort_process, logger
+from ledger.errors import PartlyAcknowledgedError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress
 from processors.kafka.consumer import CommittedConsumer
 from processors.kafka.partitions import KafkaFold
 from processors.live_fold import consumer_group
 from schemas import Record
 
-__all__ = ["Agents", "make_app"]
+__all__ = ["Agents", "make_app", "restart_advice"]
 
 TAKE_RECORDS = 1_000
 TAKE_SECONDS = 0.02
@@ -50,6 +51,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 _Result = TypeVar("_Result")
+_Error = TypeVar("_Error", bound=BaseException)
 
 
 class FoldThread:
@@ -75,7 +77,7 @@ class FoldThread:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._do, work)
         except Exception as error:  # noqa: BLE001 - no error may skip a record
-            abort_process(error)
+            abort_process(restart_advice(error))
 
     def _do(self, work: Callable[[KafkaFold], _Result]) -> _Result:
         if self._kafka_fold is None:
@@ -149,6 +151,14 @@ class Agents:
         if positive:
             commit = self._app.consumer._commit(positive)  # noqa: SLF001 - no public way
             await asyncio.wait_for(commit, COMMIT_SECONDS)
+
+
+def restart_advice(error: _Error) -> _Error | StoreError:
+    """The error that a worker gives up with, saying what to do where a new start is enough."""
+    reason = error.__cause__ if isinstance(error, PartlyAcknowledgedError) else error
+    if isinstance(reason, UnreachableError):
+        return StoreError(f"{reason}; start the worker again, it resumes where it stopped")
+    return reason if isinstance(reason, StoreError) else error
 
 
 def make_app(

@@ -7,7 +7,6 @@ decided by the read model's next offset alone.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,7 +18,9 @@ from ledger.errors import UnreachableError
 from ledger.log import NewRecord
 from ledger.log.identity import PrefixIdentities
 from ledger.log.kafka.log import KafkaLog
+from ledger.log.kafka.waiting import ask_patiently
 from processors.dead_letters import dead_letter_key, encode_dead_letter
+from processors.kafka.broker_watch import BrokerWatch
 from processors.live_fold import FoldCancelledError, LiveFold
 from processors.partials import encode_partial, partial_key
 from schemas import Record
@@ -30,7 +31,6 @@ CATCH_UP_RECORDS = 50_000
 """A batch of the backlog: large, since a student's state is read and written once a batch."""
 
 DEAD_LETTERS_AT_ONCE = 10_000
-PAUSE_SECONDS = 0.5
 
 _Answer = TypeVar("_Answer")
 
@@ -71,9 +71,10 @@ class KafkaFold:
         self._log, self._partials, self._dead_letters = topics
         self._fold = fold
         self._years = years
-        self._patience_seconds = retry_seconds
+        self._retry_seconds = retry_seconds
         self._published: dict[int, int] = {}
         self._identities = PrefixIdentities(self._log)
+        self._brokers = BrokerWatch(self._log.name)
 
     def on_assigned(
         self, partitions: Iterable[int], is_cancelled: Callable[[], bool]
@@ -157,10 +158,13 @@ class KafkaFold:
             StoreError: If it is gone, has other partitions or a setting that breaks a promise, or
                 if the records that were folded are no longer its records.
         """
-        with suppress(UnreachableError):
+        try:
+            self._brokers.observe(self._log.brokers())
             self._log.refuse_broken_promises()
             # Partitions that moved away are checked too: deleting a topic deletes them all.
             self._fold.check_history(self._identities)
+        except UnreachableError as error:
+            self._brokers.observe_silence(error)
 
     def close(self) -> None:
         """Close the logs and the read model."""
@@ -182,18 +186,16 @@ class KafkaFold:
 
     def _retry(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask the log until it answers, the time is up, or the fold is cancelled."""
-        deadline = time.monotonic() + self._patience_seconds
-        while True:
-            try:
-                return ask()
-            except UnreachableError:
-                if time.monotonic() > deadline:
-                    raise
-                # A topic that was deleted or recreated does not answer either.
-                with suppress(UnreachableError):
-                    self._log.refuse_broken_promises()
-                self._fold.raise_if_cancelled()
-                time.sleep(PAUSE_SECONDS)
+
+        def before_retry() -> None:
+            # A topic that was deleted or recreated does not answer either.
+            with suppress(UnreachableError):
+                self._log.refuse_broken_promises()
+            self._fold.raise_if_cancelled()
+
+        return ask_patiently(
+            self._log.name, ask, seconds=self._retry_seconds, before_retry=before_retry
+        )
 
     def _partial(self, partition: int) -> NewRecord:
         state = self._fold.states[partition]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from ledger.diagnostics import logger
+from ledger.errors import UnreachableError
 from ledger.log import TopicAddress
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.group import owners
 from ledger.log.kafka.log import KafkaLog
+from ledger.log.kafka.waiting import Patience
 from ledger.replay import FiguresAtCut
 from processors.lag import measure_lag
 from processors.live_fold import consumer_group
@@ -25,15 +28,16 @@ _OWNERS_SECONDS = 1.0
 class PublishedFigures:
     """The sum of the latest partials, see `processors.live_report.LiveFigures`."""
 
-    def __init__(self, address: TopicAddress) -> None:
+    def __init__(self, address: TopicAddress, *, patient: bool) -> None:
         """Open the log and the topic of partials.
 
         Raises:
             StoreError: If the brokers are out of reach, or a topic is missing.
         """
         self._address = address
-        self._log = KafkaLog.open(address)
-        self._topic = KafkaLog.open(address.partials)
+        patience = Patience.FOLLOWER if patient else Patience.COMMAND
+        self._log = KafkaLog.open(address, patience)
+        self._topic = KafkaLog.open(address.partials, patience)
         self._partials = PartialsReader(self._topic, self._log)
         self._owners: Mapping[int, str] = {}
         self._next_owners = 0.0
@@ -55,7 +59,12 @@ class PublishedFigures:
 
     def _current_owners(self) -> Mapping[int, str]:
         if time.monotonic() >= self._next_owners:
-            self._owners = partition_owners(self._address)
+            try:
+                self._owners = partition_owners(self._address)
+            except UnreachableError as error:
+                # Only the group's coordinator is away: the figures are there.
+                logger().warning("owners.unknown", reason=str(error))
+                self._owners = {}
             self._next_owners = time.monotonic() + _OWNERS_SECONDS
         return self._owners
 

@@ -20,8 +20,9 @@ from ledger.errors import ConfigurationError, StoreError
 from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.client import KAFKA_ERRORS, link_to, translate_error
 from ledger.log.kafka.log import KafkaLog
+from ledger.log.kafka.waiting import Patience, ask_patiently
 from ledger.settings import load_settings
-from processors.kafka.agents import make_app
+from processors.kafka.agents import make_app, restart_advice
 from processors.kafka.partitions import KafkaFold, Topics
 from processors.live_fold import FOLD_VERSION, LiveFold
 from processors.read_model.store import Store
@@ -70,12 +71,13 @@ def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Poli
     years = live_years()
 
     def build() -> KafkaFold:
-        topics = Topics(*map(KafkaLog.open, _topics(address)))
+        retry_seconds = load_settings().kafka_retry_seconds
         store = Store(path)
+        logger().info("worker.started", log=str(address), state=str(path), policies=len(policies))
+        topics = ask_patiently(address, lambda: _open_topics(address), seconds=retry_seconds)
         log = topics.log
         fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)
-        patience = load_settings().kafka_retry_seconds
-        return KafkaFold(topics, fold, years=years, retry_seconds=patience)
+        return KafkaFold(topics, fold, years=years, retry_seconds=retry_seconds)
 
     return make_app(address, build, _faust_settings())
 
@@ -97,7 +99,6 @@ def run_worker(address: TopicAddress, state: Path | None, policies: Sequence[Pol
     _check_topics(address)
     errors = LastErrorHandler()
     logging.getLogger().addHandler(errors)
-    logger().info("worker.started", log=str(address), policies=len(policies))
     worker = _Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None
     try:
@@ -114,10 +115,15 @@ def _topics(address: TopicAddress) -> tuple[TopicAddress, TopicAddress, TopicAdd
     return address, address.partials, address.dead_letters
 
 
+def _open_topics(address: TopicAddress) -> Topics:
+    """The topics of a fold, which waits for brokers by itself."""
+    return Topics(*(KafkaLog.open(topic, Patience.NONE) for topic in _topics(address)))
+
+
 def _check_topics(address: TopicAddress) -> None:
     """Check the topics before Faust starts, which creates missing ones and logs at length."""
     for topic in _topics(address):
-        log = KafkaLog.open(topic)
+        log = KafkaLog.open(topic, Patience.WORKER)
         if topic == address:
             log.refuse_broken_promises()
         log.close()
@@ -128,7 +134,7 @@ def _failure(
 ) -> StoreError:
     """Why Faust ended a worker: usually a broker that went away while partitions moved."""
     if isinstance(reason, KAFKA_ERRORS):
-        return translate_error(link_to(address), reason, "is out of reach")
+        return restart_advice(translate_error(link_to(address), reason, "is out of reach"))
     return StoreError(
         f"{address}: the worker gave up ({errors.last_line or 'no reason given'}); start it again,"
         " it resumes where it stopped"

@@ -332,18 +332,19 @@ def storm(stage):
         name = stage.chance.choice(sorted(workers))
         stage.chance.choice(STORM)(stage, workers[name])
         stage.faults += 1
-        _start_again(stage, workers)
+        start_again(stage, workers)
         time.sleep(stage.chance.uniform(0.5, 3))  # the time between two faults
-    _start_again(stage, workers)
+    start_again(stage, workers)
     stage.finish()
 
 
-def _start_again(stage, workers):
+def start_again(stage, workers):
     """As a supervisor does: those that were stopped, and one that found no broker at its start."""
     for name, worker in workers.items():
         code = worker.process.poll()
         if code == 69:
-            assert "out of reach" in worker.told()[-1]["message"], worker.told()[-3:]
+            message = worker.told()[-1]["message"]
+            assert "again, it resumes where it stopped" in message, worker.told()[-3:]
         elif code is not None:
             assert code in (0, -signal.SIGKILL, -signal.SIGTERM), worker.told()[-3:]
         if code is not None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -21,7 +22,15 @@ from outcomes.synthetic import generate
 from processors.live_fold import consumer_group
 from projections.history import EVENTS_MAX
 from schemas.partition import partition_of
-from tests.support.workers import Check, Emitter, Published, Worker, recreate_topic, wait_until
+from tests.support.workers import (
+    PATIENCE,
+    Check,
+    Emitter,
+    Published,
+    Worker,
+    recreate_topic,
+    wait_until,
+)
 
 CRASHING = Path(__file__).with_name("crashing_worker.py")
 PARTITIONS = 4
@@ -33,6 +42,8 @@ class Stage:
     Attributes:
         chance: Seeded; every moment of a fault is drawn from it.
         faults: How many were made.
+        commands: How many were issued beside the load, and how many of them failed.
+        failed_commands: See `commands`.
         is_soak: Whether there is much time.
         records: Those to be sent, (key, value).
         sent: Those that were handed to the log, in any order.
@@ -43,6 +54,7 @@ class Stage:
         self.chance = random.Random(seed)
         self.is_soak = is_soak
         self.faults = 0
+        self.commands = self.failed_commands = 0
         self.quarantined = 0
         self.topic = kafka.name()
         self.url = kafka.url(self.topic)
@@ -71,7 +83,11 @@ class Stage:
         wanted = ((place, SETTINGS, PARTITIONS), (place.partials, DERIVED_SETTINGS, 1))
         for one, settings, count in (*wanted, (place.dead_letters, DERIVED_SETTINGS, 1)):
             made = create_topic(
-                link_to(one), partitions=count, replicas=1, min_isr=1, settings=settings
+                link_to(one),
+                partitions=count,
+                replicas=self.kafka.replicas,
+                min_isr=self.kafka.min_isr,
+                settings=settings,
             )
             assert made, one
 
@@ -132,6 +148,16 @@ class Stage:
             if worker.process.poll() is None:
                 assert worker.stop()[0] == 0, worker.told()[-3:]
         self.check.live_equals_replay(self.published, self.sent, quarantined=self.quarantined)
+
+    def finish_with(self, supervise):
+        """As `finish`, with a supervisor that starts workers again until all is folded."""
+        self.settle_load()
+        deadline = time.monotonic() + PATIENCE
+        while not self.check.is_current():
+            assert time.monotonic() < deadline, "the published figures do not reach the end"
+            supervise()
+            time.sleep(0.2)  # between two looks
+        self.finish()
 
     def end(self):
         """Leave nothing running."""

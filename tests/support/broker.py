@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from typing import ClassVar
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -87,10 +88,14 @@ class Kafka:
     Attributes:
         bootstrap: `host:port`.
         broker: The process; None for a broker that the tests did not start.
+        replicas: Copies of each record in a new topic.
+        min_isr: Copies before a record is acknowledged.
     """
 
     bootstrap: str
     broker: Broker | None
+    replicas: ClassVar[int] = 1
+    min_isr: ClassVar[int] = 1
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def own(self) -> Broker:
@@ -106,7 +111,8 @@ class Kafka:
     def topic(self, partitions: int = 1, configs: dict[str, str] | None = None) -> str:
         """A new topic with the ledger's settings, except for those given."""
         name = self.name()
-        new = NewTopic(name, partitions, 1, topic_configs={**LEDGER_TOPIC, **(configs or {})})
+        settings = {**LEDGER_TOPIC, "min.insync.replicas": str(self.min_isr), **(configs or {})}
+        new = NewTopic(name, partitions, self.replicas, topic_configs=settings)
         asyncio.run(_create(self.bootstrap, new))
         return name
 

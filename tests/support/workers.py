@@ -27,7 +27,7 @@ from ledger.errors import LedgerError
 from ledger.log import open_log
 from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.client import link_to
-from ledger.log.kafka.topic import create_topic
+from ledger.log.kafka.topic import create_topic, describe_topic
 from ledger.replay import replay
 from ledger.report import build_report
 from processors.partials import merge_partials
@@ -68,8 +68,15 @@ def recreate_topic(url, partitions):
             await admin.close()
 
     asyncio.run(delete())
-    # Where brokers create topics by themselves, the worker's question may have done it already.
-    create_topic(link_to(address), partitions=partitions, replicas=1, min_isr=1)
+    link = link_to(address)
+
+    def is_gone():
+        topic = describe_topic(link)
+        # Where brokers create topics by themselves, a worker's request may have done so already.
+        return topic is None or topic.settings["message.timestamp.type"] != "LogAppendTime"
+
+    wait_until(is_gone, f"the deletion of {url}")
+    create_topic(link, partitions=partitions, replicas=1, min_isr=1)
 
 
 class Worker:
@@ -296,18 +303,18 @@ class Check:
         self._partials.close()
 
     def wait_until_current(self, seconds=PATIENCE):
-        """Wait until the published figures are those of the log's end."""
-        end = self._log.end()
+        """Wait until the published figures are those of the log's end; returns them."""
+        return wait_until(self.is_current, "figures at the end of the log", seconds)
 
-        def current():
-            try:
-                self._read.refresh()
-                latest = self._read.latest()
-            except LedgerError:
-                return None
-            return latest if {one.partition: one.next_offset for one in latest} == end else None
-
-        return wait_until(current, f"figures at {end}", seconds)
+    def is_current(self):
+        """The published figures if they are those of the log's end, else None."""
+        try:
+            end = self._log.end()
+            self._read.refresh()
+            latest = self._read.latest()
+        except LedgerError:
+            return None
+        return latest if {one.partition: one.next_offset for one in latest} == end else None
 
     def live_equals_replay(self, published, records, *, quarantined=0):
         """The promise: at the end and at sampled moments, to the digest; and nothing lost.

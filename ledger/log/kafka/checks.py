@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 
+from aiokafka.protocol.metadata import MetadataRequest
+
 from ledger.log.kafka.client import Link
+from ledger.log.kafka.cluster import Cluster, ask_cluster
 from ledger.log.kafka.reader import Reader
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.port import Severity
 from schemas.partition import partition_of
 
-__all__ = ["examine"]
+__all__ = ["alive_brokers", "examine", "examine_brokers"]
 
 _SAMPLE = 500
 """How many of the latest offsets of each partition are checked."""
@@ -33,11 +37,13 @@ def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Check]:
     if topic is None:
         yield "broken", f"{link.address} is gone"
         return
+    # In this order, or records that come in between would look like an open transaction.
+    uncommitted = _uncommitted_ends(link, partitions)
     begins, stable = reader.begin_offsets(), reader.stable_ends()
     faults = [
         *topic_faults(topic),
         *_deleted_records(begins),
-        *_open_transactions(link, stable),
+        *_open_transactions(stable, uncommitted),
         *_misplaced(reader, begins, stable),
     ]
     if topic.partitions != partitions:
@@ -55,14 +61,19 @@ def _deleted_records(begins: Mapping[int, int]) -> Iterator[_Check]:
             yield "broken", f"{what} and no figure can be rebuilt; restore them from an archive"
 
 
-def _open_transactions(link: Link, stable: Mapping[int, int]) -> Iterator[_Check]:
-    uncommitted = Reader(link, len(stable), isolation="read_uncommitted")
+def _uncommitted_ends(link: Link, partitions: int) -> dict[int, int]:
+    reader = Reader(link, partitions, isolation="read_uncommitted")
     try:
-        ends = uncommitted.stable_ends()
+        return reader.stable_ends()
     finally:
-        uncommitted.close()
+        reader.close()
+
+
+def _open_transactions(
+    stable: Mapping[int, int], uncommitted: Mapping[int, int]
+) -> Iterator[_Check]:
     for partition, end in stable.items():
-        if end < ends[partition]:
+        if end < uncommitted[partition]:
             what = f"partition {partition} is blocked by an open transaction from offset {end}"
             advice = "end it at its producer, or see kafka-transactions.sh find-hanging"
             yield "warning", f"{what}: later records cannot be read; {advice}"
@@ -82,3 +93,47 @@ def _misplaced(
         advice = "set partitioner=murmur2_random in their producer, if it is a librdkafka client"
         what = f"{what} {offsets[0]}, are in the wrong partition for their key and are quarantined"
         yield "warning", f"{what}; {advice}"
+
+
+def alive_brokers(link: Link) -> frozenset[str]:
+    """The brokers that take part in the cluster now, as `host:port`.
+
+    Raises:
+        StoreError: If the cluster is out of reach.
+    """
+
+    async def addresses(cluster: Cluster) -> frozenset[str]:
+        return frozenset(cluster.brokers().values())
+
+    return ask_cluster(link, addresses)
+
+
+def examine_brokers(link: Link) -> _Check:
+    """How many brokers of how many answer: those in the cluster and those with replicas.
+
+    Raises:
+        StoreError: If the cluster is out of reach.
+    """
+    topic = describe_topic(link, settings=False)
+    replicas = frozenset() if topic is None else topic.nodes
+    silent, total = ask_cluster(link, lambda cluster: _silent_brokers(cluster, replicas))
+    if not silent:
+        return "fine", f"{total} of {total} answer"
+    names = ", ".join(silent)
+    return "warning", f"{total - len(silent)} of {total} answer, not {names}; start them again"
+
+
+async def _silent_brokers(cluster: Cluster, replicas: frozenset[int]) -> tuple[list[str], int]:
+    """The brokers that do not answer, and how many there are."""
+    known = cluster.brokers()
+    nodes = sorted(known.keys() | replicas)
+    request = MetadataRequest([], allow_auto_topic_creation=False)
+    answers = await asyncio.gather(
+        *(cluster.ask_node(node, request) for node in nodes), return_exceptions=True
+    )
+    silent = [
+        f"broker {node}{f' ({known[node]})' if node in known else ''}"
+        for node, answer in zip(nodes, answers, strict=True)
+        if isinstance(answer, BaseException)
+    ]
+    return silent, len(nodes)

@@ -15,13 +15,18 @@ from typing import Any, NamedTuple, TypeVar
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
+    BrokerResponseError,
     ClusterAuthorizationFailedError,
     ConsumerStoppedError,
     InvalidTopicError,
+    KafkaConnectionError,
     KafkaError,
+    KafkaTimeoutError,
     OffsetOutOfRangeError,
+    RequestTimedOutError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnknownError,
     UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
 )
@@ -31,11 +36,13 @@ from ledger.errors import CutNotHeldError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.probe import probe
 from ledger.log.kafka.unpacking import UnreadableBatchError, guard_consumers
+from ledger.log.kafka.waiting import Patience
 from ledger.settings import Settings, load_settings
 
 __all__ = [
     "ANSWER_SECONDS",
     "KAFKA_ERRORS",
+    "REQUEST_SECONDS",
     "Link",
     "Loop",
     "last_logged_error",
@@ -73,6 +80,8 @@ _UNREADABLE_ADVICE = (
     " archive"
 )
 
+_SILENCE = (KafkaConnectionError, KafkaTimeoutError, RequestTimedOutError, TimeoutError)
+
 KAFKA_ERRORS = (KafkaError, ConsumerStoppedError, TimeoutError, OSError)
 """What aiokafka raises when a broker is away, refuses, or answers with an error."""
 
@@ -86,14 +95,26 @@ class Link(NamedTuple):
         address: The topic.
         options: Options of every aiokafka client.
         settings: Settings from the environment.
+        patience: Who waits for brokers that are away.
     """
 
     address: TopicAddress
     options: dict[str, Any]
     settings: Settings
+    patience: Patience = Patience.COMMAND
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long to wait for brokers that are away."""
+        return self.patience.seconds(self.settings)
+
+    @property
+    def waits_for_names(self) -> bool:
+        """Whether a host name that does not resolve may do so later."""
+        return self.patience is Patience.WORKER
 
 
-def link_to(address: TopicAddress) -> Link:
+def link_to(address: TopicAddress, patience: Patience = Patience.COMMAND) -> Link:
     """The link to a topic under the settings of the environment.
 
     Raises:
@@ -106,7 +127,7 @@ def link_to(address: TopicAddress) -> Link:
         "request_timeout_ms": int(REQUEST_SECONDS * 1_000),
         **connection_options(settings),
     }
-    return Link(address, options, settings)
+    return Link(address, options, settings, patience)
 
 
 class _LastErrorHandler(logging.Handler):
@@ -191,24 +212,36 @@ def translate_error(link: Link, error: BaseException, failure: str) -> StoreErro
         error: What was raised.
         failure: The operation that failed, such as `cannot be read`.
     """
-    address = link.address
     for cause in (error, last_logged_error()):
-        if isinstance(cause, OffsetOutOfRangeError):
-            return CutNotHeldError(
-                f"{address} {failure}: records were deleted or lost during the read ({cause}); see"
-                " `outcomes doctor`"
-            )
-        if isinstance(cause, UnreadableBatchError):
-            return StoreError(f"{address} {failure}: {cause}; {_UNREADABLE_ADVICE}")
-        if isinstance(cause, _NO_TOPIC):
-            return missing_topic_error(address)
-        advice = None if cause is None else find_advice(cause, _ADVICE)
-        if advice is not None:
-            return StoreError(
-                f"{address} {failure}: {advice.format(user=_user(link), address=address)}"
-            )
-    reason = probe(address.servers, link.options, link.settings.kafka_security_protocol)
-    return UnreachableError(f"{address} {failure}: {reason or _reason(error)}")
+        final = None if cause is None else _final_error(link, cause, failure)
+        if final is not None:
+            return final
+    what = f"{link.address} {failure}"
+    if isinstance(error, BrokerResponseError) and not _may_pass(error):
+        return StoreError(f"{what}: {error}")
+    protocol = link.settings.kafka_security_protocol
+    problem = probe(link.address.servers, link.options, protocol)
+    if problem is not None:
+        return problem.error(f"{what}: {problem.reason}")
+    return UnreachableError(f"{what}: {_reason(error)}; is the broker healthy?")
+
+
+def _final_error(link: Link, cause: BaseException, failure: str) -> StoreError | None:
+    """An error that no waiting cures and no look at the ports explains."""
+    address = link.address
+    if isinstance(cause, OffsetOutOfRangeError):
+        return CutNotHeldError(
+            f"{address} {failure}: records were deleted or lost during the read ({cause}); restore"
+            " the log from an archive"
+        )
+    if isinstance(cause, UnreadableBatchError):
+        return StoreError(f"{address} {failure}: {cause}; {_UNREADABLE_ADVICE}")
+    if isinstance(cause, _NO_TOPIC):
+        return missing_topic_error(address)
+    advice = find_advice(cause, _ADVICE)
+    if advice is None:
+        return None
+    return StoreError(f"{address} {failure}: {advice.format(user=_user(link), address=address)}")
 
 
 def missing_topic_error(address: TopicAddress) -> StoreError:
@@ -220,6 +253,11 @@ def missing_topic_error(address: TopicAddress) -> StoreError:
     )
 
 
+def _may_pass(error: BrokerResponseError) -> bool:
+    """Whether a broker that answered so may answer otherwise in a moment."""
+    return bool(error.retriable) or isinstance(error, UnknownError)
+
+
 def _user(link: Link) -> str:
     user = link.settings.kafka_sasl_username
     named = user is not None and link.settings.kafka_security_protocol.startswith("SASL")
@@ -228,5 +266,7 @@ def _user(link: Link) -> str:
 
 def _reason(error: BaseException) -> str:
     logged = last_logged_error()
-    text = str(logged if logged is not None and isinstance(error, TimeoutError) else error)
-    return f"{text or 'no answer in time'}; is the broker healthy? see `outcomes doctor`"
+    cause = logged if logged is not None and isinstance(error, TimeoutError) else error
+    # The text of a failed connection lists tuples of addresses.
+    is_silence = isinstance(cause, _SILENCE) or not str(cause)
+    return "no answer in time" if is_silence else str(cause)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import CoordinationType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import for_code
+from aiokafka.protocol.admin import DescribeGroupsRequest
+from aiokafka.protocol.coordination import FindCoordinatorRequest
 
-from ledger.log.kafka.client import Link, Loop, translate_errors
+from ledger.log.kafka.client import Link
+from ledger.log.kafka.cluster import Cluster, ask_once
 
 __all__ = ["owners"]
 
@@ -14,39 +17,38 @@ __all__ = ["owners"]
 def owners(link: Link, group: str) -> dict[int, str]:
     """Partition → the member that owns it, as `client@host`; no entry for one without an owner.
 
+    Does not wait for a coordinator that is away.
+
     Args:
         link: The topic.
         group: The consumer group.
 
     Raises:
-        StoreError: If the cluster is out of reach or refuses.
+        StoreError: If the coordinator is out of reach or refuses.
     """
-    loop = Loop()
-    try:
-        with translate_errors(link, f"cannot list the members of group {group}"):
-            return loop.run(_owners(link, group))
-    finally:
-        loop.close()
+    failure = f"cannot list the members of group {group}"
+    return ask_once(link, lambda cluster: _owners(cluster, link.address.topic, group), failure)
 
 
-async def _owners(link: Link, group: str) -> dict[int, str]:
-    admin = AIOKafkaAdminClient(**link.options)
-    try:
-        await admin.start()
-        (answer,) = await admin.describe_consumer_groups([group])
-    finally:
-        await admin.close()
+async def _owners(cluster: Cluster, topic: str, group: str) -> dict[int, str]:
+    coordinator = await cluster.ask(FindCoordinatorRequest(group, CoordinationType.GROUP))
+    _raise_for(coordinator.error_code, group)
+    response = await cluster.ask_node(coordinator.coordinator_id, DescribeGroupsRequest([group]))
+    code, _, state, _, _, members = response.groups[0][:6]
+    _raise_for(code, group)
     owner_of: dict[int, str] = {}
-    code, _, state, _, _, members = answer.groups[0][:6]
-    if code:
-        raise for_code(code)(group)
     if state in ("Dead", "Empty"):
         return owner_of
     for _, client, host, _, assignment in (member[:5] for member in members):
         if not assignment:
             continue
         decoded = ConsumerProtocolMemberAssignment.decode(assignment)
-        for topic, partitions in decoded.assignment:
-            if topic == link.address.topic:
+        for assigned_topic, partitions in decoded.assignment:
+            if assigned_topic == topic:
                 owner_of |= dict.fromkeys(partitions, f"{client}@{host.lstrip('/')}")
     return owner_of
+
+
+def _raise_for(code: int, group: str) -> None:
+    if code:
+        raise for_code(code)(group)

@@ -9,22 +9,27 @@ The methods are synchronous and are called outside of any running event loop, by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from aiokafka import ConsumerRecord
 
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.kafka.address import TopicAddress
-from ledger.log.kafka.checks import examine
+from ledger.log.kafka.checks import alive_brokers, examine, examine_brokers
 from ledger.log.kafka.client import Link, link_to, missing_topic_error
 from ledger.log.kafka.reader import Reader, timestamp_of
 from ledger.log.kafka.topic import describe_topic, topic_faults
+from ledger.log.kafka.waiting import Patience, ask_patiently
 from ledger.log.kafka.writer import Writer
 from ledger.log.port import Acknowledged, Check, NewRecord
 from ledger.log.record_sort import sort_by_key
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]
+
+_Answer = TypeVar("_Answer")
 
 _FIRST_RECORD_BYTES = 65_536
 
@@ -48,14 +53,18 @@ class KafkaLog:
         self._known: dict[int, tuple[int, int]] = {}
 
     @classmethod
-    def open(cls, address: TopicAddress) -> KafkaLog:
+    def open(cls, address: TopicAddress, patience: Patience = Patience.COMMAND) -> KafkaLog:
         """Open the log in a topic that exists.
+
+        Args:
+            address: The topic.
+            patience: How long this and every later question waits for brokers that are away.
 
         Raises:
             StoreError: If the brokers are out of reach or have no such topic.
             ConfigurationError: If the settings of the environment are wrong.
         """
-        link = link_to(address)
+        link = link_to(address, patience)
         topic = describe_topic(link, settings=False)
         if topic is None:
             raise missing_topic_error(address)
@@ -99,12 +108,8 @@ class KafkaLog:
         low = {number: start.get(number, 0) for number in high}
         if not high:
             return
-        reader = Reader(self._link, self.partitions)
+        reader, latest = self._wait_for(lambda: self._start_reading(low))
         try:
-            begins = reader.begin_offsets()
-            self._refuse_deleted(low, begins)
-            resumed = {number: offset for number, offset in low.items() if offset > begins[number]}
-            latest = _latest(reader, resumed, begins)
             for partition in sorted(high):
                 batches = reader.scan({partition: low[partition]}, {partition: high[partition]})
                 recorded_at = latest.get(partition, 0)
@@ -118,12 +123,31 @@ class KafkaLog:
         finally:
             reader.close()
 
+    def _start_reading(self, low: Cut) -> tuple[Reader, dict[int, int]]:
+        """A new reader, and the latest time stamp below each start."""
+        reader = Reader(self._link, self.partitions)
+        try:
+            begins = reader.begin_offsets()
+            self._refuse_deleted(low, begins)
+            resumed = {number: offset for number, offset in low.items() if offset > begins[number]}
+            return reader, _latest(reader, resumed, begins)
+        except BaseException:
+            reader.close()
+            raise
+
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
         return sort_by_key(self.read(dict.fromkeys(end, 0), end))
 
     def first_records(self) -> dict[int, Record]:
         """The first committed record of every partition that holds one, see `port.Log`."""
+        first = self._wait_for(self._first_records)
+        return {
+            number: Record(number, record.offset, timestamp_of(record), record.key, record.value)
+            for number, record in sorted(first.items())
+        }
+
+    def _first_records(self) -> dict[int, ConsumerRecord]:
         if self._first_reader is None:
             self._first_reader = Reader(
                 self._link, self.partitions, fetch_bytes=_FIRST_RECORD_BYTES
@@ -131,54 +155,55 @@ class KafkaLog:
         try:
             begins = self._first_reader.begin_offsets()
             self._refuse_deleted(dict.fromkeys(begins, 0), begins)
-            first = self._first_reader.first_from(begins, self._first_reader.stable_ends())
+            return self._first_reader.first_from(begins, self._first_reader.stable_ends())
         except StoreError:
             self._first_reader.close()
             self._first_reader = None
             raise
-        return {
-            number: Record(number, record.offset, timestamp_of(record), record.key, record.value)
-            for number, record in sorted(first.items())
-        }
 
     def end(self) -> Cut:
         """The cut behind the last committed records, see `port.Log`.
 
         A transaction that is still open hides all that comes after its beginning.
         """
-        with self._questions() as reader:
-            return self._normal(reader, reader.stable_ends(), reader.begin_offsets())
+        return self._ask(
+            lambda reader: self._normal(reader, reader.stable_ends(), reader.begin_offsets())
+        )
 
     def cut_as_of(self, at_ms: int) -> Cut:
         """The cut as of a moment, by the topic's index of time stamps; see `port.Log`."""
         if at_ms < 0:
             return dict.fromkeys(range(self.partitions), 0)
-        with self._questions() as reader:
-            ends = reader.stable_ends()
-            later = reader.offsets_at(dict.fromkeys(ends, at_ms + 1))
-            cut = {
-                partition: ends[partition]
-                if offset is None
-                else _first_later(reader, partition, (offset, ends[partition]), at_ms)
-                for partition, offset in sorted(later.items())
-            }
-            return self._normal(reader, cut, reader.begin_offsets())
+        return self._ask(lambda reader: self._cut_as_of(reader, at_ms))
+
+    def _cut_as_of(self, reader: Reader, at_ms: int) -> dict[int, int]:
+        ends = reader.stable_ends()
+        later = reader.offsets_at(dict.fromkeys(ends, at_ms + 1))
+        cut = {
+            partition: ends[partition]
+            if offset is None
+            else _first_later(reader, partition, (offset, ends[partition]), at_ms)
+            for partition, offset in sorted(later.items())
+        }
+        return self._normal(reader, cut, reader.begin_offsets())
 
     def normalise(self, cut: Cut) -> Cut:
         """The cut in the form of SPEC section 5; see `port.Log`."""
-        with self._questions() as reader:
+
+        def normalised(reader: Reader) -> dict[int, int]:
             ends, begins = reader.stable_ends(), reader.begin_offsets()
             refuse_not_held(cut, ends, place=self._link.address, end=self.end)
             return self._normal(reader, cut, begins)
 
+        return self._ask(normalised)
+
     def latest_recorded_at(self, cut: Cut) -> int | None:
         """The latest `recorded_at` below a cut, see `port.Log`."""
-        with self._questions() as reader:
-            latest = _latest(reader, cut, reader.begin_offsets())
+        latest = self._ask(lambda reader: _latest(reader, cut, reader.begin_offsets()))
         return max(latest.values(), default=None)
 
     def close(self) -> None:
-        """Let go of the connections, within a few seconds."""
+        """Close the connections within a few seconds."""
         clients = (self._reader, self._first_reader, self._writer)
         self._reader = self._first_reader = self._writer = None
         for client in clients:
@@ -205,22 +230,43 @@ class KafkaLog:
 
     def examine(self) -> Iterator[Check]:
         """Every setting and state of the topic that breaks a promise, see `port.Log`."""
-        with self._questions() as reader:
-            for severity, detail in examine(self._link, reader, self.partitions):
-                yield Check("topic", severity, detail)
+        yield Check("brokers", *examine_brokers(self._link))
+        checks = self._ask(lambda reader: list(examine(self._link, reader, self.partitions)))
+        for severity, detail in checks:
+            yield Check("topic", severity, detail)
 
-    @contextmanager
-    def _questions(self) -> Iterator[Reader]:
-        """The reader for questions; after an error the next question gets a new one."""
-        if self._reader is None:
-            self._reader = Reader(self._link, self.partitions)
-        try:
-            yield self._reader
-        except StoreError:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
-            raise
+    def brokers(self) -> frozenset[str]:
+        """The brokers that take part in the cluster now, as `host:port`.
+
+        Raises:
+            StoreError: If the cluster is out of reach.
+        """
+        return alive_brokers(self._link)
+
+    def _ask(self, question: Callable[[Reader], _Answer]) -> _Answer:
+        """Ask the reader for questions, a new one after an error."""
+
+        def ask() -> _Answer:
+            if self._reader is None:
+                self._reader = Reader(self._link, self.partitions)
+            try:
+                return question(self._reader)
+            except StoreError:
+                if self._reader is not None:
+                    self._reader.close()
+                    self._reader = None
+                raise
+
+        return self._wait_for(ask)
+
+    def _wait_for(self, question: Callable[[], _Answer]) -> _Answer:
+        link = self._link
+        return ask_patiently(
+            link.address,
+            question,
+            seconds=link.wait_seconds,
+            waits_for_names=link.waits_for_names,
+        )
 
     def _normal(
         self, reader: Reader, cut: Mapping[int, int], begins: Mapping[int, int]
@@ -248,8 +294,7 @@ class KafkaLog:
     def _deleted(self, partition: int, begin: int) -> CutNotHeldError:
         return CutNotHeldError(
             f"{self._link.address} has lost the records below offset {begin} of partition"
-            f" {partition}: deleted by retention or by hand; restore the log from an archive, and"
-            " see `outcomes doctor`"
+            f" {partition}: deleted by retention or by hand; restore the log from an archive"
         )
 
 

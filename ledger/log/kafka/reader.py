@@ -6,18 +6,18 @@ tells that a hole has been passed, so no read waits for a record that never come
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from ledger.errors import UnreachableError
 from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
+from ledger.log.kafka.waiting import Wait
 
 __all__ = ["Reader", "timestamp_of"]
 
 STALL_SECONDS = 30.0
-"""How long a read may receive nothing before its end."""
+"""How long a worker's read may receive nothing before its end; a command's waits as it says."""
 
 _POLL_MS = 100
 _FETCH_BYTES = 4_194_304
@@ -37,6 +37,7 @@ class Reader:
     ) -> None:
         self._link = link
         self._fetch_bytes = fetch_bytes
+        self._stall_seconds = link.wait_seconds or STALL_SECONDS
         self._parts = [TopicPartition(link.address.topic, number) for number in range(partitions)]
         self._loop = Loop()
         self._consumer: AIOKafkaConsumer | None = None
@@ -94,7 +95,7 @@ class Reader:
 
         Raises:
             CutNotHeldError: If the broker no longer holds an offset.
-            StoreError: If nothing comes for `STALL_SECONDS`.
+            StoreError: If nothing comes for too long.
         """
         wanted = {
             part: high[part.partition]
@@ -105,21 +106,29 @@ class Reader:
         if wanted:
             with translate_errors(self._link, "cannot be read"):
                 self._loop.run(self._seek(positions))
-        progressed_at = time.monotonic()
-        while wanted:
-            with translate_errors(self._link, "cannot be read"):
-                batches, reached = self._loop.run(self._poll(wanted), STALL_SECONDS)
-            for part, records in batches.items():
-                below = _below(records, wanted.get(part, 0))
-                if below:
-                    yield below
-            if reached != positions:
-                progressed_at = time.monotonic()
-            elif time.monotonic() - progressed_at > STALL_SECONDS:
-                raise self._stalled(positions)
-            for part in [part for part in wanted if reached[part] >= wanted[part]]:
-                del wanted[part], reached[part]
-            positions = reached
+        wait = self._wait()
+        try:
+            while wanted:
+                with translate_errors(self._link, "cannot be read"):
+                    batches, reached = self._loop.run(self._poll(wanted), self._stall_seconds)
+                if reached != positions:
+                    wait.end(answered=True)
+                elif wait.is_over():
+                    raise self._stalled(positions)
+                for part, records in batches.items():
+                    below = _below(records, wanted.get(part, 0))
+                    if below:
+                        yield below
+                if reached != positions:
+                    wait = self._wait()
+                for part in [part for part in wanted if reached[part] >= wanted[part]]:
+                    del wanted[part], reached[part]
+                positions = reached
+        finally:
+            wait.end(answered=False)
+
+    def _wait(self) -> Wait:
+        return Wait(self._link.address, self._stall_seconds)
 
     def last_below(
         self, ends: Mapping[int, int], begins: Mapping[int, int]
@@ -194,9 +203,9 @@ class Reader:
         part, offset = min(positions.items())
         logged = last_logged_error()
         return UnreachableError(
-            f"{self._link.address} sent nothing for {STALL_SECONDS:.0f} s at offset {offset} of"
-            f" partition {part.partition}{f' ({logged})' if logged else ''}; is the broker running?"
-            " see `outcomes doctor`"
+            f"{self._link.address} sent nothing for {self._stall_seconds:.0f} s at offset {offset}"
+            f" of partition {part.partition}{f' ({logged})' if logged else ''};"
+            " is the broker running?"
         )
 
 

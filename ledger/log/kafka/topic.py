@@ -6,10 +6,10 @@ Nothing here changes a topic that exists.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, NamedTuple
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     LeaderNotAvailableError,
     NoError,
@@ -21,7 +21,8 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from ledger.log.kafka.client import ANSWER_SECONDS, Link, Loop, translate_errors
+from ledger.log.kafka.client import REQUEST_SECONDS, Link
+from ledger.log.kafka.cluster import Cluster, ask_cluster
 from ledger.log.port import Severity
 
 __all__ = [
@@ -71,36 +72,35 @@ _BATCH_HEAD_BYTES = 1_024
 _TOPIC_RESOURCE = 2
 _PAUSE_SECONDS = 0.1
 
-_Answer = TypeVar("_Answer")
-_Question = Callable[[AIOKafkaClient], Coroutine[Any, Any, _Answer]]
-
 
 class Topic(NamedTuple):
     """A topic as the cluster describes it.
 
     Attributes:
-        partitions: How many.
-        replicas: Of the partition that has fewest.
-        settings: Name → value in force; None where the user may not see them.
+        partitions: The partition count.
+        replicas: The replicas of the partition that has fewest.
+        settings: Name → value in force; None if the user may not see them.
+        nodes: The brokers that replicas are assigned to, alive or not.
     """
 
     partitions: int
     replicas: int
     settings: Mapping[str, str] | None
+    nodes: frozenset[int]
 
 
 def describe_topic(link: Link, *, settings: bool = True) -> Topic | None:
-    """The topic of a link, None where there is none; made by nobody's asking.
+    """The topic of a link, None if it does not exist; asking never creates it.
 
     Args:
-        link: Where.
-        settings: Ask for the settings too.
+        link: The topic.
+        settings: Whether to ask for the settings too.
 
     Raises:
         StoreError: If the cluster is out of reach or refuses.
     """
     name = link.address.topic
-    return _asked(link, lambda client: _describe(client, name, settings=settings))
+    return ask_cluster(link, lambda cluster: _describe(cluster, name, settings=settings))
 
 
 def create_topic(
@@ -111,24 +111,24 @@ def create_topic(
     min_isr: int,
     settings: Mapping[str, str] = SETTINGS,
 ) -> bool:
-    """Make the topic of a link as the ledger needs it.
+    """Create the topic of a link as the ledger needs it.
 
     Args:
-        link: Where.
-        partitions: How many, for ever.
+        link: The topic.
+        partitions: The partition count, fixed for ever.
         replicas: Copies of each record.
         min_isr: Copies before a record is acknowledged.
         settings: `SETTINGS` of a log, or `DERIVED_SETTINGS`.
 
     Returns:
-        Whether it was made; False where there is one of this name, which is left as it is.
+        Whether it was created; False if it existed, which leaves it as it is.
 
     Raises:
         StoreError: If the cluster is out of reach or refuses.
     """
     chosen = {**settings, "min.insync.replicas": str(min_isr)}
-    wanted: tuple[Any, ...] = (link.address.topic, partitions, replicas, [], list(chosen.items()))
-    return _asked(link, lambda client: _create(client, wanted))
+    topic: tuple[Any, ...] = (link.address.topic, partitions, replicas, [], list(chosen.items()))
+    return ask_cluster(link, lambda cluster: _create(cluster, topic))
 
 
 def topic_faults(topic: Topic) -> Iterator[tuple[Severity, str]]:
@@ -166,47 +166,32 @@ def _copies(replicas: int, min_isr: int) -> Iterator[tuple[Severity, str]]:
         yield "warning", f"{what}; set min.insync.replicas={replicas - 1} or add a replica"
 
 
-def _asked(link: Link, question: _Question[_Answer]) -> _Answer:
-    loop = Loop()
-    try:
-        with translate_errors(link, "is out of reach"):
-            return loop.run(_connected(link, question))
-    finally:
-        loop.close()
-
-
-async def _connected(link: Link, question: _Question[_Answer]) -> _Answer:
-    client = AIOKafkaClient(**link.options)
-    try:
-        await client.bootstrap()
-        return await question(client)
-    finally:
-        await client.close()
-
-
-async def _describe(client: AIOKafkaClient, name: str, *, settings: bool) -> Topic | None:
-    # Unlike aiokafka's own questions, this one never makes the topic.
-    question = MetadataRequest([name], allow_auto_topic_creation=False)
+async def _describe(
+    cluster: Cluster, name: str, *, settings: bool, with_leaders: bool = False
+) -> Topic | None:
+    # Unlike aiokafka's own requests, this one never creates the topic.
+    request = MetadataRequest([name], allow_auto_topic_creation=False)
     while True:
-        answer = (await client.send(client.get_random_node(), question)).to_object()
-        topic = answer["topics"][0]
+        response = (await cluster.ask(request)).to_object()
+        topic = response["topics"][0]
         error = for_code(topic["error_code"])
         if error is UnknownTopicOrPartitionError:
             return None
         partitions = topic["partitions"]
-        if error is NoError and all(partition["leader"] >= 0 for partition in partitions):
-            replicas = min(len(partition["replicas"]) for partition in partitions)
-            known = await _settings(client, name) if settings else None
-            return Topic(len(partitions), replicas, known)
+        has_leaders = all(partition["leader"] >= 0 for partition in partitions)
+        if error is NoError and (has_leaders or not with_leaders):
+            replicas = [partition["replicas"] for partition in partitions]
+            known = await _settings(cluster, name) if settings else None
+            nodes = frozenset(chain.from_iterable(replicas))
+            return Topic(len(partitions), min(map(len, replicas)), known, nodes)
         if error not in (NoError, LeaderNotAvailableError):
             raise error(name)
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _settings(client: AIOKafkaClient, name: str) -> Mapping[str, str] | None:
-    question = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, None)])
-    answer = (await client.send(client.get_random_node(), question)).to_object()
-    resource = answer["resources"][0]
+async def _settings(cluster: Cluster, name: str) -> Mapping[str, str] | None:
+    request = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, None)])
+    resource = (await cluster.ask(request)).to_object()["resources"][0]
     if for_code(resource["error_code"]) is TopicAuthorizationFailedError:
         return None
     if resource["error_code"]:
@@ -214,15 +199,15 @@ async def _settings(client: AIOKafkaClient, name: str) -> Mapping[str, str] | No
     return {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
 
 
-async def _create(client: AIOKafkaClient, wanted: tuple[Any, ...]) -> bool:
-    question = CreateTopicsRequest([wanted], int(ANSWER_SECONDS * 1_000), validate_only=False)
-    answer = await client.send(client.get_random_node(), question)
-    _, code, message = answer.topic_errors[0]
+async def _create(cluster: Cluster, topic: tuple[Any, ...]) -> bool:
+    request = CreateTopicsRequest([topic], int(REQUEST_SECONDS * 1_000), validate_only=False)
+    _, code, message = (await cluster.ask(request, seconds=REQUEST_SECONDS)).topic_errors[0]
     if for_code(code) is TopicAlreadyExistsError:
         return False
     if code:
         raise for_code(code)(message)
-    while await _describe(client, wanted[0], settings=False) is None:  # noqa: ASYNC110 - no event
+    name = topic[0]
+    while await _describe(cluster, name, settings=False, with_leaders=True) is None:  # noqa: ASYNC110
         # The controller knows it, the brokers learn of it a moment later.
         await asyncio.sleep(_PAUSE_SECONDS)
     return True

@@ -27,7 +27,7 @@ from aiokafka.errors import (
 
 from ledger.clock import now_ms
 from ledger.diagnostics import logger
-from ledger.errors import PartlyAcknowledgedError
+from ledger.errors import PartlyAcknowledgedError, StoreError
 from ledger.log.kafka.client import ANSWER_SECONDS, KAFKA_ERRORS, Link, Loop, translate_error
 from ledger.log.port import NewRecord
 from schemas.partition import partition_of
@@ -38,7 +38,7 @@ _CHUNK_BYTES = 8_388_608
 _CHUNK_RECORDS = 50_000
 _BATCH_BYTES = 917_504
 _RECORD_BYTES = 40
-_SILENT_SECONDS = 3.0
+_SILENT_SECONDS = 1.5
 _PAUSE_SECONDS = 0.5
 _NEEDS_NEW_PRODUCER = (
     InvalidProducerEpoch,
@@ -116,7 +116,13 @@ class Writer:
                 if error is not None:
                     self._drop_producer()
                     if not self._is_retriable(error, delivery):
-                        raise self._final_error(error, delivery) from error
+                        reason = self._final_reason(error)
+                        count = delivery.acknowledged
+                        raise PartlyAcknowledgedError(
+                            f"{reason}; {count} of these records were acknowledged, the same can be"
+                            " sent again safely",
+                            count,
+                        ) from reason
         return delivery
 
     def close(self) -> None:
@@ -142,10 +148,10 @@ class Writer:
         """Send what is left of a chunk; returns the error, None once all is acknowledged."""
         try:
             if self._producer is None:
-                await asyncio.wait_for(self._start(), min(ANSWER_SECONDS, self._retry_seconds))
+                await self._start(delivery)
         except KAFKA_ERRORS as error:
-            self._log_silence(delivery)
             await asyncio.sleep(_PAUSE_SECONDS)
+            self._log_silence(delivery)
             return error
         tasks = {
             asyncio.ensure_future(self._send_partition(partition, waiting, delivery))
@@ -154,7 +160,7 @@ class Writer:
         }
         pending = tasks
         while pending and delivery.silent_seconds() < self._retry_seconds:
-            _, pending = await asyncio.wait(pending, timeout=min(1.0, self._retry_seconds))
+            _, pending = await asyncio.wait(pending, timeout=min(0.5, self._retry_seconds))
             self._log_silence(delivery)
         for task in pending:
             task.cancel()
@@ -163,11 +169,16 @@ class Writer:
         timeout = TimeoutError() if pending else None
         return next((error for error in errors if error is not None), timeout)
 
-    async def _start(self) -> None:
+    async def _start(self, delivery: Delivery) -> None:
         self._producer = AIOKafkaProducer(
             **self._link.options, acks="all", enable_idempotence=True, max_batch_size=_BATCH_BYTES
         )
-        await self._producer.start()
+        starting = asyncio.ensure_future(self._producer.start())
+        deadline = time.monotonic() + min(ANSWER_SECONDS, self._retry_seconds)
+        while not starting.done() and time.monotonic() < deadline:
+            await asyncio.wait({starting}, timeout=_PAUSE_SECONDS)
+            self._log_silence(delivery)
+        await asyncio.wait_for(starting, 0)
 
     async def _send_partition(
         self, partition: int, waiting: list[NewRecord], delivery: Delivery
@@ -214,20 +225,13 @@ class Writer:
             return type(error) is KafkaError or bool(error.retriable)
         return isinstance(error, KAFKA_ERRORS)
 
-    def _final_error(self, error: BaseException, delivery: Delivery) -> PartlyAcknowledgedError:
-        count = delivery.acknowledged
+    def _final_reason(self, error: BaseException) -> StoreError:
         if isinstance(error, _TooLargeError):
-            reason = (
+            return StoreError(
                 f"{self._link.address} refuses a record of {error.size} bytes; raise the topic's"
                 " max.message.bytes, or leave the record out"
             )
-        else:
-            reason = str(translate_error(self._link, error, "stopped acknowledging"))
-        return PartlyAcknowledgedError(
-            f"{reason}; {count} of these records were acknowledged, the same can be sent again"
-            " safely",
-            count,
-        )
+        return translate_error(self._link, error, "stopped acknowledging")
 
     def _drop_producer(self) -> None:
         """Stop the producer in a bounded time, its event loop and its tasks with it."""

@@ -267,7 +267,9 @@ class TestRefusals:
         assert "-partials; create it with `outcomes topic create" in line
 
     def test_a_closed_port(self):
-        code, line = self.refused("--log", "kafka://127.0.0.1:1/t")
+        code, line = self.refused(
+            "--log", "kafka://127.0.0.1:1/t", OUTCOMES_KAFKA_RETRY_SECONDS="1"
+        )
 
         assert 69 == code
         assert "is the broker running" in line

@@ -10,6 +10,7 @@ import pytest
 
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log import open_log
+from ledger.log.address import ArchiveAddress
 from ledger.log.archive import archive_log, merge_segments
 from outcomes.doctor import examine
 from tests.ledger.log.archive.folders import (
@@ -47,7 +48,9 @@ def refused(folder, *words):
         assert [] == [word for word in words if word not in text], text
         assert 69 == raised.value.exit_code
     assert before == files(folder)
-    broken = [check.detail for check in examine(f"archive:{folder}") if check.severity == "broken"]
+    broken = [
+        check.detail for check in examine(ArchiveAddress(folder)) if check.severity == "broken"
+    ]
     assert broken
     return broken
 
@@ -232,7 +235,7 @@ class TestForgeries:
 
         with pytest.raises(DamagedArchiveError, match=victim.name):
             everything(open_log(f"archive:{folder}"))
-        details = [check for check in examine(f"archive:{folder}") if check.severity == "broken"]
+        details = [check for check in examine(ArchiveAddress(folder)) if check.severity == "broken"]
         assert [victim.name in detail.detail for detail in details] == [True]
 
     def test_a_segment_that_is_sealed_but_no_gzip_file(self, folder):

@@ -21,8 +21,7 @@ from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber
 
 from deploy.ports import PortLease
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
-from ledger.log import NewRecord, open_log
-from ledger.log.kafka import reader as kafka_reader
+from ledger.log import NewRecord, open_log, parse_address
 from ledger.log.kafka.log import KafkaLog
 from ledger.replay import replay
 from ledger.report import build_report
@@ -36,6 +35,7 @@ pytestmark = pytest.mark.kafka
 
 POLICY = built_in_policies()["openclassrooms-2022"]
 QUICK_SECONDS = 10
+BRIEFLY = {"OUTCOMES_KAFKA_RETRY_SECONDS": "1"}
 COMMAND = (sys.executable, "-m", "outcomes")
 
 
@@ -399,7 +399,7 @@ class TestOutage:
 
     def test_a_read_without_progress_fails_and_names_its_place(self, kafka, opened, monkeypatch):
         broker = kafka.own()
-        monkeypatch.setattr(kafka_reader, "STALL_SECONDS", 1.0)
+        monkeypatch.setenv("OUTCOMES_KAFKA_RETRY_SECONDS", "1")
         log = opened(kafka.topic(1))
         log.append(NewRecord(b"s-1", bytes(60_000)) for _ in range(200))
         reading = log.read({0: 0}, log.end())
@@ -460,7 +460,7 @@ class TestRefusals:
 
     def test_a_closed_port(self):
         (port,) = (lease := PortLease(1)).ports
-        line = self.refused(f"kafka://127.0.0.1:{port}/t", 69)
+        line = self.refused(f"kafka://127.0.0.1:{port}/t", 69, **BRIEFLY)
         assert f"127.0.0.1:{port}: Connection refused; is the broker running there?" in line
         lease.release()
 
@@ -469,8 +469,9 @@ class TestRefusals:
 
     def test_a_port_that_says_nothing(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            line = self.refused(f"kafka://127.0.0.1:{silent.getsockname()[1]}/t", 69)
+            line = self.refused(f"kafka://127.0.0.1:{silent.getsockname()[1]}/t", 69, **BRIEFLY)
         assert "is out of reach" in line
+        assert "accepts connections and does not answer" in line
 
     def test_a_topic_that_is_missing(self, kafka):
         topic = kafka.name()
@@ -549,7 +550,11 @@ class TestSecureListeners:
 
 def doctor_finds(url, text):
     """The doctor's verdicts whose detail holds a text."""
-    return [(check.name, check.severity, text) for check in examine(url) if text in check.detail]
+    return [
+        (check.name, check.severity, text)
+        for check in examine(parse_address(url))
+        if text in check.detail
+    ]
 
 
 class TestDoctor:
@@ -557,7 +562,9 @@ class TestDoctor:
         topic = kafka.topic(3)
         opened(topic).append(world(30))
 
-        verdicts = [check for check in examine(kafka.url(topic)) if check.name == "topic"]
+        verdicts = [
+            check for check in examine(parse_address(kafka.url(topic))) if check.name == "topic"
+        ]
 
         assert ["warning"] == [check.severity for check in verdicts]
         assert "3 replicas" in verdicts[0].detail
@@ -580,7 +587,9 @@ class TestDoctor:
         setting, value = name
         url = kafka.url(kafka.topic(1, {setting: value}))
 
-        broken = [check.detail for check in examine(url) if check.severity == "broken"]
+        broken = [
+            check.detail for check in examine(parse_address(url)) if check.severity == "broken"
+        ]
 
         assert len(broken) == 1
         assert broken[0].startswith(f"{setting} is {value}")

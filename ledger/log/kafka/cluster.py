@@ -1,0 +1,148 @@
+"""Questions that every broker of a cluster can answer, asked of one after another."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
+
+from ledger.log.kafka.client import KAFKA_ERRORS, Link, Loop, translate_errors
+from ledger.log.kafka.waiting import ask_patiently
+
+__all__ = ["Cluster", "ask_cluster", "ask_once"]
+
+_BROKER_SECONDS = 2.5
+"""How long one broker may take before the next one is asked."""
+
+_STAGGER_SECONDS = 0.3
+
+_Answer = TypeVar("_Answer")
+_Question = Callable[["Cluster"], Coroutine[Any, Any, _Answer]]
+
+
+def ask_cluster(link: Link, question: _Question[_Answer]) -> _Answer:
+    """Ask a cluster, waiting for brokers as long as the link allows.
+
+    Raises:
+        StoreError: If the cluster is out of reach or refuses.
+    """
+    return ask_patiently(
+        link.address,
+        lambda: ask_once(link, question, "is out of reach"),
+        seconds=link.wait_seconds,
+        waits_for_names=link.waits_for_names,
+    )
+
+
+def ask_once(link: Link, question: _Question[_Answer], failure: str) -> _Answer:
+    """Ask a cluster without waiting for brokers that are away.
+
+    Raises:
+        StoreError: If the cluster is out of reach or refuses.
+    """
+    loop = Loop()
+    try:
+        with translate_errors(link, failure):
+            return loop.run(_connect_and_ask(link, question))
+    finally:
+        loop.close()
+
+
+class Cluster:
+    """A connected client."""
+
+    def __init__(self, client: AIOKafkaClient) -> None:
+        self._client = client
+
+    def brokers(self) -> dict[int, str]:
+        """Node → `host:port` of every broker that takes part in the cluster now."""
+        return {
+            broker.nodeId: f"{broker.host}:{broker.port}"
+            for broker in self._client.cluster.brokers()
+        }
+
+    async def ask(self, request: Any, *, seconds: float = _BROKER_SECONDS) -> Any:  # noqa: ANN401
+        """The response of the first broker that gives one, each within some seconds.
+
+        Raises:
+            KafkaError: If none does.
+        """
+        nodes = list(self.brokers())
+        random.shuffle(nodes)
+        last_error: BaseException = KafkaConnectionError("no broker is known")
+        for node in nodes:
+            try:
+                return await self.ask_node(node, request, seconds=seconds)
+            except KAFKA_ERRORS as error:
+                last_error = error
+        raise last_error
+
+    async def ask_node(
+        self,
+        node: int,
+        request: Any,  # noqa: ANN401 - aiokafka is untyped
+        *,
+        seconds: float = _BROKER_SECONDS,
+    ) -> Any:  # noqa: ANN401
+        """The response of one broker.
+
+        Raises:
+            KafkaError: If it does not answer.
+            TimeoutError: If it does not answer in time.
+        """
+        return await asyncio.wait_for(self._client.send(node, request), seconds)
+
+
+async def _connect_and_ask(link: Link, question: _Question[_Answer]) -> _Answer:
+    client = await _connect(link)
+    try:
+        return await question(Cluster(client))
+    finally:
+        await client.close()
+
+
+async def _connect(link: Link) -> AIOKafkaClient:
+    """A client of whichever bootstrap server answers first; later clients try that one first.
+
+    Raises:
+        KafkaConnectionError: If none does.
+    """
+    servers: list[str] = link.options["bootstrap_servers"]
+    waiting = list(servers)
+    pending: set[asyncio.Task[tuple[str, AIOKafkaClient]]] = set()
+    last_error: BaseException | None = None
+    try:
+        while waiting or pending:
+            if waiting:
+                pending.add(asyncio.ensure_future(_bootstrap(link, waiting.pop(0))))
+            done, pending = await asyncio.wait(
+                pending,
+                timeout=_STAGGER_SECONDS if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                last_error = task.exception()
+                if last_error is None:
+                    server, client = task.result()
+                    servers.remove(server)
+                    servers.insert(0, server)
+                    return client
+    finally:
+        for task in pending:
+            task.cancel()
+    assert last_error is not None, "an address names at least one server"
+    raise last_error
+
+
+async def _bootstrap(link: Link, server: str) -> tuple[str, AIOKafkaClient]:
+    client = AIOKafkaClient(**{**link.options, "bootstrap_servers": [server]})
+    try:
+        await client.bootstrap()
+    except BaseException:
+        await client.close()
+        raise
+    return server, client

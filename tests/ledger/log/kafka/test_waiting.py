@@ -1,0 +1,168 @@
+"""Waiting for brokers that are away: for whom, how long, and what is said."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from deploy.ports import PortLease
+from ledger.errors import StoreError, UnreachableError, UnresolvedHostError
+from ledger.log.kafka import waiting
+from ledger.log.kafka.waiting import Patience, ask_patiently
+from ledger.settings import Settings
+from tests.support.workers import Worker, wait_until
+
+OUTCOMES = Path(sys.executable).with_name("outcomes")
+
+
+@pytest.fixture
+def closed_port():
+    lease = PortLease(1)
+    yield f"kafka://127.0.0.1:{lease.ports[0]}/t"
+    lease.release()
+
+
+@pytest.fixture
+def prompt(monkeypatch):
+    """Waits are announced at once, and the pauses are short."""
+    monkeypatch.setattr(waiting, "ANNOUNCE_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_PAUSE_SECONDS", 0.1)
+
+
+def failing(times, error=UnreachableError):
+    """A question that is answered after some failures."""
+    left = [error("nobody there")] * times
+
+    def question():
+        if left:
+            raise left.pop()
+        return "answer"
+
+    return question
+
+
+class TestPatience:
+    @pytest.mark.parametrize(
+        ("patience", "retry_seconds", "expected"),
+        [
+            (Patience.NONE, 120, 0),
+            (Patience.COMMAND, 120, 15),
+            (Patience.COMMAND, 4, 4),
+            (Patience.FOLLOWER, 120, 120),
+            (Patience.WORKER, 300, 300),
+        ],
+    )
+    def test_how_long_each_waits(self, patience, retry_seconds, expected):
+        assert expected == patience.seconds(Settings(kafka_retry_seconds=retry_seconds))
+
+
+class TestAsking:
+    def test_an_answer_that_comes_at_once_says_nothing(self, prompt):
+        with capture_logs() as logs:
+            assert "answer" == ask_patiently("log", failing(0), seconds=60)
+        assert [] == logs
+
+    def test_a_wait_says_what_for_and_how_long_and_when_it_is_over(self, prompt):
+        with capture_logs() as logs:
+            assert "answer" == ask_patiently("log", failing(4), seconds=60)
+        lost, back = logs
+        assert ("broker.lost", "warning", "log", 60) == (
+            lost["event"],
+            lost["log_level"],
+            lost["log"],
+            lost["gives_up_after_seconds"],
+        )
+        assert "nobody there" in lost["reason"]
+        assert ("broker.back", "log") == (back["event"], back["log"])
+
+    def test_a_call_that_hangs_is_announced_while_it_hangs(self, prompt):
+        def hang():
+            with_deadline = time.monotonic() + 10
+            while not logs:
+                assert time.monotonic() < with_deadline
+                time.sleep(0.01)
+            return "answer"
+
+        with capture_logs() as logs:
+            ask_patiently("log", hang, seconds=60)
+        assert ["broker.lost", "broker.back"] == [one["event"] for one in logs]
+
+    def test_the_last_error_is_raised_when_the_time_is_up(self, prompt):
+        with pytest.raises(UnreachableError, match="nobody there"):
+            ask_patiently("log", failing(1_000), seconds=0.3)
+
+    def test_an_error_that_waiting_does_not_cure_is_raised_at_once(self):
+        started = time.monotonic()
+        with pytest.raises(StoreError, match="nobody there"):
+            ask_patiently("log", failing(1, StoreError), seconds=60)
+        assert time.monotonic() - started < 1
+
+    def test_a_name_that_does_not_resolve_is_final_unless_it_is_waited_for(self, prompt):
+        with pytest.raises(UnresolvedHostError):
+            ask_patiently("log", failing(1, UnresolvedHostError), seconds=60)
+        question = failing(2, UnresolvedHostError)
+        assert "answer" == ask_patiently("log", question, seconds=60, waits_for_names=True)
+
+    def test_a_retry_may_be_called_off(self, prompt):
+        def cancel():
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            ask_patiently("log", failing(9), seconds=60, before_retry=cancel)
+
+
+class TestCommands:
+    def test_a_command_says_within_two_seconds_what_it_waits_for(self, closed_port):
+        command = [OUTCOMES, "--log-format", "json", "report", "--year", "2022"]
+        started = time.monotonic()
+        with subprocess.Popen(
+            [*command, "--log", closed_port], stderr=subprocess.PIPE, text=True
+        ) as process:
+            line = process.stderr.readline()
+            waited = time.monotonic() - started
+            process.kill()
+        assert '"event": "broker.lost"' in line
+        assert '"gives_up_after_seconds": 15' in line
+        assert "Connection refused" in line
+        assert waited < 5  # two seconds, and the start of Python on a busy machine
+
+    def test_a_name_that_does_not_resolve_fails_a_command_at_once(self):
+        done = subprocess.run(
+            [OUTCOMES, "doctor", "--log", "kafka://nobody.invalid:9092/t"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert 69 == done.returncode
+        assert "no host is called nobody.invalid" in done.stdout
+        assert "broker.lost" not in done.stderr
+
+    def test_a_worker_waits_for_a_name(self, tmp_path):
+        worker = Worker("kafka://nobody.invalid:9092/t", tmp_path / "state.db")
+        try:
+            wait_until(
+                lambda: any(one["event"] == "broker.lost" for one in worker.told()), "broker.lost"
+            )
+            assert worker.process.poll() is None
+        finally:
+            worker.kill()
+
+    def test_the_time_to_wait_is_a_setting(self, closed_port):
+        started = time.monotonic()
+        done = subprocess.run(
+            [OUTCOMES, "tail", "--log", closed_port],
+            env={**os.environ, "OUTCOMES_KAFKA_RETRY_SECONDS": "0.5"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert 69 == done.returncode
+        assert 1 == done.stderr.count(b"\n")
+        assert time.monotonic() - started < 10

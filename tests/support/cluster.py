@@ -1,0 +1,235 @@
+"""Three Kafka brokers for the tests: KRaft, loopback, replication 3, min.insync.replicas 2.
+
+Clients reach the third broker through a gate, so that it can be out of their reach while the other
+brokers still see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+import deploy.broker
+from deploy.ports import PortLease
+from tests.support.broker import Broker as SingleBroker
+from tests.support.broker import Kafka
+
+__all__ = ["Cluster", "Gate"]
+
+HEAP_MB = 320
+READY_SECONDS = 60
+_CHUNK_BYTES = 65_536
+
+SETTINGS = """
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised},INTERNAL://127.0.0.1:{internal}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT
+inter.broker.listener.name=INTERNAL
+offsets.topic.replication.factor=3
+offsets.topic.num.partitions=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
+min.insync.replicas=2
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms={fencing_ms}
+broker.heartbeat.interval.ms=500
+replica.lag.time.max.ms=5000
+auto.leader.rebalance.enable=false
+"""
+
+
+class Gate:
+    """Passes connections of one port on to another while it is open."""
+
+    def __init__(self, port: int, target: int) -> None:
+        self._target = target
+        self._is_open = threading.Event()
+        self._is_open.set()
+        self._connections: set[socket.socket] = set()
+        self._server = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Cut every connection, and let no new one get an answer."""
+        self._is_open.clear()
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def open(self) -> None:
+        self._is_open.set()
+
+    def remove(self) -> None:
+        self.close()
+        self._server.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                inner, _ = self._server.accept()
+                self._connect(inner)
+
+    def _connect(self, inner: socket.socket) -> None:
+        try:
+            if not self._is_open.is_set():
+                raise ConnectionRefusedError
+            outer = socket.create_connection(("127.0.0.1", self._target), 5)
+        except OSError:
+            inner.close()
+            return
+        outer.settimeout(None)
+        for source, sink in ((inner, outer), (outer, inner)):
+            self._connections.add(source)
+            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(_CHUNK_BYTES):
+                sink.sendall(data)
+        for connection in (source, sink):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._connections.discard(source)
+        source.close()
+
+
+class Node(deploy.broker.Broker):
+    """One broker of a cluster, which can be paused."""
+
+    pause = SingleBroker.pause
+    resume = SingleBroker.resume
+
+    def is_running(self) -> bool:
+        return self._process is not None
+
+
+class Cluster(Kafka):
+    """Three brokers.
+
+    Attributes:
+        nodes: By number, from 1.
+        gate: What clients reach node 3 through.
+    """
+
+    replicas = 3
+    min_isr = 2
+
+    def __init__(self, folder: Path, jars: Path, *, fencing_seconds: float = 9) -> None:
+        """Start the brokers.
+
+        Args:
+            folder: For their data.
+            jars: From `kafka_jars`.
+            fencing_seconds: After which a silent broker is replaced; 9 by Kafka's default.
+        """
+        self._lease = PortLease(10)
+        ports = self._lease.ports
+        gate = ports[9]
+        voters = ",".join(f"{n + 1}@127.0.0.1:{ports[3 * n + 2]}" for n in range(3))
+
+        def make(number: int) -> Node:
+            port, internal, controller = ports[3 * number : 3 * number + 3]
+            own = folder / f"node-{number + 1}"
+            own.mkdir()
+            settings = SETTINGS.format(
+                node=number + 1,
+                voters=voters,
+                port=port,
+                internal=internal,
+                controller=controller,
+                advertised=gate if number == 2 else port,
+                fencing_ms=round(fencing_seconds * 1_000),
+            )
+            return Node(
+                own, jars, port=port, controller=controller, settings=settings, heap_mb=HEAP_MB
+            )
+
+        with ThreadPoolExecutor(3) as pool:
+            made = list(pool.map(make, range(3)))
+        self.nodes = dict(enumerate(made, 1))
+        self.gate = Gate(gate, ports[6])
+        servers = [made[0].bootstrap, made[1].bootstrap, f"127.0.0.1:{gate}"]
+        super().__init__(",".join(servers), None)
+        for node in made:
+            node.launch()
+        self.wait_for_brokers(3)
+
+    def stop(self) -> None:
+        """Leave nothing running."""
+        self.gate.remove()
+        for node in self.nodes.values():
+            if node.is_running():
+                node.kill()
+        self._lease.release()
+
+    def mend(self) -> None:
+        """Bring every broker back."""
+        self.gate.open()
+        for node in self.nodes.values():
+            if node.is_running():
+                node.resume()
+            else:
+                node.launch()
+        self.wait_for_brokers(3)
+
+    def wait_for_brokers(self, count: int) -> None:
+        """Wait until so many take part in the cluster."""
+
+        async def alive(admin) -> bool:
+            return len((await admin.describe_cluster())["brokers"]) >= count
+
+        self._wait_until(alive, f"{count} brokers")
+
+    def wait_for_leaders(self, topic: str) -> None:
+        """Wait until a running broker leads each partition."""
+        running = {number for number, node in self.nodes.items() if node.is_running()}
+
+        async def led(admin) -> bool:
+            return {one["leader"] for one in await self._partitions(admin, topic)} <= running
+
+        self._wait_until(led, f"leaders for {topic}")
+
+    def wait_for_replicas(self, topic: str) -> None:
+        """Wait until every replica of every partition is in sync."""
+
+        async def in_sync(admin) -> bool:
+            return all(len(one["isr"]) == 3 for one in await self._partitions(admin, topic))
+
+        self._wait_until(in_sync, f"all replicas of {topic}")
+
+    def move_leaders(self, number: int, topic: str) -> None:
+        """Let the other brokers lead all partitions and groups, by a restart of this one."""
+        self.nodes[number].stop()
+        self.wait_for_leaders(topic)
+        self.nodes[number].launch()
+        self.wait_for_replicas(topic)
+
+    async def _partitions(self, admin, topic: str):
+        (described,) = await admin.describe_topics([topic])
+        return described["partitions"]
+
+    def _wait_until(self, holds, what: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not asyncio.run(self._ask(holds)):
+            assert time.monotonic() < deadline, f"not within {READY_SECONDS} s: {what}"
+            time.sleep(0.1)
+
+    async def _ask(self, question) -> bool:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+        try:
+            await admin.start()
+            return await question(admin)
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        finally:
+            await admin.close()
