@@ -1,4 +1,4 @@
-"""Policies by name: a built-in id, or a file."""
+"""Policies by name: a built-in id, or a file. An id and version belong to one content."""
 
 from __future__ import annotations
 
@@ -9,25 +9,45 @@ from ledger.errors import ConfigurationError
 from ledger.settings import load_settings
 from projections.policy import Policy, PolicyError, built_in_policies, parse_policy
 
-__all__ = ["find_policy", "live_policies"]
+__all__ = ["find_policies", "find_policy", "live_policies"]
 
 
 def live_policies(names: Sequence[str] = ()) -> list[Policy]:
     """The policies that workers keep live: those named, `OUTCOMES_LIVE_POLICIES`, or all built in.
 
     Raises:
-        ConfigurationError: If one is neither built in nor a valid file.
+        ConfigurationError: As `find_policies`.
     """
     listed = load_settings().live_policies
-    chosen = names or (listed.split(",") if listed else built_in_policies())
-    return [find_policy(name) for name in chosen]
+    return find_policies(names or (listed.split(",") if listed else list(built_in_policies())))
+
+
+def find_policies(names: Sequence[str]) -> list[Policy]:
+    """Several policies, see `find_policy`.
+
+    Raises:
+        ConfigurationError: As `find_policy`, and if two of them wear one id and version.
+    """
+    found: dict[tuple[str, int], tuple[str, Policy]] = {}
+    policies = []
+    for name in names:
+        policy = find_policy(name)
+        first, namesake = found.setdefault((policy.id, policy.version), (name, policy))
+        if namesake.sha256 != policy.sha256:
+            raise ConfigurationError(
+                f"--policy {first} and --policy {name} are both {policy.id} version"
+                f" {policy.version}, and differ; give one of them an id or version of its own"
+            )
+        policies.append(policy)
+    return policies
 
 
 def find_policy(name: str) -> Policy:
     """The policy of a built-in id or of a JSON file.
 
     Raises:
-        ConfigurationError: If it is neither, or not a valid policy.
+        ConfigurationError: If it is neither, not a valid policy, or one that has the id and version
+            of a built-in policy and another content (SPEC section 3).
     """
     known = built_in_policies()
     if name in known:
@@ -40,6 +60,17 @@ def find_policy(name: str) -> Policy:
             f"--policy {name}: neither built in ({listed}) nor a file that can be read"
         ) from error
     try:
-        return parse_policy(text, name)
+        policy = parse_policy(text, name)
     except PolicyError as error:
         raise ConfigurationError(str(error)) from error
+    namesake = known.get(policy.id)
+    if (
+        namesake is not None
+        and namesake.version == policy.version
+        and namesake.sha256 != policy.sha256
+    ):
+        raise ConfigurationError(
+            f"--policy {name}: {policy.id} version {policy.version} is built in and has another"
+            " content; give it an id or version of its own"
+        )
+    return policy

@@ -15,6 +15,7 @@ from ledger.log import format_cut
 from ledger.numbers import growth, percent, points, thousands
 from ledger.report.model import Report
 from projections.measures.catalogue import FAMILIES, RATES
+from schemas.text import one_line
 
 __all__ = ["movement_table", "plain_table", "report_page", "titled"]
 
@@ -97,7 +98,8 @@ def report_page(report: Report) -> Group:
 def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
     policy, year = report.policy, report.reference_year
     title = Text(f"Impact report {year}", style="bold")
-    title.append(f"   policy {policy.id} version {policy.version} ({policy.sha256[:12]})", "dim")
+    name = one_line(policy.id)
+    title.append(f"   policy {name} version {policy.version} ({policy.sha256[:12]})", "dim")
     yield title
     outcomes, before = cells.counts["career_outcomes", "all"]
     declared, _ = cells.counts["outcomes_declared", "all"]
@@ -223,7 +225,8 @@ def _breakdown(cells: _Cells, measure: str, key: str) -> Table:
         if name == measure and group.startswith(f"{key}:")
     ]
     for label, count in sorted(rows, key=lambda row: (-row[1], row[0])):
-        table.add_row(label, thousands(count))
+        # As text: what a policy calls its groups is no markup.
+        table.add_row(Text(one_line(label)), thousands(count))
     return table
 
 

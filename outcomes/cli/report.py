@@ -53,7 +53,7 @@ def report(
 ) -> None:
     """Replay the log and print a year's report; several years, policies or cuts at once."""
     from ledger.log import open_log, parse_cut
-    from ledger.policies import find_policy
+    from ledger.policies import find_policies
     from ledger.report import ReportQuery, encode_reports, make_reports
     from ledger.report.page import report_page
 
@@ -62,7 +62,7 @@ def report(
     address = log_address(log)
     query = ReportQuery(
         years=_years(year),
-        policies=[find_policy(name) for name in policy or [load_settings().policy]],
+        policies=find_policies(policy or [load_settings().policy]),
         cuts=[parse_cut(text) for text in cut or ()],
         moments=[_moment(text) for text in as_of or ()],
         engine=_engine(engine, address),
@@ -91,7 +91,7 @@ def verify(
     """Replay at a report's cut with both engines, compare every cell; exit 1 if one differs."""
     from ledger.audit.verify import verify_reports
     from ledger.log import open_log
-    from ledger.policies import find_policy
+    from ledger.policies import find_policies
     from ledger.report import decode_reports
     from outcomes.ingest.files import name_of, read_file
 
@@ -101,7 +101,7 @@ def verify(
         for file in files
         for name, stated in decode_reports(read_file(file, hint), name_of(file)).items()
     }
-    policies = [find_policy(name) for name in policy or ()]
+    policies = find_policies(policy or ())
     opened = open_log(log_address(log))
     done = verify_reports(opened, reports, policies, progress=_REPLAYING, notify=inform)
     if json:
