@@ -1,4 +1,4 @@
-"""Until when a measure is provisional: its last student has not had the whole time yet.
+"""Until when a measure is provisional: the observation period of its last student is open.
 
 Source: SPEC section 4, Maturity.
 """

@@ -39,7 +39,7 @@ class PolicyError(ValueError):
 
 def _without_duplicates(members: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(members)) != len(members):
-        raise ValueError("a list without repetition")
+        raise ValueError("a list without duplicates")
     return members
 
 

@@ -36,7 +36,7 @@ _VALIDATE: dict[str, Callable[[object], Fact]] = {
 
 
 class Event(NamedTuple):
-    """A record that was admitted: the fact, who stated it when, and where it stands.
+    """A record that was admitted: the fact, who stated it when, and its place in the log.
 
     Attributes:
         partition: With `offset`, its place in log order.

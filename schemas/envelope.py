@@ -45,7 +45,9 @@ def _is_json_media_type(value: object) -> str:
 
 
 def _never(_: object) -> None:
-    raise PydanticCustomError("data_base64", "data_base64 is not taken; put the object into data")
+    raise PydanticCustomError(
+        "data_base64", "data_base64 is not supported; put the object into data"
+    )
 
 
 class Envelope(BaseModel):
@@ -79,7 +81,7 @@ class Envelope(BaseModel):
 
 
 def is_ordinary(members: dict[str, Any]) -> bool:
-    """Whether `Envelope` surely takes an object; where False it may still take it.
+    """Whether `Envelope` surely accepts an object; where False it may still accept it.
 
     Args:
         members: Of a decoded JSON object.

@@ -93,7 +93,7 @@ def _as_category_set(value: object) -> frozenset[str]:
         members = frozenset(value)
         if len(members) == len(value) and members <= _CATEGORY_SET:
             return members
-    raise PydanticCustomError("category_set", "a list of categories, no member twice")
+    raise PydanticCustomError("category_set", "a list of categories without duplicates")
 
 
 _CATEGORY_SET = frozenset[str](CATEGORIES)

@@ -144,7 +144,7 @@ def key_must_equal_subject(reading: Reading) -> bool:
 
 
 def partition_must_follow_key(reading: Reading) -> bool:
-    """So a student never spreads over partitions, whatever client wrote."""
+    """The record is in the partition that Kafka's own partitioner chooses for its key."""
     key = reading.record.key
     return key is not None and reading.record.partition == partition_of(key, reading.partitions)
 
@@ -204,10 +204,10 @@ def broken_rule(reading: Reading) -> Rule | None:
 def _is_plain(value: bytes, decoded: object) -> bool:
     """Whether double members and deep nesting are excluded without a closer look.
 
-    A text that its own decoded members are written as has each of them once. In another, they are
-    counted: every member name ends in a quote and a colon. No blank stands before a colon, so if
-    those pairs are as many as the members decoded, no member was overwritten by one of its name.
-    A pair inside a string only makes the count too large, and the text is looked at closely.
+    A text that equals the encoding of its decoded members has each of them once. In any other, they
+    are counted: every member name ends in a quote and a colon, without a blank between the two. If
+    there are as many of those pairs as decoded members, no member has overwritten another. A pair
+    inside a string makes the count too large, and the text is read token by token.
     """
     objects = value.count(b"{")
     if type(decoded) is not dict or objects + value.count(b"[") > DEPTH_MAX:
@@ -238,12 +238,12 @@ def _members(decoded: dict[str, Any]) -> int:
 def implausible_dates(fact: Fact, time: str) -> Iterator[str]:
     """JSON pointers to the dates of an event that are not plausible."""
     for name in _DATES[type(fact)]:
-        on = getattr(fact, name)
-        if on is not None and not FIRST_DAY <= on <= LAST_DAY:
+        day = getattr(fact, name)
+        if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             yield f"/data/{name}"
     if "1901" <= time[:4] <= "2198":
         return
-    at = instant(time)
-    assert at is not None
-    if not _FIRST_SECOND <= at.seconds <= _LAST_SECOND:
+    stated_at = instant(time)
+    assert stated_at is not None
+    if not _FIRST_SECOND <= stated_at.seconds <= _LAST_SECOND:
         yield "/time"

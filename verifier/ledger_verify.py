@@ -3,14 +3,13 @@
     python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20] [--json]
     python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--tzdata FOLDER]
 
-RECORDS.jsonl is what `outcomes tail --jsonl` prints. The file stands alone: Python 3.11, its
-standard library and a release of the time zone rules are all it needs, and it shares no code with
-the ledger. It implements the specification, docs/SPEC.md, a second time, naively, one function for
-each paragraph, so that a person can compare the two side by side. Findings are not computed: they
-change no figure.
+RECORDS.jsonl is what `outcomes tail --jsonl` prints. This file is self-contained: it needs only
+Python 3.11 and the zone rules described below, and shares no code with the ledger. It implements
+the specification, docs/SPEC.md, a second time, naively, one function for each paragraph, so that a
+person can compare the two side by side. Findings are not computed: they change no figure.
 
 The zone rules are those of the package `tzdata` where it is installed, or of --tzdata: an unpacked
-package, or a folder of compiled zones. Those of the machine are never taken unless they are named.
+package, or a folder of compiled zones. Those of the machine are never used unless they are named.
 
 In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
 instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
@@ -411,7 +410,7 @@ def one_of(words: Words) -> Check:
 
 
 def some_of(words: Words) -> Check:
-    """Return the check for a list without repetition out of these words; it may be empty."""
+    """Return the check for a list without duplicates out of these words; it may be empty."""
     return lambda value: (
         isinstance(value, list)
         and all(isinstance(word, str) and word in words for word in value)
@@ -508,7 +507,7 @@ def judge(
     event, fault = read_json(value)
     if fault is not None:
         return fault, {}
-    # A null key may stand as an empty one: no pseudonym is empty, so it equals no subject.
+    # A null key is judged as an empty one: no pseudonym is empty, so it equals no subject.
     for rule, holds in EVENT_RULES:
         if not holds(event, key or b"", partition, partitions):
             return rule, {}
@@ -520,7 +519,7 @@ EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
     ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
     ("subject_must_be_a_pseudonym", lambda event, *_: is_pseudonym(event["subject"])),
     ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
-    ("partition_must_follow_key", lambda _, key, number, of: number == partition_of(key, of)),
+    ("partition_must_follow_key", lambda _, key, number, count: number == partition_of(key, count)),
     ("type_must_be_known", lambda event, *_: pair_and_version(event["type"])[0] in DATA),
     ("schema_version_must_be_known", lambda event, *_: pair_and_version(event["type"])[1] == "1"),
     ("data_must_match_its_type", lambda event, *_: matches_its_type(event)),

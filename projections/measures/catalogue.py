@@ -61,7 +61,7 @@ class Breakdown(NamedTuple):
 
 
 class Maturity(NamedTuple):
-    """The day until which a family is provisional: its last student has had the whole time.
+    """The day until which a family is provisional: its observation period is open.
 
     Attributes:
         start: The last day on which a student enters the year's figures.

@@ -284,8 +284,10 @@ class TestResolve:
 
         lists = (found.in_force, found.repeats, found.retracted, found.orphans)
         placed = [event.id for each in lists for event in each]
-        told = [one["id"] for one in story(text) if one["type"] != "ledger.event.retracted.v1"]
-        assert sorted(told) == sorted(placed)
+        statements = [
+            one["id"] for one in story(text) if one["type"] != "ledger.event.retracted.v1"
+        ]
+        assert sorted(statements) == sorted(placed)
 
     def test_a_conflict_does_not_take_over_when_the_first_is_retracted(self):
         found = resolution_of(

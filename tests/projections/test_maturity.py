@@ -20,7 +20,7 @@ PLACEMENT = (
 
 
 class TestProvisionalUntil:
-    """A measure is provisional until its last student has had the whole time."""
+    """A measure is provisional until the observation period of its last student ends."""
 
     @pytest.mark.parametrize(
         ("overrides", "orientation", "placement"),

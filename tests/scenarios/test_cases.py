@@ -85,7 +85,7 @@ class TestAdmission:
 
 
 class TestPartition:
-    """A key lies where Kafka's own clients put it."""
+    """A key has the partition that Kafka's own clients choose."""
 
     @pytest.mark.parametrize(
         "case",

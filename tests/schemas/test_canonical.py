@@ -28,8 +28,8 @@ class TestContent:
     """What two records of one identity are compared by is the RFC 8785 form, to the byte."""
 
     @given(histories(subjects=("s-1",), max_size=1).filter(bool))
-    def test_the_content_of_any_event_is_the_rfc_8785_form_of_the_chosen_members(self, told):
-        assert rfc8785.dumps(chosen(told[0])) == content(encode(told[0]))
+    def test_the_content_of_any_event_is_the_rfc_8785_form_of_the_chosen_members(self, history):
+        assert rfc8785.dumps(chosen(history[0])) == content(encode(history[0]))
 
     @given(
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -81,10 +81,10 @@ class TestContent:
 class TestContentInAFewBytes:
     """Two contents are equal where their canonical forms are, however each of them is held."""
 
-    @given(histories(subjects=("s-1",), max_size=2).filter(lambda told: len(told) == 2))
-    def test_they_are_equal_where_the_forms_are(self, told):
-        one, other = (encode(each) for each in told)
-        spaced = json.dumps(dict(reversed(told[1].items())), indent=1).encode()
+    @given(histories(subjects=("s-1",), max_size=2).filter(lambda history: len(history) == 2))
+    def test_they_are_equal_where_the_forms_are(self, history):
+        one, other = (encode(each) for each in history)
+        spaced = json.dumps(dict(reversed(history[1].items())), indent=1).encode()
         equal = content(one) == content(other)
 
         for second in (other, spaced):

@@ -19,7 +19,7 @@ CASES = json.loads((Path(__file__).parents[1] / "cases" / "admission.json").read
 @pytest.mark.parametrize("event_type", FACTS)
 class TestCommittedSchemas:
     def test_the_file_is_the_one_that_the_classes_give(self, event_type):
-        """`make schemas` writes them anew."""
+        """`make schemas` rewrites them."""
         committed = json.loads((FOLDER / f"{event_type}.json").read_text())
 
         assert event_schemas()[event_type] == committed

@@ -124,7 +124,9 @@ def _altered(draw):
     return encode(one)
 
 
-events = histories(subjects=("s-1",), max_size=1).filter(bool).map(lambda told: encode(told[0]))
+events = (
+    histories(subjects=("s-1",), max_size=1).filter(bool).map(lambda history: encode(history[0]))
+)
 anything = st.one_of(
     st.binary(max_size=40),
     token_soup,

@@ -205,7 +205,7 @@ def _damaged(draw, one):
 
 @st.composite
 def records(draw, events=None):
-    """A history as records to append, with some that are no events, and when they were taken."""
+    """A history as records to append, with some that are no events, and when they were recorded."""
     found = []
     for one in draw(histories() if events is None else events):
         key, value = one["subject"].encode(), encode(one)
