@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from ledger.clock import now_ms
 from ledger.errors import DamagedArchiveError, LedgerError
-from ledger.log import Check, Log, LogAddress, format_cut, open_log
+from ledger.log import Check, Log, LogAddress, format_cut, open_log, parse_address
 from ledger.log.archive import as_archive
 from ledger.numbers import pluralise
 from processors.live_checks import examine_live
@@ -26,16 +26,17 @@ _PACKAGES = ("pydantic", "orjson", "sqlite-utils", "aiokafka", "tzdata")
 _RELEASED_MS = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
 
 
-def examine(address: LogAddress, *, deep: bool = False) -> Iterator[Check]:
+def examine(address: LogAddress | str, *, deep: bool = False) -> Iterator[Check]:
     """Check the machine, the policies and a log; may read all of the log.
 
     Args:
-        address: Of the log.
+        address: Of the log; a URL that is not one is a finding.
         deep: Read all of the log to count quarantined records, where otherwise 10 s must do.
     """
     yield from _installation_checks(now_ms())
     try:
-        log = open_log(address)
+        parsed = parse_address(address) if isinstance(address, str) else address
+        log = open_log(parsed)
     except DamagedArchiveError as error:
         yield from (Check("archive", "broken", finding) for finding in error.findings)
         return
@@ -43,7 +44,7 @@ def examine(address: LogAddress, *, deep: bool = False) -> Iterator[Check]:
         yield Check("log", "broken", str(error))
         return
     with closing(log):
-        examine_figures = partial(examine_live, address, deep=deep)
+        examine_figures = partial(examine_live, parsed, deep=deep)
         yield from _isolate(log, _position_checks, _own_checks, _column_checks, examine_figures)
 
 

@@ -21,7 +21,7 @@ class Lag(NamedTuple):
         records: Not folded yet.
         seconds: Since the first of them was recorded; 0 where there is none.
         owner: The worker that has the partition: `client@host` on Kafka, `host-pid` on an embedded
-            log; None without one.
+            log; `unknown` where the brokers do not say, None without one.
     """
 
     partition: int

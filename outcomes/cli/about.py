@@ -8,7 +8,7 @@ import typer
 
 from ledger.errors import LedgerError, UsageError
 from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, log_address
+from outcomes.cli.options import JsonOption, LogOption, log_url
 from outcomes.console import terminal
 from schemas.text import one_line
 
@@ -71,7 +71,7 @@ def doctor(
     """Check the installation, policies and log; exit 69 if something is broken."""
     from outcomes.doctor import examine
 
-    checks = list(examine(log_address(log), deep=deep))
+    checks = list(examine(log_url(log), deep=deep))
     if json:
         terminal.print_json(
             [

@@ -22,6 +22,9 @@ from projections.policy import Policy
 
 __all__ = ["PublishedFigures", "partition_owners"]
 
+UNKNOWN_OWNER = "unknown"
+"""Of every partition while the group's coordinator does not answer: nobody is no answer."""
+
 _OWNERS_SECONDS = 1.0
 
 
@@ -64,7 +67,7 @@ class PublishedFigures:
             except UnreachableError as error:
                 # Only the group's coordinator is away: the figures are there.
                 logger().warning("owners.unknown", reason=str(error))
-                self._owners = {}
+                self._owners = dict.fromkeys(range(self._log.partitions), UNKNOWN_OWNER)
             self._next_owners = time.monotonic() + _OWNERS_SECONDS
         return self._owners
 

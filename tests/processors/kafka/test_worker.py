@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -97,20 +98,43 @@ class TestLive:
         assert "Lag" in page.splitlines()
         assert all(len(line) <= 100 for line in page.splitlines())
 
-    def test_watch_prints_anew_what_changes(self, url, start):
+    def test_watch_shows_figures_lag_and_workers_as_they_change(self, url, start):
         append(url, world(20))
-        start().wait_for("partitions.assigned")
+        first = start().wait_for("partitions.assigned")
         watching = subprocess.Popen(
             [OUTCOMES, "live", "--year", "2022", "--watch", "--log", url],
             stdout=subprocess.PIPE,
             text=True,
         )
+        guard = threading.Timer(PATIENCE, watching.kill)
+        guard.start()
+
+        def wait_for_rows(owner, *, waiting):
+            """Read on until all partitions have an owner, and records wait or not."""
+            rows = {}
+            for line in watching.stdout:
+                if line.startswith("partition "):
+                    _, partition, _, _, records, _, worker = line.split()
+                    rows[partition] = (worker.partition("@")[0].endswith(owner), records != "0")
+                    behind = any(is_behind for _, is_behind in rows.values())
+                    owned = all(is_owned for is_owned, _ in rows.values())
+                    if len(rows) == 3 and owned and behind == waiting:
+                        return
+            raise AssertionError(rows)
+
         try:
             digests = (line for line in watching.stdout if line.startswith("Digest"))
             before = next(digests)
             append(url, world(20, seed=12))
             assert before != next(digests)
+            wait_for_rows(f"-{first.process.pid}", waiting=False)
+            first.stop()
+            append(url, world(20, seed=13))
+            wait_for_rows("none", waiting=True)
+            second = start("second").wait_for("partitions.assigned")
+            wait_for_rows(f"-{second.process.pid}", waiting=False)
         finally:
+            guard.cancel()
             watching.send_signal(signal.SIGINT)
             watching.stdout.close()
             assert 130 == watching.wait(PATIENCE)
