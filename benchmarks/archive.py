@@ -22,7 +22,7 @@ PARTITIONS = 12
 
 
 class Bench:
-    """One made-up world in a log of twelve partitions, and its archive."""
+    """One synthetic world in a log of twelve partitions, and its archive."""
 
     def __init__(self, folder: Path, students: int) -> None:
         self.folder = folder / "archive"
@@ -75,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--students", type=int, default=200_000, help="about five events each")
     with TemporaryDirectory(prefix="outcomes-bench-") as folder:
         bench = Bench(Path(folder), parser.parse_args(argv).students)
-        of = machine()
-        print(f"{of['cpu']}, {of['cores']} cores; {bench.events:,} events")
+        host = machine()
+        print(f"{host['cpu']}, {host['cores']} cores; {bench.events:,} events")
         print(f"\n{'':14}events/s  per CPU s")
         for step in (bench.archive, bench.open, bench.read, bench.read_by_key, bench.build):
             watch = Watch()

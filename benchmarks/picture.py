@@ -12,24 +12,24 @@ import vl_convert
 WIDTH, HEIGHT = 560, 360
 
 
-def draw(found: dict[str, Any], target: Path) -> None:
+def draw(result: dict[str, Any], target: Path) -> None:
     """Draw the figures that `year_report.py --json` writes.
 
     Args:
-        found: The figures.
+        result: The figures.
         target: The SVG file to write.
     """
     rows = [
         {"events": world["events"], "seconds": step["seconds"], "way": name}
-        for world in found["worlds"]
+        for world in result["worlds"]
         for name, step in world["steps"].items()
     ]
     ways = list(dict.fromkeys(row["way"] for row in rows))
-    target.write_text(vl_convert.vegalite_to_svg(_chart(rows, ways, found)), encoding="utf-8")
+    target.write_text(vl_convert.vegalite_to_svg(_chart(rows, ways, result)), encoding="utf-8")
 
 
-def _chart(rows: list[dict[str, Any]], ways: list[str], found: dict[str, Any]) -> dict[str, Any]:
-    machine = f"{found['machine']['cpu']}, {found['cores']} cores; median of {found['runs']}"
+def _chart(rows: list[dict[str, Any]], ways: list[str], result: dict[str, Any]) -> dict[str, Any]:
+    machine = f"{result['machine']['cpu']}, {result['cores']} cores; median of {result['runs']}"
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": {

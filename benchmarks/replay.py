@@ -1,6 +1,6 @@
 """How fast events are taken in and replayed, and how much memory that takes; see README.md.
 
-Every step handles the same made-up events in one process. Before each step a plain `json.loads`
+Every step handles the same synthetic events in one process. Before each step a plain `json.loads`
 loop goes over the same bytes, so that a slow moment of the machine hits both.
 """
 
@@ -77,7 +77,7 @@ class Step(NamedTuple):
 
 
 class Bench:
-    """One made-up world, in a log and in files of its first events, and the steps over it."""
+    """One synthetic world, in a log and in files of its first events, and the steps over it."""
 
     def __init__(self, folder: str, students: int) -> None:
         self.students = students
@@ -267,16 +267,16 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
-def table(found: dict[str, Any]) -> Iterator[str]:
+def table(result: dict[str, Any]) -> Iterator[str]:
     """The figures as lines of at most 100 columns."""
-    of = found["machine"]
-    yield f"{of['cpu']}, {of['cores']} cores, {of['system']}"
+    host = result["machine"]
+    yield f"{host['cpu']}, {host['cores']} cores, {host['system']}"
     yield (
-        f"Python {of['python']}, SQLite {of['sqlite']}; {found['events']:,} events of"
-        f" {found['students']:,} students, {found['value_bytes']:,} bytes; runs: {found['runs']}"
+        f"Python {host['python']}, SQLite {host['sqlite']}; {result['events']:,} events of"
+        f" {result['students']:,} students, {result['value_bytes']:,} bytes; runs: {result['runs']}"
     )
     yield f"\n{'':29}events/s  {'least to most':18}  per CPU s  x baseline  wanted"
-    for step in found["steps"]:
+    for step in result["steps"]:
         rate, wanted = step["events_per_second"], step["wanted"]
         between = f"{rate['min']:,.0f} to {rate['max']:,.0f}"
         verdict = "reached" if rate["median"] >= (wanted or 0) else "missed"
@@ -286,9 +286,9 @@ def table(found: dict[str, Any]) -> Iterator[str]:
             f"  {step['cpu_ratio_to_baseline']['median']:>10.3f}"
             f"  {f'{wanted:,} {verdict}' if wanted else ''}"
         ).rstrip()
-    start, cpu = found["start_seconds"]["median"], found["start_cpu_seconds"]["median"]
+    start, cpu = result["start_seconds"]["median"], result["start_cpu_seconds"]["median"]
     yield f"\nStart of outcomes append, once a file: {start:.2f} s, {cpu:.2f} s of CPU"
-    for item in found["memory"]:
+    for item in result["memory"]:
         peak = item["peak_bytes"]
         verdict = "reached" if peak <= PEAK_WANTED else "missed"
         yield (

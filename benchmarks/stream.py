@@ -1,7 +1,7 @@
 """How fast a worker on Kafka is, beside what a user would write instead; see README.md.
 
-One real broker, one run, the same made-up events for all. Every contender is a process of its own;
-whatever is started here is stopped by its own process id.
+One real broker, one run, the same synthetic events for all. Every contender is a process of its
+own; whatever is started here is stopped by its own process id.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CATEGORIES = ("job_seeker", "low_qualification", "disadvantaged_area", "refugee"
 PEERS = (sys.executable, str(Path(__file__).with_name("stream_peers.py")))
 
 
-class Found(NamedTuple):
+class Measurement(NamedTuple):
     """What one contender came to.
 
     Attributes:
@@ -120,45 +120,49 @@ class Bench:
 
     def followed(
         self, name: str, url: str, events: int, published: Published, workers: Sequence[Process]
-    ) -> Found:
+    ) -> Measurement:
         """Wait until workers that have just been started are current."""
         with closing(open_log(url)) as log:
             published.wait(log.end(), workers)
         seconds = perf_counter() - workers[0].started - self.idle_seconds
         cpu = sum(worker.cpu() - self.idle_cpu for worker in workers)
-        return Found(name, events, seconds, cpu, max(item.memory("VmHWM") for item in workers))
+        return Measurement(
+            name, events, seconds, cpu, max(item.memory("VmHWM") for item in workers)
+        )
 
-    def worker(self, found: dict[str, Any]) -> Found:
+    def worker(self, result: dict[str, Any]) -> Measurement:
         """One worker on all events, and its latency afterwards."""
         line = (*OUTCOMES, "worker", "--log", self.whole)
         with closing(Published(self.whole)) as published, self.running(*line) as worker:
-            item = self.followed("outcomes worker", self.whole, self.events, published, [worker])
-            found["resident_bytes"] = [worker.memory("VmRSS")]
+            measurement = self.followed(
+                "outcomes worker", self.whole, self.events, published, [worker]
+            )
+            result["resident_bytes"] = [worker.memory("VmRSS")]
             tell(f"append to visible at {RATE} events/s")
-            found["visible_seconds"] = asyncio.run(self.latencies(published))
-            found["resident_bytes"].append(worker.memory("VmRSS"))
-        return item
+            result["visible_seconds"] = asyncio.run(self.latencies(published))
+            result["resident_bytes"].append(worker.memory("VmRSS"))
+        return measurement
 
-    def two_workers(self) -> Found:
+    def two_workers(self) -> Measurement:
         """Two that start together."""
         line = (*OUTCOMES, "worker", "--log", self.whole)
         with (
             closing(Published(self.whole)) as published,
-            self.running(*line) as item,
-            self.running(*line) as other,
+            self.running(*line) as first,
+            self.running(*line) as second,
         ):
             return self.followed(
-                "two workers together", self.whole, self.events, published, [item, other]
+                "two workers together", self.whole, self.events, published, [first, second]
             )
 
-    def without_catch_up(self) -> Found:
+    def without_catch_up(self) -> Measurement:
         """The same fold on what Faust delivers."""
         url, events = self.part("delivered", DELIVERED_MAX)
         line = (*PEERS, "faust-alone", url)
         with closing(Published(url)) as published, self.running(*line) as worker:
             return self.followed("worker without catch-up", url, events, published, [worker])
 
-    def tables(self) -> Found:
+    def tables(self) -> Measurement:
         """A plain Faust app; its figures must be those of a replay."""
         url, events = self.part("tables", TABLES_MAX)
         policy = built_in_policies()[DEFAULT_POLICY]
@@ -171,16 +175,16 @@ class Bench:
             f"{measure}/{year}/{group}": count for (year, measure, group), count in cells.items()
         }
         assert theirs == {name: count for name, count in ours.items() if _compared(name)}
-        return _found("plain Faust tables, in memory", message)
+        return _measurement("plain Faust tables, in memory", message)
 
-    def plain(self, collector: str) -> Found:
+    def plain(self, collector: str) -> Measurement:
         """The fold with aiokafka alone."""
         name = {"batch": "aiokafka + the fold", "on": "  collector on", "off": "  collector off"}
         line = (*PEERS, "plain", self.whole, "--collector", collector)
         with self.running(*line) as process:
             message = process.line()
         assert message["events"] == message["records"], message
-        return _found(name[collector], message)
+        return _measurement(name[collector], message)
 
     async def latencies(self, published: Published) -> list[float]:
         """Seconds from the append of each later record until its figures are visible."""
@@ -191,9 +195,9 @@ class Bench:
         topic = parse_topic_address(self.whole).topic
 
         async def send(record: NewRecord) -> None:
-            at = perf_counter()
+            called = perf_counter()
             kept = await producer.send_and_wait(topic, record.value, key=record.key)
-            sent[kept.partition, kept.offset] = at
+            sent[kept.partition, kept.offset] = called
 
         def look() -> None:
             published.refresh()
@@ -227,33 +231,35 @@ class Bench:
         with (
             closing(open_log(url, create=True)) as log,
             closing(Published(url)) as published,
-            self.running(*line) as item,
+            self.running(*line) as first,
         ):
-            published.wait(log.end(), [item])
-            with self.running(*line) as other:
-                partition = self._share(url, item, other)
-                published.wait(log.end(), [item, other])
-                item.kill()
+            published.wait(log.end(), [first])
+            with self.running(*line) as second:
+                partition = self._share(url, first, second)
+                published.wait(log.end(), [first, second])
+                first.kill()
                 killed = perf_counter()
                 log.append(self.later[:RATE])
-                published.wait({partition: log.end()[partition]}, [other])
+                published.wait({partition: log.end()[partition]}, [second])
                 return log.end()[partition], perf_counter() - killed
 
-    def _share(self, url: str, one: Process, other: Process) -> int:
-        """Wait until two workers have a partition each; the one of the first."""
+    def _share(self, url: str, first: Process, second: Process) -> int:
+        """Wait until two workers have a partition each; that of the first."""
         deadline = perf_counter() + PATIENCE_SECONDS
         while True:
             owners = partition_owners(parse_topic_address(url))
-            of_one = [part for part, who in owners.items() if f"-{one.pid}@" in who]
-            of_other = [part for part, who in owners.items() if f"-{other.pid}@" in who]
-            if of_one and of_other:
-                return of_one[0]
+            of_first = [part for part, who in owners.items() if f"-{first.pid}@" in who]
+            of_second = [part for part, who in owners.items() if f"-{second.pid}@" in who]
+            if of_first and of_second:
+                return of_first[0]
             assert perf_counter() < deadline, owners
             sleep(WATCH_SECONDS)
 
 
-def _found(name: str, told: Mapping[str, Any]) -> Found:
-    return Found(name, *(told[item] for item in ("events", "seconds", "cpu", "peak_bytes")))
+def _measurement(name: str, message: Mapping[str, Any]) -> Measurement:
+    return Measurement(
+        name, *(message[item] for item in ("events", "seconds", "cpu", "peak_bytes"))
+    )
 
 
 def _compared(name: str) -> bool:
@@ -273,7 +279,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         "start_seconds": bench.idle_seconds,
         "start_cpu": bench.idle_cpu,
     }
-    steps: dict[str, Callable[[], Found]] = {
+    steps: dict[str, Callable[[], Measurement]] = {
         "two workers": bench.two_workers,
         "aiokafka + the fold": lambda: bench.plain("batch"),
         "the same, collector on": lambda: bench.plain("on"),
@@ -293,19 +299,19 @@ def measure(bench: Bench) -> dict[str, Any]:
     return result
 
 
-def table(found: Mapping[str, Any]) -> Iterator[str]:
+def table(result: Mapping[str, Any]) -> Iterator[str]:
     """The figures as lines of at most 100 columns."""
-    of = found["machine"]
-    yield f"{of['cpu']}, {of['cores']} cores, {of['system']}; Python {of['python']}"
+    host = result["machine"]
+    yield f"{host['cpu']}, {host['cores']} cores, {host['system']}; Python {host['python']}"
     yield (
-        f"{found['events']:,} events, {found['value_bytes']:,} bytes, {found['partitions']}"
-        f" partitions; an idle worker's start, left out: {found['start_seconds']:.1f} s,"
-        f" {found['start_cpu']:.1f} s of CPU"
+        f"{result['events']:,} events, {result['value_bytes']:,} bytes, {result['partitions']}"
+        f" partitions; an idle worker's start, left out: {result['start_seconds']:.1f} s,"
+        f" {result['start_cpu']:.1f} s of CPU"
     )
-    first = found["contenders"][0]
+    first = result["contenders"][0]
     base, base_cpu = first["events"] / first["seconds"], first["events"] / first["cpu"]
     yield f"\n{'':37}events   events/s      x  per CPU s      x  peak MiB"
-    for row in found["contenders"]:
+    for row in result["contenders"]:
         rate, per_cpu = (
             row["events"] / row["seconds"],
             row["events"] / row["cpu"],
@@ -314,16 +320,16 @@ def table(found: Mapping[str, Any]) -> Iterator[str]:
             f"{row['name']:30}{row['events']:>11,}{rate:>11,.0f}{rate / base:>7.2f}"
             f"{per_cpu:>11,.0f}{per_cpu / base_cpu:>7.2f}{row['peak_bytes'] / MEBIBYTE:>10.0f}"
         )
-    seen = found["visible_seconds"]
-    before, after = (size / MEBIBYTE for size in found["resident_bytes"])
+    seen = result["visible_seconds"]
+    before, after = (size / MEBIBYTE for size in result["resident_bytes"])
     yield (
         f"\nAppend to visible, {len(seen):,} events at {RATE}/s:"
         f" p50 {seen[len(seen) // 2]:.2f} s, p99 {seen[len(seen) * 99 // 100]:.2f} s"
     )
     yield f"Resident after the catch-up {before:.0f} MiB, after those events {after:.0f} MiB"
     yield (
-        f"kill -9 of one of two workers: its partition of {found['moved_events']:,} events was"
-        f" current again after {found['recovery_seconds']:.1f} s"
+        f"kill -9 of one of two workers: its partition of {result['moved_events']:,} events was"
+        f" current again after {result['recovery_seconds']:.1f} s"
     )
 
 

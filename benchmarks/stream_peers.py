@@ -53,13 +53,13 @@ class Meter:
             self._wall, self._cpu = perf_counter(), process_time()
         self.events += events
 
-    def told(self, **more: object) -> None:
+    def report(self, **more: object) -> None:
         """Print what was measured."""
         status = Path("/proc/self/status").read_text(encoding="ascii")
         peak = int(status.partition("VmHWM:")[2].split()[0]) * 1_024
         seconds, cpu = perf_counter() - self._wall, process_time() - self._cpu
-        found = {"events": self.events, "seconds": seconds, "cpu": cpu, "peak_bytes": peak}
-        print(json.dumps({**found, **more}), flush=True)
+        results = {"events": self.events, "seconds": seconds, "cpu": cpu, "peak_bytes": peak}
+        print(json.dumps({**results, **more}), flush=True)
 
 
 def without_catch_up() -> None:
@@ -87,22 +87,22 @@ async def plain(place: TopicAddress, state: Path, partitions: int) -> None:
     meter = Meter()
     await consumer.start()
     try:
-        for one in (TopicPartition(place.topic, number) for number in range(partitions)):
-            consumer.assign([one])
-            consumer.seek(one, 0)
-            end = (await consumer.end_offsets([one]))[one]
-            fold.open_partition(one.partition)
+        for item in (TopicPartition(place.topic, number) for number in range(partitions)):
+            consumer.assign([item])
+            consumer.seek(item, 0)
+            end = (await consumer.end_offsets([item]))[item]
+            fold.open_partition(item.partition)
             batch: list[Record] = []
-            while fold.states[one.partition].next_offset < end:
-                fetched = await consumer.getmany(one, timeout_ms=1_000, max_records=10_000)
-                batch += map(_record, fetched.get(one, ()))
-                meter.take(len(fetched.get(one, ())))
+            while fold.states[item.partition].next_offset < end:
+                fetched = await consumer.getmany(item, timeout_ms=1_000, max_records=10_000)
+                batch += map(_record, fetched.get(item, ()))
+                meter.take(len(fetched.get(item, ())))
                 if batch and (len(batch) >= CATCH_UP_RECORDS or batch[-1].offset + 1 >= end):
-                    fold.apply(one.partition, batch)
+                    fold.apply(item.partition, batch)
                     batch = []
     finally:
         await consumer.stop()
-    meter.told(records=sum(one.records.records for one in fold.states.values()))
+    meter.report(records=sum(item.records.records for item in fold.states.values()))
     fold.store.close()
 
 
@@ -140,7 +140,7 @@ def tables(place: TopicAddress, events: int, partitions: int) -> None:
             if isinstance(admitted, Event):
                 _take(admitted, students, figures)
             if meter.events == events:
-                meter.told(figures=dict(figures))
+                meter.report(figures=dict(figures))
 
     app.agent(topic, name="follow")(follow)
     worker = faust.Worker(app, loglevel="ERROR", quiet=True, redirect_stdouts=False)
@@ -150,7 +150,7 @@ def tables(place: TopicAddress, events: int, partitions: int) -> None:
 
 def _take(event: Event, students: Any, figures: Any) -> None:  # noqa: ANN401 - Faust's tables
     known = students[event.subject]
-    if any((event.source, event.id) == (one[0], one[1]) for one in known):
+    if any((event.source, event.id) == (item[0], item[1]) for item in known):
         return
     grown = [*known, _kept(event)]
     students[event.subject] = grown
@@ -198,7 +198,7 @@ def counted(kept: list[list[Any]]) -> Cells:
             applied[year] = min(on, applied.get(year, on))
         elif kind == "OutcomeDeclared":
             outcomes_declared.append((on, instant(time), source, event_id))
-    declared.sort(key=lambda one: one[0])
+    declared.sort(key=lambda item: item[0])
     cells: Cells = Counter()
     for year, on in applied.items():
         cells.update(("applicants", year, group) for group in _groups(declared, on))
@@ -212,18 +212,18 @@ def counted(kept: list[list[Any]]) -> Cells:
 
 
 def _in_force(kept: list[list[Any]]) -> Iterator[list[Any]]:
-    kinds = {(one[0], one[1]): one[3] for one in kept}
-    named = {tuple(one[4]) for one in kept if one[3] == "Retracted"}
-    removed = {one for one in named if kinds.get(one) != "Retracted"}
+    kinds = {(item[0], item[1]): item[3] for item in kept}
+    named = {tuple(item[4]) for item in kept if item[3] == "Retracted"}
+    removed = {item for item in named if kinds.get(item) != "Retracted"}
     stated: set[tuple[str, str]] = set()
-    for one in kept:
-        if (one[0], one[1]) in removed or one[5] is None:
+    for item in kept:
+        if (item[0], item[1]) in removed or item[5] is None:
             continue
-        if one[3] in ("Applied", "Enrolled"):
-            if (one[3], one[4]) in stated:
+        if item[3] in ("Applied", "Enrolled"):
+            if (item[3], item[4]) in stated:
                 continue
-            stated.add((one[3], one[4]))
-        yield one
+            stated.add((item[3], item[4]))
+        yield item
 
 
 def _groups(declared: list[tuple[str, list[str]]], on: str) -> list[str]:

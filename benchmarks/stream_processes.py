@@ -25,7 +25,7 @@ class Process:
 
     def __init__(self, line: Sequence[str], folder: Path) -> None:
         self.started = perf_counter()
-        self._told = (folder / f"told-{perf_counter_ns()}.txt").open("ab")
+        self._told = (folder / f"output-{perf_counter_ns()}.txt").open("ab")
         self._process = subprocess.Popen(  # noqa: S603 - ours
             line, stdout=subprocess.PIPE, stderr=self._told, cwd=folder
         )
@@ -93,11 +93,11 @@ class Published:
                     self.next_offsets[partial.partition] = max(known, partial.next_offset)
             self._at = end
 
-    def wait(self, upto: Mapping[int, int], processes: Sequence[Process]) -> None:
+    def wait(self, end: Mapping[int, int], processes: Sequence[Process]) -> None:
         """Wait until figures up to a cut are visible."""
         deadline = perf_counter() + PATIENCE_SECONDS
-        while any(self.next_offsets.get(item, -1) < offset for item, offset in upto.items()):
-            assert perf_counter() < deadline, (self.next_offsets, upto)
+        while any(self.next_offsets.get(item, -1) < offset for item, offset in end.items()):
+            assert perf_counter() < deadline, (self.next_offsets, end)
             for process in processes:
                 process.check()
             sleep(WATCH_SECONDS)

@@ -1,4 +1,4 @@
-"""A year's report from the same made-up log by column, by hand in SQL, by student, and by Polars.
+"""A year's report from the same synthetic log by column, by hand in SQL, by student, and by Polars.
 
 Every step runs in a process of its own, which prints its seconds and its peak of resident memory;
 the steps take turns, so that a slow moment of the machine hits all of them. See README.md.
@@ -40,7 +40,7 @@ Sample = dict[str, Any]
 
 
 class World(NamedTuple):
-    """A folder with a made-up log and its archive.
+    """A folder with a synthetic log and its archive.
 
     Attributes:
         folder: Of both.
@@ -196,7 +196,7 @@ def make_world(world: World, students: int) -> Sample:
     file = world.folder / "made.json"
     if not file.exists():
         world.folder.mkdir(parents=True, exist_ok=True)
-        tell(f"making up {students:,} students")
+        tell(f"generating {students:,} students")
         made = run_step(make_up, world, students)
         tell(f"building typed columns of {made['events']:,} events")
         made |= {"typed_seconds": run_step(build, world, 0)["seconds"]}
@@ -296,8 +296,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         take_step(name, Path(folder), int(number))
         return 0
     kept = nullcontext(chosen.folder) if chosen.folder else TemporaryDirectory("-outcomes-bench")
-    of = machine()
-    print(f"{of['cpu']}, {of['cores']} cores; runs: {chosen.runs}")
+    host = machine()
+    print(f"{host['cpu']}, {host['cores']} cores; runs: {chosen.runs}")
     with kept as folder:
         worlds = []
         for students in chosen.students:
@@ -306,7 +306,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join(table(worlds[-1])), flush=True)
     sample = {
         "schema": "ledger/year-report-benchmark/v2",
-        "machine": of,
+        "machine": host,
         "cores": os.cpu_count(),
         "seed": SEED,
         "runs": chosen.runs,

@@ -1,6 +1,6 @@
 """`make live`: the whole story on Kafka with the real commands, ended by itself.
 
-A broker, the topics, two workers, a made-up school that comes in while they follow, live figures,
+A broker, the topics, two workers, a synthetic school that comes in while they follow, live figures,
 and a replay of the same log, which must give the same digest. What it starts it stops, on Ctrl-C
 and on a failure too, and its files are thrown away.
 """
@@ -94,7 +94,7 @@ class Story:
         """Start a worker with a read model of its own, in the background."""
         arguments = ["worker", "--state", f"{name}.db"]
         _type(f"{shlex.join(['outcomes', *arguments])} &")
-        with self._told(name).open("wb") as output, _held_back():
+        with self._output_of(name).open("wb") as output, _held_back():
             self._workers[name] = subprocess.Popen(
                 [OUTCOMES, *arguments],
                 env=self._environment,
@@ -121,7 +121,7 @@ class Story:
         while time.monotonic() < deadline:
             for name, process in self._workers.items():
                 if process.poll() is not None:
-                    why = _last_line(self._told(name)) or f"exit code {process.returncode}"
+                    why = _last_line(self._output_of(name)) or f"exit code {process.returncode}"
                     raise StoryError(f"{name} has ended: {why}")
             done = self._ask("live", "--year", YEAR, "--json")
             if not done.returncode and holds(json.loads(done.stdout)):
@@ -144,7 +144,7 @@ class Story:
             except subprocess.TimeoutExpired as error:
                 raise StoryError(f"{name} has not ended after {_END_SECONDS} s") from error
             if code:
-                raise StoryError(f"{name}: exit code {code}: {_last_line(self._told(name))}")
+                raise StoryError(f"{name}: exit code {code}: {_last_line(self._output_of(name))}")
             _show(f"{name}: exit code 0".encode())
 
     def clean_up(self) -> None:
@@ -153,7 +153,7 @@ class Story:
             process.kill()
             process.wait()
 
-    def _told(self, name: str) -> Path:
+    def _output_of(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 
     def _ask(self, *arguments: str, stdin: Any = None) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 - a pipe
@@ -179,7 +179,7 @@ def tell(story: Story, students: int) -> None:
     for name in WORKERS:
         story.start_worker(name)
     story.wait_until_live("two workers at work", _is_shared)
-    _say(f"A made-up school of {students:,} students comes in while they follow")
+    _say(f"A synthetic school of {students:,} students comes in while they follow")
     story.append_world(students)
     story.wait_until_live("caught up with the log", _is_caught_up)
     _say("The live figures, added up from what the workers publish")
@@ -204,7 +204,7 @@ def main() -> int:
     reader = argparse.ArgumentParser(prog="make live", description="The whole story on Kafka.")
     reader.add_argument("--kafka", metavar="HOST:PORT", help="a broker that is there already")
     reader.add_argument("--topic", default="student-lifecycle", help="of the log")
-    reader.add_argument("--students", type=int, default=2_000, help="of the made-up school")
+    reader.add_argument("--students", type=int, default=2_000, help="of the synthetic school")
     wanted = reader.parse_args()
     for name in INTERRUPTS:
         signal.signal(name, signal.default_int_handler)
@@ -262,8 +262,8 @@ def _is_caught_up(live: dict[str, Any]) -> bool:
     return all(partition["records"] == 0 for partition in live["live"]["partitions"])
 
 
-def _last_line(told: bytes | Path) -> str:
-    text = told.read_bytes() if isinstance(told, Path) else told
+def _last_line(output: bytes | Path) -> str:
+    text = output.read_bytes() if isinstance(output, Path) else output
     return (text.decode(errors="replace").strip().splitlines() or [""])[-1]
 
 

@@ -1,4 +1,4 @@
-"""Ports for servers that must be told one, such as Kafka; any other server binds port 0.
+"""Ports for servers that need one in advance, such as Kafka; any other server binds port 0.
 
 A leased port is below the ephemeral range, so that no outgoing connection takes it while its server
 restarts, and a lock file keeps it from every other lease on the machine until it is released.

@@ -53,10 +53,10 @@ def points(rate: tuple[int, int], base: tuple[int, int]) -> str:
     >>> points((1, 4), (1, 5)), points((0, 0), (1, 5))
     ('+5.0', '')
     """
-    (count, of), (base_count, base_of) = rate, base
-    if of == 0 or base_of == 0:
+    (count, whole), (base_count, base_whole) = rate, base
+    if whole == 0 or base_whole == 0:
         return ""
-    return _signed((count * base_of - base_count * of) * 1_000, of * base_of)
+    return _signed((count * base_whole - base_count * whole) * 1_000, whole * base_whole)
 
 
 def _signed(numerator: int, denominator: int) -> str:

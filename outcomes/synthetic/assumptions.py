@@ -25,7 +25,7 @@ LEARNER_SHARE: Final = 0.26  # free courses only
 DIRECT_SHARE: Final = 0.28  # enrolled by an employer or a contract, without an application
 UNDECLARED_SHARE: Final = 0.08
 UNDECLARED_AS_NULL: Final = 0.4  # the others leave the member out
-NOT_ASKED_TWICE: Final = 0.5  # of those who told their categories when they applied
+NOT_ASKED_TWICE: Final = 0.5  # of those who stated their categories when they applied
 
 # --- Groups: share; then factors on enrolling, graduating, answering, being placed ---------------
 CATEGORIES: Final[dict[str, tuple[float, float, float, float, float]]] = {

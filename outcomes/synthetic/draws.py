@@ -86,7 +86,7 @@ class EvenDraws:
     def __init__(self, seed: int) -> None:
         """Begin every sequence at a number made of *seed*, purpose and stratum."""
         self._seed = seed
-        self._rng = Random()  # noqa: S311, a made-up world needs no secrets
+        self._rng = Random()  # noqa: S311, a synthetic world needs no secrets
         self._now: dict[tuple[str, int], int] = {}
         self._owed: dict[tuple[str, int], float] = {}
 

@@ -107,8 +107,8 @@ def _enrol(
     for _ in range(assumed.ENROLLMENTS_MAX):
         expected = day + _DURATION_DAYS[programme]
         funded_by = funding.pick(person.draw())
-        enrollment = person.enrol(day, expected, programme, funded_by, application)
-        again, day = _study(person, day, expected, enrollment, programme)
+        enrolment = person.enrol(day, expected, programme, funded_by, application)
+        again, day = _study(person, day, expected, enrolment, programme)
         if day >= person.end or person.draw() >= again:
             return
         day += assumed.AGAIN_AFTER.pick(person.draw())
@@ -121,7 +121,7 @@ def _study(
     person: Person,
     day: int,
     expected: int,
-    enrollment: str,
+    enrolment: str,
     programme: str,
 ) -> tuple[float, int]:
     """Go through one enrolment; return the chance of another one, and the last day."""
@@ -130,30 +130,28 @@ def _study(
         offset = person.delay("graduate_when", assumed.GRADUATED_FROM_EXPECTED, expected)
         last = max(day + 30, expected + offset)
         if last > expected and person.happens("reschedule", assumed.RESCHEDULED_IF_LATE, expected):
-            _reschedule(person, enrollment, (day, expected), expected)
+            _reschedule(person, enrolment, (day, expected), expected)
         _attend(person, day, last)
-        person.graduate(last, enrollment, programme)
-        _look_for_work(person, last, enrollment)
+        person.graduate(last, enrolment, programme)
+        _look_for_work(person, last, enrolment)
         return assumed.AGAIN_AFTER_GRADUATION, last
     last = day + 7 + int(person.draw() * (expected - day - 7))
     if person.happens("reschedule", assumed.RESCHEDULED_IF_STOPPED, expected, part=1):
-        _reschedule(person, enrollment, (day, last), expected)
+        _reschedule(person, enrolment, (day, last), expected)
     _attend(person, day, last)
     if person.draw() >= assumed.WITHDRAWAL:
         return assumed.AGAIN_AFTER_STOPPING, last
     reason = assumed.WITHDRAWAL_REASON.pick(person.draw())
-    person.withdraw(last, enrollment, reason)
+    person.withdraw(last, enrolment, reason)
     if reason != "deceased" and person.draw() < assumed.JOB_SURVEY_WITHOUT_GRADUATION:
         answered = last + assumed.ANSWERED_AFTER.pick(person.draw())
-        person.answer_job_survey(
-            answered, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw())
-        )
+        person.answer_job_survey(answered, enrolment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     return assumed.AGAIN_AFTER_WITHDRAWAL[reason], last
 
 
 def _reschedule(
     person: Person,
-    enrollment: str,
+    enrolment: str,
     within: tuple[int, int],
     expected: int,
 ) -> None:
@@ -161,11 +159,11 @@ def _reschedule(
     first, last = within
     day = first + 1 + int(person.draw() * (last - first - 1))
     expected += person.delay("reschedule_by", assumed.RESCHEDULED_BY, expected)
-    person.reschedule(day, enrollment, expected)
+    person.reschedule(day, enrolment, expected)
     if person.happens("reschedule", assumed.RESCHEDULED_TWICE, expected, part=2):
         if person.draw() >= assumed.RESCHEDULED_TWICE_ON_ONE_DAY:
             day += int(person.draw() * (last - day))
-        person.reschedule(day, enrollment, expected + assumed.RESCHEDULED_BY.pick(person.draw()))
+        person.reschedule(day, enrolment, expected + assumed.RESCHEDULED_BY.pick(person.draw()))
 
 
 def _attend(person: Person, first: int, last: int) -> None:
@@ -185,7 +183,7 @@ def _attend(person: Person, first: int, last: int) -> None:
         _outcomes(person, day, assumed.KIND_IN_TRAINING)
 
 
-def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
+def _look_for_work(person: Person, graduated: int, enrolment: str) -> None:
     """Find a job soon, later or not at all; half of all answer the job survey."""
     chance = assumed.RESPONSE * category_sets.ANSWERING[person.categories]
     responds = person.happens("respond", chance, graduated, _in_no_category(person))
@@ -199,9 +197,9 @@ def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
         found_on = graduated + assumed.JOB_FOUND_LATER.pick(person.draw())
     answered = graduated + assumed.ANSWERED_AFTER.pick(person.draw())
     if responds:
-        _answer(person, answered, enrollment, found_on, surely=soon)
+        _answer(person, answered, enrolment, found_on, surely=soon)
     elif person.draw() < assumed.ANSWERED_UNKNOWN:
-        person.answer_job_survey(answered, enrollment, "unknown")
+        person.answer_job_survey(answered, enrolment, "unknown")
     if found_on is None:
         return
     if person.happens("outcome", assumed.OUTCOME_OF_PLACED, found_on, _PLACED):
@@ -211,7 +209,7 @@ def _look_for_work(person: Person, graduated: int, enrollment: str) -> None:
 def _answer(
     person: Person,
     day: int,
-    enrollment: str,
+    enrolment: str,
     found_on: int | None,
     *,
     surely: bool,
@@ -219,22 +217,22 @@ def _answer(
     """Answer the job survey, and again when there is news (*surely*, or perhaps)."""
     if found_on is not None and found_on <= day:
         status = assumed.STATUS_PLACED.pick(person.draw())
-        person.answer_job_survey(day, enrollment, status, found_on)
+        person.answer_job_survey(day, enrolment, status, found_on)
         if person.draw() < assumed.ANSWERED_AGAIN:
             person.answer_job_survey(
-                day + 60 + int(person.draw() * 90), enrollment, status, found_on
+                day + 60 + int(person.draw() * 90), enrolment, status, found_on
             )
         return
-    person.answer_job_survey(day, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
+    person.answer_job_survey(day, enrolment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     if not surely and person.draw() >= assumed.ANSWERED_AGAIN:
         return
     if found_on is None:
         again = day + 40 + int(person.draw() * 90)
-        person.answer_job_survey(again, enrollment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
+        person.answer_job_survey(again, enrolment, assumed.STATUS_NOT_PLACED.pick(person.draw()))
     else:
         again = found_on + 5 + int(person.draw() * 60)
         person.answer_job_survey(
-            again, enrollment, assumed.STATUS_PLACED.pick(person.draw()), found_on
+            again, enrolment, assumed.STATUS_PLACED.pick(person.draw()), found_on
         )
 
 

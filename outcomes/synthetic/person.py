@@ -100,17 +100,17 @@ class Person:
 
     def enrol(self, day: int, expected: int, programme: str, funding: str, application: str) -> str:
         """Enrol, without *application* if it is empty; return the enrolment's id."""
-        enrollment = f"en-{self._scribe.token}{self._enrollments}"
+        enrolment = f"en-{self._scribe.token}{self._enrollments}"
         self._enrollments += 1
         if day >= self.end:
-            return enrollment
+            return enrolment
         draw = self.draw
         linked = f'"application_id":"{application}",' if application else ""
         categories = (
             "" if application and draw() < assumed.NOT_ASKED_TWICE else self._categories_json()
         )
         data = (
-            f'{{"enrollment_id":"{enrollment}",{linked}"programme":"{programme}",'
+            f'{{"enrollment_id":"{enrolment}",{linked}"programme":"{programme}",'
             f'"enrolled_on":"{self._iso[day]}","expected_graduation_on":"{self._iso[expected]}",'
             f'"funding":"{funding}"{categories}}}'
         )
@@ -120,9 +120,9 @@ class Person:
         self._scribe.state_fact(_ENROLLED, day, data, _SOON, late)
         if draw() < assumed.REPEATED_ENROLMENT:
             self._scribe.state_fact(_ENROLLED_ELSEWHERE, day, data, _SOON)
-        return enrollment
+        return enrolment
 
-    def reschedule(self, day: int, enrollment: str, expected: int) -> None:
+    def reschedule(self, day: int, enrolment: str, expected: int) -> None:
         """Move the expected graduation."""
         if day >= self.end:
             return
@@ -130,28 +130,28 @@ class Person:
         if self.draw() < assumed.RESCHEDULING_REASON_GIVEN:
             reason = f',"reason":"{assumed.RESCHEDULING_REASON.pick(self.draw())}"'
         data = (
-            f'{{"enrollment_id":"{enrollment}","decided_on":"{self._iso[day]}",'
+            f'{{"enrollment_id":"{enrolment}","decided_on":"{self._iso[day]}",'
             f'"expected_graduation_on":"{self._iso[expected]}"{reason}}}'
         )
         self._scribe.state_fact(_RESCHEDULED, day, data, _SOON)
 
-    def withdraw(self, day: int, enrollment: str, reason: str) -> None:
+    def withdraw(self, day: int, enrolment: str, reason: str) -> None:
         """Leave an enrolment."""
         if day < self.end:
             data = (
-                f'{{"enrollment_id":"{enrollment}","withdrew_on":"{self._iso[day]}",'
+                f'{{"enrollment_id":"{enrolment}","withdrew_on":"{self._iso[day]}",'
                 f'"reason":"{reason}"}}'
             )
             self._scribe.state_fact(_WITHDREW, day, data, assumed.WITHDRAWAL_STATED)
 
-    def graduate(self, day: int, enrollment: str, programme: str) -> None:
+    def graduate(self, day: int, enrolment: str, programme: str) -> None:
         """Graduate."""
         if day >= self.end:
             return
         credential = ""
         if self.draw() < assumed.CREDENTIAL:
             credential = f',"credential":"{programme}-certificate"'
-        data = f'{{"enrollment_id":"{enrollment}","graduated_on":"{self._iso[day]}"{credential}}}'
+        data = f'{{"enrollment_id":"{enrolment}","graduated_on":"{self._iso[day]}"{credential}}}'
         self._scribe.state_fact(_GRADUATED, day, data, assumed.GRADUATION_STATED)
 
     def answer_survey(self, day: int, survey: str, status: str) -> None:
@@ -161,14 +161,14 @@ class Person:
             self._scribe.state_fact(_ANSWERED, day, data, _SOON)
 
     def answer_job_survey(
-        self, day: int, enrollment: str, status: str, found_on: int | None = None
+        self, day: int, enrolment: str, status: str, found_on: int | None = None
     ) -> None:
         """Answer the job survey, with the day on which a job was found if there is one."""
         if day >= self.end:
             return
         more = ""
         if self.draw() < assumed.ANSWER_NAMES_ENROLLMENT:
-            more = f',"enrollment_id":"{enrollment}"'
+            more = f',"enrollment_id":"{enrolment}"'
         if found_on is not None:
             more += self._job(status, found_on)
         data = f'{{"survey":"job","answered_on":"{self._iso[day]}","status":"{status}"{more}}}'

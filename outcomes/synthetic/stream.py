@@ -105,7 +105,7 @@ _LINES: Final = Codec[bytes](None, iter, _lines)
 def _chunks(students: int, seed: int, days: Days, chunk: int) -> Iterator[list[bytes]]:
     """Yield the lines of *chunk* persons at a time, unsorted."""
     even = EvenDraws(seed)
-    rng = Random()  # noqa: S311, a made-up world needs no secrets
+    rng = Random()  # noqa: S311, a synthetic world needs no secrets
     key = (_key(rng, seed, "subjects"), _key(rng, seed, "tokens"))
     for first in range(0, students, chunk):
         lines: list[bytes] = []

@@ -79,14 +79,14 @@ class TestCheck:
             worker.kill()
             worker.wait()
 
-    def wait_until(self, environment, told, status) -> None:
+    def wait_until(self, environment, output, status) -> None:
         until = time.monotonic() + PATIENCE_SECONDS
         script = [sys.executable, ROOT / "deploy" / "worker_health.py"]
         while time.monotonic() < until:
             done = subprocess.run(
                 script, env=environment, capture_output=True, text=True, timeout=60, check=False
             )
-            if done.returncode == status and done.stdout.startswith(told):
+            if done.returncode == status and done.stdout.startswith(output):
                 return
             time.sleep(0.2)
-        raise AssertionError(f"not {told!r} but {done.stdout!r} {done.stderr!r}")
+        raise AssertionError(f"not {output!r} but {done.stdout!r} {done.stderr!r}")

@@ -76,15 +76,15 @@ class Warm:
         self.streams = [folder / name for name in ("stdin", "stdout", "stderr")]
         for stream in self.streams:
             stream.touch()
-        asked, asking = os.pipe()
+        request, asking = os.pipe()
         answering, answers = os.pipe()
         self.server = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.warm", str(asked), str(answers)],
+            [sys.executable, "-m", "tests.e2e.warm", str(request), str(answers)],
             cwd=ROOT,
             env=environment(),
-            pass_fds=(asked, answers),
+            pass_fds=(request, answers),
         )
-        os.close(asked)
+        os.close(request)
         os.close(answers)
         self.asking, self.answering = os.fdopen(asking, "wb"), os.fdopen(answering, "rb")
 
@@ -197,13 +197,13 @@ def on_terminal(*words, folder, columns, env=None):
 def failure(done):
     """The one line in which a command says what is wrong; fault lines of input may precede it."""
     lines = done.err.decode().splitlines()
-    said = [line for line in lines if not line.startswith("line ")]
+    results = [line for line in lines if not line.startswith("line ")]
     assert b"Traceback" not in done.err + done.out, done
-    assert len(said) == 1, done
-    assert said[0].startswith("outcomes: "), done
-    assert lines[-1] == said[0], done
-    assert "internal error" not in said[0], done
-    return said[0]
+    assert len(results) == 1, done
+    assert results[0].startswith("outcomes: "), done
+    assert lines[-1] == results[0], done
+    assert "internal error" not in results[0], done
+    return results[0]
 
 
 def fails(done, code, *words):

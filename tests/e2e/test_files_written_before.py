@@ -95,10 +95,10 @@ class TestReport:
         ("name", "digest"), [("report-2022.json", DIGEST_2022), ("report-2023.json", DIGEST_2023)]
     )
     def test_it_is_verified_without_a_difference(self, name, digest, ask):
-        found = ask("verify", name, "--json")
-        assert found["digest"] == digest
-        assert found["engines"] == {"fold": digest, "columnar": digest}
-        assert (found["differences"], found["disagreements"]) == ([], [])
+        document = ask("verify", name, "--json")
+        assert document["digest"] == digest
+        assert document["engines"] == {"fold": digest, "columnar": digest}
+        assert (document["differences"], document["disagreements"]) == ([], [])
 
 
 class TestArchive:
@@ -114,7 +114,7 @@ class TestArchive:
 
     def test_the_doctor_finds_nothing_broken(self, ask):
         assert [
-            one for one in ask("doctor", "--json", log=self.LOG) if one["verdict"] == "broken"
+            item for item in ask("doctor", "--json", log=self.LOG) if item["verdict"] == "broken"
         ] == []
 
     def test_archiving_goes_on_from_it_and_seals_nothing_twice(self, ask, folder):
@@ -149,7 +149,7 @@ class TestReadModel:
         do("worker", "--once", *self.STATE)
         live = ask("live", "--year", "2022", "--json", *self.STATE)
         assert live["digest"] == DIGEST_2022
-        assert [one["records"] for one in live["live"]["partitions"]] == [0, 0, 0]
+        assert [partition["records"] for partition in live["live"]["partitions"]] == [0, 0, 0]
 
     def test_its_tables_are_those_of_then(self, folder, do):
         do("worker", "--once", "--state", "new.db")
@@ -257,7 +257,7 @@ SETTINGS = {
 class TestJson:
     """A program that reads what a command prints finds the members that it knows."""
 
-    @pytest.mark.parametrize("command", [one for one in MEMBERS if not one.startswith("topic")])
+    @pytest.mark.parametrize("command", [item for item in MEMBERS if not item.startswith("topic")])
     def test_the_members_are_those_of_then(self, command, ask, do, folder):
         words = command.split()
         log = "sqlite:new.db" if words[0] == "append" else "sqlite:ledger.db"

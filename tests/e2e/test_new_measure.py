@@ -70,7 +70,7 @@ def said(tmp_path_factory):
     catalogue = tree / "projections" / "measures" / "catalogue.py"
     head, start, families = catalogue.read_text().partition("FAMILIES = (")
     catalogue.write_text(head + start + ENTRY + families)
-    with log_of(tree, [new_record(one, 1_654_000_000_000) for one in story(LIFE)]):
+    with log_of(tree, [new_record(event, 1_654_000_000_000) for event in story(LIFE)]):
         pass
     commands = ("report --year 2022 --json", "verify report.json", "report --year 2022")
     done = subprocess.run(

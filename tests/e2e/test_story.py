@@ -49,8 +49,8 @@ class TestGenerate:
     def test_records_are_as_tail_prints_them_and_never_go_back(self, made):
         printed = [json.loads(line) for line in made["records"].out.splitlines()]
         assert {"partition", "offset", "recorded_at", "key", "value"} == set(printed[0])
-        assert sorted(one["recorded_at"] for one in printed) == [
-            one["recorded_at"] for one in printed
+        assert sorted(record["recorded_at"] for record in printed) == [
+            record["recorded_at"] for record in printed
         ]
 
 
@@ -65,8 +65,8 @@ class TestAppendAndReport:
         assert reported.text.startswith("Impact report 2022 ")
         assert "career outcomes" in reported.text
         assert f"cut 0:{lines}\n" in reported.text
-        assert sorted(one.name for one in tmp_path.iterdir() if one.stat().st_size) == sorted(
-            {"ledger.db", *(one.name for one in tmp_path.glob("ledger.db-shm"))}
+        assert sorted(path.name for path in tmp_path.iterdir() if path.stat().st_size) == sorted(
+            {"ledger.db", *(path.name for path in tmp_path.glob("ledger.db-shm"))}
         )
 
     def test_the_json_report_is_the_same_to_the_byte_each_time(self, asked, world):
@@ -183,7 +183,7 @@ class TestTail:
             json.loads(line) for line in asked("tail", "--from", start, "--jsonl").out.splitlines()
         ]
         assert [(0, end["0"] - 1), (2, end["2"] - 2), (2, end["2"] - 1)] == [
-            (one["partition"], one["offset"]) for one in printed
+            (record["partition"], record["offset"]) for record in printed
         ]
 
     def test_a_line_for_a_person_is_at_most_100_columns(self, asked):
@@ -207,10 +207,10 @@ class TestCuts:
             str(partition): sum(
                 1
                 for _ in itertools.takewhile(
-                    lambda one: one["recorded_at"] <= self.AS_OF_UTC, records
+                    lambda item: item["recorded_at"] <= self.AS_OF_UTC, records
                 )
             )
-            for partition, records in itertools.groupby(printed, lambda one: one["partition"])
+            for partition, records in itertools.groupby(printed, lambda item: item["partition"])
         }
         as_of = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF)
         assert by_hand == as_of.json["log"]["cut"]
@@ -353,7 +353,7 @@ class TestVerify:
         cases["as json"] = ["verify", "cell.json", "--log", world.url, "--json"]
         done = warm.run_all(cases, folder=folder)
         done["row"] = "{measure}|{group}".format_map(counts[at])
-        done["left"] = [one.name for one in folder.iterdir() if one.suffix != ".json"]
+        done["left"] = [path.name for path in folder.iterdir() if path.suffix != ".json"]
         return done
 
     def test_an_untouched_report_is_verified(self, asked, world):
@@ -371,7 +371,7 @@ class TestVerify:
     def test_as_json_the_differing_cells_are_listed(self, verified):
         done = verified["as json"]
         assert 1 == done.code
-        cells = [one["cell"] for one in done.json["differences"]]
+        cells = [difference["cell"] for difference in done.json["differences"]]
         assert [f"{verified['row']} count"] == cells
 
     @pytest.mark.parametrize("name", UNVERIFIABLE)
@@ -436,7 +436,7 @@ class TestVerify:
 
     def test_as_json_several_reports_are_an_array(self, several):
         assert [0, 1] == [several["array as json"].code, several["files as json"].code]
-        counts = [len(one["differences"]) for one in several["files as json"].json]
+        counts = [len(item["differences"]) for item in several["files as json"].json]
         assert [0, 0, 1] == counts
         assert 2 == len(several["array as json"].json)
 
@@ -481,7 +481,7 @@ class TestValidate:
             "stdin": (["validate", "-"], {"stdin": event(1)}),
         }
         done = warm.run_all(cases, folder=folder)
-        done["left"] = [one.name for one in folder.iterdir()]
+        done["left"] = [path.name for path in folder.iterdir()]
         return done
 
     @pytest.mark.parametrize("name", ["fine", "stdin"])
@@ -593,7 +593,7 @@ class TestThingsToLookUp:
             "5d6fab1c55242c7f468c1cc9706871a15a1784999323931e778fa33807cb4d9f",
         ]
         assert hashes == [line.split()[-1] for line in found["policies"].text.splitlines()]
-        assert hashes == [one["sha256"] for one in found["policies as json"].json]
+        assert hashes == [item["sha256"] for item in found["policies as json"].json]
 
     def test_a_policy_is_shown_as_json(self, found):
         assert "graduates" == found["policy"].json["placement_base"]
@@ -606,7 +606,7 @@ class TestThingsToLookUp:
     def test_doctor_finds_a_sound_log_fine(self, found):
         assert 0 == found["doctor"].code
         assert "broken" not in found["doctor"].text
-        assert {"fine"} >= {one["verdict"] for one in found["doctor as json"].json}
+        assert {"fine"} >= {item["verdict"] for item in found["doctor as json"].json}
 
     def test_doctor_names_a_missing_log_and_makes_none(self, found):
         done = found["doctor without a log"]

@@ -80,13 +80,13 @@ class TestPartitioner:
         quarantined = counters_of(kafka, topic)["quarantined"]
         program.write_text(right, encoding="utf-8")
         assert "506 acknowledged" == run(command("python emit_confluent.py"))[-1]
-        mended = counters_of(kafka, topic)
+        fixed = counters_of(kafka, topic)
 
         assert {"partition_must_follow_key"} == quarantined.keys()
-        assert quarantined == mended["quarantined"]
+        assert quarantined == fixed["quarantined"]
         lines = (folder / "events.jsonl").read_bytes().splitlines()
         identities = {tuple(map(json.loads(line).get, ("source", "id"))) for line in lines}
-        assert len(identities) == mended["events"]
+        assert len(identities) == fixed["events"]
 
 
 class TestCorrection:

@@ -143,7 +143,7 @@ def play(kafka, tmp_path_factory):
         item.kill()
 
 
-def told(producer, count):
+def acknowledged_by(producer, count):
     """What a producer leaves behind when all is well; kcat says it by its exit code alone."""
     return 0, None if producer == "kcat" else f"{count} acknowledged"
 
@@ -194,19 +194,19 @@ class TestProducers:
     @producers
     def test_every_event_is_acknowledged_and_admitted_once(self, kafka, plain, has, producer):
         item, ends = plain
-        assert told(producer, len(EVENTS)) == ends[producer]
+        assert acknowledged_by(producer, len(EVENTS)) == ends[producer]
         assert 0 == assert_kept(kafka, item.topics[producer], EVENTS)
 
     @producers
     def test_an_outage_in_mid_run_loses_nothing(self, kafka, outage, has, producer):
         item, ends, *_, waiting = outage
         assert waiting[producer][0]
-        assert told(producer, len(EVENTS)) == ends[producer]
+        assert acknowledged_by(producer, len(EVENTS)) == ends[producer]
         assert assert_kept(kafka, item.topics[producer], EVENTS) <= len(EVENTS)
 
     @producers
     def test_one_that_was_killed_sends_the_same_file_again(self, kafka, outage, has, producer):
         _, _, item, ends, waiting = outage
         assert waiting[producer][1]
-        assert told(producer, len(EVENTS)) == ends[producer]
+        assert acknowledged_by(producer, len(EVENTS)) == ends[producer]
         assert BATCH - 100 <= assert_kept(kafka, item.topics[producer], EVENTS) <= len(EVENTS)

@@ -28,7 +28,7 @@ def _begin(stage):
 
 def _end(stage, workers, commands, *, down=()):
     """Everything is back: nothing is lost, and only commands of the time `down` have failed."""
-    stage.kafka.mend()
+    stage.kafka.heal()
     start_again(stage, workers)
     failed = commands.finish()
     stage.commands += len(commands.done)

@@ -40,7 +40,7 @@ class Done(NamedTuple):
 
 
 class Commands(threading.Thread):
-    """Runs commands, as drawn, until it is told to finish.
+    """Runs commands, as drawn, until it is asked to finish.
 
     Attributes:
         done: Every command that has ended.

@@ -22,7 +22,7 @@ from tests.faults.stage import PARTITIONS
 from tests.support.workers import wait_until
 
 REMADE = ("another log", "partition count never changes", "breaks a promise", "has no topic")
-"""What is said of a topic that was made anew, by its first record or its settings."""
+"""What is said of a topic that was recreated, by its first record or its settings."""
 
 AFTER_A_BURST = 4_500
 """What is sent at a rate after a burst, however large that was."""
@@ -176,7 +176,7 @@ def lose_read_models(stage):
 
 
 def read_model_of_another_version(stage):
-    """A read model that another version of the fold has left is folded anew."""
+    """A read model that another version of the fold has left is folded again."""
     (first,) = stage.ready("first")
     stage.load()
     stage.wait_for_share(0.2, 0.5)
@@ -194,7 +194,9 @@ def join_a_long_catch_up(stage):
     stage.preload(len(stage.records) * 3 // 4)
     first, second = stage.worker("first"), stage.worker("second")
     wait_until(
-        lambda: any(item["event"] == "backlog.folded" for item in first.told() + second.told()),
+        lambda: any(
+            message["event"] == "backlog.folded" for message in first.messages() + second.messages()
+        ),
         "a worker has begun to catch up",
     )
     stage.worker("third")
@@ -204,7 +206,7 @@ def join_a_long_catch_up(stage):
 
 
 def remake_the_topic(stage):
-    """The topic is deleted and made anew under a running worker, which refuses to go on."""
+    """The topic is deleted and recreated under a running worker, which refuses to go on."""
     (first,) = stage.ready("first")
     stage.preload(500)
     stage.check.wait_until_current()
@@ -343,10 +345,10 @@ def start_again(stage, workers):
     for name, worker in workers.items():
         code = worker.process.poll()
         if code == 69:
-            message = worker.told()[-1]["message"]
-            assert "again, it resumes where it stopped" in message, worker.told()[-3:]
+            message = worker.messages()[-1]["message"]
+            assert "again, it resumes where it stopped" in message, worker.messages()[-3:]
         elif code is not None:
-            assert code in (0, -signal.SIGKILL, -signal.SIGTERM), worker.told()[-3:]
+            assert code in (0, -signal.SIGKILL, -signal.SIGTERM), worker.messages()[-3:]
         if code is not None:
             workers[name] = stage.worker(name)
 

@@ -45,8 +45,8 @@ def fold(log, offset=1_643):
 
 
 def checks(log, **options):
-    found = examine_live(SqliteAddress(log.path), log, **options)
-    return {check.name: check[1:] for check in found}
+    result = examine_live(SqliteAddress(log.path), log, **options)
+    return {check.name: check[1:] for check in result}
 
 
 class TestQuarantined:
@@ -109,11 +109,11 @@ class TestWorker:
         assert detail.endswith(f"-{os.getpid()}; 43 records waiting")
 
     def test_without_live_figures_there_is_nothing_to_say_of_a_worker(self, log):
-        found = checks(log)
+        result = checks(log)
 
-        assert "worker" not in found
-        assert "fine" == found["live figures"][0]
-        assert "`outcomes worker`" in found["live figures"][1]
+        assert "worker" not in result
+        assert "fine" == result["live figures"][0]
+        assert "`outcomes worker`" in result["live figures"][1]
 
 
 class TestLiveFigures:

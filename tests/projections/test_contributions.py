@@ -26,15 +26,17 @@ class TestContributions:
     """Each contribution adds one to cells that a report shows, and to no other."""
 
     def test_a_whole_life_is_in_every_measure(self):
-        found = list(contributions(facts(story(LIFE)), policy_of()))
+        result = list(contributions(facts(story(LIFE)), policy_of()))
 
-        assert {2022} == {year for year, _, _ in found}
-        assert set(COUNTS) == {measure for _, measure, _ in found}
+        assert {2022} == {year for year, _, _ in result}
+        assert set(COUNTS) == {measure for _, measure, _ in result}
 
     def test_membership_is_that_of_each_stage(self):
-        found = contributions(facts(story(LIFE)), policy_of())
+        result = contributions(facts(story(LIFE)), policy_of())
 
-        stages = {measure: groups for _, measure, groups in found if measure != "outcomes_declared"}
+        stages = {
+            measure: groups for _, measure, groups in result if measure != "outcomes_declared"
+        }
         for measure in ("applicants", "became_students", "students_enrolled", "career_outcomes",
                         "expected_to_graduate", "graduated_as_expected"):  # fmt: skip
             assert "refugee" in stages[measure]
@@ -71,10 +73,10 @@ class TestContributions:
     def test_a_student_is_counted_once_a_year(self, history, policy):
         policy = parse_policy(encode(policy), "of a test")
 
-        found = [
+        results = [
             (year, measure)
             for year, measure, _ in contributions(facts(history), policy)
             if "outcome" not in measure
         ]
 
-        assert len(set(found)) == len(found)
+        assert len(set(results)) == len(results)

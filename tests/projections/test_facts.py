@@ -33,9 +33,9 @@ class TestGroupsAt:
         ],
     )
     def test_it_begins_on_the_day_itself_whatever_the_order_of_the_log(self, on, groups):
-        found = facts(story(DECLARATIONS)).groups_at(date.fromisoformat(on))
+        result = facts(story(DECLARATIONS)).groups_at(date.fromisoformat(on))
 
-        assert sorted({"all", *groups}) == sorted(found)
+        assert sorted({"all", *groups}) == sorted(result)
 
     @pytest.mark.parametrize(
         ("text", "groups"),
@@ -63,9 +63,9 @@ class TestGroupsAt:
         assert groups == facts(story(text)).groups_at(date(2022, 1, 1))
 
     def test_a_set_replaces_the_one_before_it_and_adds_nothing_to_it(self):
-        found = facts(story("declared 2022-01-01 refugee\ndeclared 2022-01-02 disability"))
+        result = facts(story("declared 2022-01-01 refugee\ndeclared 2022-01-02 disability"))
 
-        assert ("all", "disability", "any_category") == found.groups_at(date(2022, 1, 2))
+        assert ("all", "disability", "any_category") == result.groups_at(date(2022, 1, 2))
 
 
 class TestGroupsOf:

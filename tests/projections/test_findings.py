@@ -24,8 +24,8 @@ EVERY_DATE = {
 
 def found(line, recorded_at=RECORDED_AT, time="2024-01-15T10:00:00Z"):
     """Rule and pointer of each finding on the event that a line of a story tells."""
-    (one,) = story(line)
-    value = encode(one | {"time": time})
+    (item,) = story(line)
+    value = encode(item | {"time": time})
     admitted = admit(Record(0, 0, milliseconds(recorded_at), b"s-1", value), 1)
     assert isinstance(admitted, Event)
     return [(finding.rule, finding.pointer) for finding in stated_findings(admitted)]

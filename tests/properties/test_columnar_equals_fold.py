@@ -38,7 +38,8 @@ class TestBothEngines:
     def test_the_engines_agree_at_any_cut(self, appended, drawn, data):
         with log_with(appended, 2) as log:
             cut = {
-                partition: data.draw(st.integers(0, upto)) for partition, upto in log.end().items()
+                partition: data.draw(st.integers(0, offset))
+                for partition, offset in log.end().items()
             }
 
             assert {} == differences(log, parsed(drawn), cut)

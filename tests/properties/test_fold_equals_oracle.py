@@ -83,7 +83,9 @@ class TestBothPrograms:
     def test_the_report_at_an_earlier_cut_is_the_oracles_too(self, appended, policy, data):
         with log_with([appended], 2) as log:
             end = log.end()
-            cut = {partition: data.draw(st.integers(0, upto)) for partition, upto in end.items()}
+            cut = {
+                partition: data.draw(st.integers(0, offset)) for partition, offset in end.items()
+            }
             read = oracle_records(log)
             reports = reports_of(log, parsed(policy), [2022], cut=cut)
 

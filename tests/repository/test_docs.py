@@ -60,7 +60,7 @@ def commands():
     while waiting:
         name, command = waiting.pop()
         below = getattr(command, "commands", {})
-        waiting += [(f"{name} {word}", one) for word, one in below.items()]
+        waiting += [(f"{name} {word}", item) for word, item in below.items()]
         if not below:
             yield name, command
 
@@ -86,13 +86,13 @@ class TestCommandLine:
             for option in parameter.opts
             if option.startswith("-")
         }
-        assert {one for one in options if not re.search(rf"`{one}[ `]", shown)} == set()
+        assert {option for option in options if not re.search(rf"`{option}[ `]", shown)} == set()
 
     @pytest.mark.parametrize("name", SHOWN)
     def test_every_option_there_is_one_of_the_command(self, name):
         shown = first_cells(self.SECTIONS[name])
         known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-        assert {one.split()[0] for one in shown} <= known
+        assert {item.split()[0] for item in shown} <= known
 
     @pytest.mark.parametrize("name", SHOWN)
     def test_every_command_has_help_and_a_transcript(self, name):
@@ -102,8 +102,8 @@ class TestCommandLine:
         )
 
     def test_every_option_of_the_command_itself_stands_there(self):
-        options = {one for parameter in get_command(app).params for one in parameter.opts}
-        assert {one for one in options if f"`{one}" not in self.OF_ALL} == set()
+        options = {opt for parameter in get_command(app).params for opt in parameter.opts}
+        assert {option for option in options if f"`{option}" not in self.OF_ALL} == set()
 
     def test_every_setting_stands_there(self):
         named = set(re.findall(r"^\| `OUTCOMES_(\w+)`", self.OF_ALL, re.MULTILINE))
@@ -111,17 +111,17 @@ class TestCommandLine:
 
     def test_every_exit_code_of_an_error_stands_there(self):
         codes = {
-            one.exit_code
-            for one in vars(errors).values()
-            if inspect.isclass(one) and issubclass(one, errors.LedgerError)
+            member.exit_code
+            for member in vars(errors).values()
+            if inspect.isclass(member) and issubclass(member, errors.LedgerError)
         }
         shown = set(map(int, re.findall(r"^\| ([0-9]+) \|", self.OF_ALL, re.MULTILINE)))
         assert codes | {0, 1, 70, 130} == shown
 
 
 def examples() -> dict[str, dict]:
-    found = re.findall(r"^```json\n(.*?)^```$", read("docs/events.md"), re.MULTILINE | re.DOTALL)
-    return {one["type"]: one for one in map(json.loads, found)}
+    matches = re.findall(r"^```json\n(.*?)^```$", read("docs/events.md"), re.MULTILINE | re.DOTALL)
+    return {match["type"]: match for match in map(json.loads, matches)}
 
 
 class TestEvents:
@@ -134,8 +134,8 @@ class TestEvents:
 
     @pytest.mark.parametrize("event_type", FACTS)
     def test_an_example_is_admitted(self, event_type):
-        one = examples()[event_type]
-        record = Record(0, 0, 0, one["subject"].encode(), json.dumps(one).encode())
+        item = examples()[event_type]
+        record = Record(0, 0, 0, item["subject"].encode(), json.dumps(item).encode())
         assert isinstance(admit(record, 1), Event)
 
     @pytest.mark.parametrize("event_type", FACTS)
@@ -218,7 +218,7 @@ class TestArchitecture:
 
     def test_the_storeys_are_those_of_the_contract(self):
         contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
-        storeys = next(one["layers"] for one in contracts if one["id"] == "storeys")
+        storeys = next(contract["layers"] for contract in contracts if contract["id"] == "storeys")
         assert first_cells(self.SECTIONS["Five storeys"]) == storeys
 
     @pytest.mark.parametrize(
@@ -259,7 +259,9 @@ class TestNames:
         )
         identifiers = {f"ledger/{name}/v1" for name in ("archive", "policy", "shown", "typed")}
         named = re.findall(pattern, path.read_text(encoding="utf-8"))
-        assert [one for one in named if one not in identifiers and not (ROOT / one).exists()] == []
+        assert [
+            item for item in named if item not in identifiers and not (ROOT / item).exists()
+        ] == []
 
     def test_a_link_that_leads_nowhere_is_seen(self):
         assert leads_somewhere(ROOT / "README.md", "docs/SPEC.md", "section-4-placement")
@@ -290,12 +292,12 @@ def is_there(name: str) -> bool:
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:
-            found = importlib.import_module(".".join(parts[:length]))
+            result = importlib.import_module(".".join(parts[:length]))
         except ModuleNotFoundError:
             continue
         for attribute in parts[length:]:
-            found = getattr(found, attribute, None)
-        return found is not None
+            result = getattr(result, attribute, None)
+        return result is not None
     return False
 
 

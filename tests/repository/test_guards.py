@@ -89,26 +89,26 @@ PURE_IMPORTS = frozenset(
 
 def impure(source: str) -> set[str]:
     """The imports and calls of a module through which a rule would touch the world."""
-    found = set()
+    result = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            result |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or ".")
+            result.add(node.module or ".")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            found |= {node.func.id} & {"open", "print", "input", "exec", "eval", "__import__"}
-    ours = {name for name in found if name.partition(".")[0] in {"schemas", "projections"}}
-    return found - ours - PURE_IMPORTS
+            result |= {node.func.id} & {"open", "print", "input", "exec", "eval", "__import__"}
+    ours = {name for name in result if name.partition(".")[0] in {"schemas", "projections"}}
+    return result - ours - PURE_IMPORTS
 
 
 class TestPurity:
     @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
     def test_rules_and_words_use_only_what_is_pure(self, package: str) -> None:
-        found = {
+        results = {
             str(path.relative_to(ROOT)): impure(path.read_text(encoding="utf-8"))
             for path in modules_of(package)
         }
-        assert {name: names for name, names in found.items() if names} == {}
+        assert {name: names for name, names in results.items() if names} == {}
 
     @pytest.mark.parametrize(
         ("planted", "seen"),
@@ -215,16 +215,16 @@ class TestImportContracts:
 
     def test_only_the_families_of_measures_are_imported_by_name_at_run_time(self) -> None:
         """Nothing else escapes the contracts, which see no import that a name is computed for."""
-        found = {
+        results = {
             str(path.relative_to(ROOT)): re.findall(r"\bimport_module\((.*?)\)", source)
             for package in PACKAGES
             for path in modules_of(package)
             if re.search(r"\b(?:import_module|__import__)\(", source := path.read_text("utf-8"))
         }
-        assert found == {"projections/contributions.py": ['f"projections.measures.{family}"']}
+        assert results == {"projections/contributions.py": ['f"projections.measures.{family}"']}
 
     def test_no_contract_makes_an_exception(self) -> None:
-        assert [one["id"] for one in CONTRACTS.values() if one.get("ignore_imports")] == []
+        assert [item["id"] for item in CONTRACTS.values() if item.get("ignore_imports")] == []
 
     @pytest.mark.parametrize("package", CONTRACTS["purity"]["source_modules"])
     def test_rules_and_words_are_kept_from_the_world(self, package: str, copy: Path) -> None:
@@ -259,8 +259,8 @@ class TestImportContracts:
         assert f"ledger.errors is not allowed to import {module}:" in output
 
     def test_every_package_is_a_storey(self) -> None:
-        found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-        assert found - {"tests", "deploy"} == set(STOREYS) == set(PACKAGES)
+        results = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+        assert results - {"tests", "deploy"} == set(STOREYS) == set(PACKAGES)
 
 
 class TestBans:
@@ -322,23 +322,23 @@ def is_long_module(source: str) -> bool:
 class TestSizes:
     @pytest.mark.parametrize("package", [*PACKAGES, "verifier"])
     def test_no_function_is_longer_than_a_screen_or_two(self, package: str) -> None:
-        found = [
+        results = [
             function
             for path in modules_of(package)
             for function in long_functions(
                 path.read_text(encoding="utf-8"), str(path.relative_to(ROOT))
             )
         ]
-        assert found == []
+        assert results == []
 
     @pytest.mark.parametrize("package", PACKAGES)
     def test_no_module_is_too_long_to_read(self, package: str) -> None:
-        found = [
+        results = [
             str(path.relative_to(ROOT))
             for path in modules_of(package)
             if is_long_module(path.read_text(encoding="utf-8"))
         ]
-        assert found == []
+        assert results == []
 
     @pytest.mark.parametrize("opening", ["def", "async def"])
     def test_one_line_more_than_allowed_is_seen(self, opening: str) -> None:
@@ -392,12 +392,12 @@ HOST = re.compile(
 class TestTexts:
     @pytest.mark.parametrize("pattern", [MACHINE, HOST], ids=["machine path", "registry host"])
     def test_no_file_names_a_machine_or_a_registry(self, pattern: re.Pattern[str]) -> None:
-        found = [
+        results = [
             f"{name}: {match[0]}"
             for name, text in repository_texts()
             for match in pattern.finditer(text)
         ]
-        assert found == []
+        assert results == []
 
     def test_the_patterns_see_what_they_are_for(self) -> None:
         planted = " home someone ledger.db".replace(" ", "/")

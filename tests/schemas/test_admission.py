@@ -27,8 +27,8 @@ DEEP = b"[" * 17 + b"]" * 17
 def rule_of(value, key=b"s-1", partition=0, partitions=1):
     """The rule that quarantines a record, with the oracle as a second judge."""
     record = Record(partition, 7, 0, key, value)
-    found = admit(record, partitions)
-    rule = found.rule if isinstance(found, Quarantined) else None
+    admitted = admit(record, partitions)
+    rule = admitted.rule if isinstance(admitted, Quarantined) else None
     assert oracle().admission_rule(key, value, partition, partitions) == rule
     assert {fault.rule for fault in faults(record, partitions)} == ({rule} - {None})
     return rule
@@ -48,18 +48,18 @@ class TestAdmit:
     def test_an_event_keeps_what_was_written_and_where_it_stands(self):
         value = encode(APPLIED)
 
-        found = admit(Record(0, 7, 12_345, b"s-1", value), 1)
+        admitted = admit(Record(0, 7, 12_345, b"s-1", value), 1)
 
-        assert isinstance(found, Event)
-        assert (0, 7, 12_345) == (found.partition, found.offset, found.recorded_at)
-        assert ("s-1", "/crm", "1") == (found.subject, found.source, found.id)
-        assert (APPLIED["time"], Content(value)) == (found.time, found.content)
-        assert found.fact == Applied.model_validate(APPLIED["data"])
+        assert isinstance(admitted, Event)
+        assert (0, 7, 12_345) == (admitted.partition, admitted.offset, admitted.recorded_at)
+        assert ("s-1", "/crm", "1") == (admitted.subject, admitted.source, admitted.id)
+        assert (APPLIED["time"], Content(value)) == (admitted.time, admitted.content)
+        assert admitted.fact == Applied.model_validate(APPLIED["data"])
 
     def test_a_quarantined_record_keeps_its_place(self):
-        found = admit(Record(0, 7, 12_345, b"s-1", b"{"), 1)
+        admitted = admit(Record(0, 7, 12_345, b"s-1", b"{"), 1)
 
-        assert Quarantined(0, 7, 12_345, "value_must_be_json") == found
+        assert Quarantined(0, 7, 12_345, "value_must_be_json") == admitted
 
     @pytest.mark.parametrize(
         ("rule", "value"),
@@ -472,7 +472,7 @@ class TestDates:
         ],
     )
     def test_every_date_of_every_type_exists_and_is_plausible(self, line, name, on, rule):
-        one = story(line)[0]
-        one["data"][name] = on
+        item = story(line)[0]
+        item["data"][name] = on
 
-        assert rule == rule_of(encode(one))
+        assert rule == rule_of(encode(item))

@@ -9,8 +9,8 @@ APPLIED = story("applied a1 2022-03-10")[0]
 
 def changed(**members):
     """The plain application with other members; None takes one away."""
-    one = {name: value for name, value in (APPLIED | members).items() if value is not None}
-    return encode(one)
+    results = {name: value for name, value in (APPLIED | members).items() if value is not None}
+    return encode(results)
 
 
 def with_data(**members):

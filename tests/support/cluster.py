@@ -172,7 +172,7 @@ class Cluster(Kafka):
                 node.kill()
         self._lease.release()
 
-    def mend(self) -> None:
+    def heal(self) -> None:
         """Bring every broker back."""
         self.gate.open()
         for node in self.nodes.values():

@@ -80,45 +80,46 @@ def recreate_topic(url, partitions):
 
 
 class Worker:
-    """`outcomes worker` as a process that can be hurt."""
+    """`outcomes worker` as a process that can be paused and killed."""
 
     def __init__(self, url, state, *, command=(str(OUTCOMES),), environment=None, before=None):
         self.state = state
         self.url = url
-        self._told = state.with_suffix(f".{time.monotonic_ns()}.log")
+        self._output = state.with_suffix(f".{time.monotonic_ns()}.log")
 
         def prepare():
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if before is not None:
                 before()
 
-        with self._told.open("wb") as told:
+        with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, "--log-format", "json", "worker", "--log", url, "--state", str(state)],
-                stderr=told,
-                stdout=told,
+                stderr=output,
+                stdout=output,
                 stdin=subprocess.DEVNULL,
                 preexec_fn=prepare,  # noqa: PLW1509 - system calls alone, no locks
                 env={**os.environ, "OUTCOMES_LIVE_YEARS": "2019..2025", **(environment or {})},
             )
 
-    def told(self):
-        """What it has narrated so far, one object a line."""
-        lines = self._told.read_text(errors="replace").splitlines()
+    def messages(self):
+        """What it has logged so far, one object a line."""
+        lines = self._output.read_text(errors="replace").splitlines()
         return [json.loads(one) for one in lines if one.startswith("{")]
 
     def wait_for(self, event, seconds=PATIENCE):
-        """Wait until it has narrated an event."""
+        """Wait until it has logged an event."""
 
         def seen():
-            assert self.process.poll() is None or self._has(event), self._told.read_text()
+            assert self.process.poll() is None or self._has(event), self._output.read_text()
             return self._has(event)
 
-        wait_until(seen, f"{event} of {self.state.name}: {self._told.read_text()[-500:]}", seconds)
+        so_far = self._output.read_text()[-500:]
+        wait_until(seen, f"{event} of {self.state.name}: {so_far}", seconds)
         return self
 
     def _has(self, event):
-        return any(one["event"] == event for one in self.told())
+        return any(one["event"] == event for one in self.messages())
 
     def kill(self):
         self.process.kill()
@@ -137,9 +138,9 @@ class Worker:
         self.process.send_signal(signal.SIGCONT)
 
     def ended(self, seconds=PATIENCE):
-        """Wait until it ends by itself: exit code, and the last line that it told."""
+        """Wait until it ends by itself: exit code, and the last line that it logged."""
         self.process.wait(seconds)
-        return self.process.returncode, self.told()[-1]
+        return self.process.returncode, self.messages()[-1]
 
 
 class Emitter(threading.Thread):
@@ -162,7 +163,7 @@ class Emitter(threading.Thread):
     def run(self):
         try:
             asyncio.run(self._emit())
-        except BaseException as error:  # noqa: BLE001 - told to whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised to whoever waits
             self._error = error
 
     def finish(self, seconds=180):

@@ -48,11 +48,11 @@ def probe(servers: Sequence[str], options: Mapping[str, Any], protocol: str) -> 
             break
         host, _, port = server.rpartition(":")
         problems.append(_probe_server(server, (host.strip("[]"), int(port)), context, protocol))
-    found = [problem for problem in problems if problem is not None]
-    curable = [problem for problem in found if problem.error is UnreachableError]
-    if curable or len(found) < len(problems):
+    certain = [problem for problem in problems if problem is not None]
+    curable = [problem for problem in certain if problem.error is UnreachableError]
+    if curable or len(certain) < len(problems):
         return next(iter(curable), None)
-    return found[0]
+    return certain[0]
 
 
 def _probe_server(

@@ -21,7 +21,7 @@ LIFE = """
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=2) as log:
+    with log_of(tmp_path, [new_record(event) for event in story(LIFE)], partitions=2) as log:
         yield log
 
 
@@ -100,10 +100,10 @@ class TestDifferences:
         del members["rates"][0]["numerator"]
         stated = decode_reports(json.dumps(members).encode(), "a.json")["a.json"]
 
-        found = {difference.cell: difference.stated for difference in differences(stated, report)}
+        results = {difference.cell: difference.stated for difference in differences(stated, report)}
 
         cells = ("applicants|all", "applicants|all count", "applicants|all previous")
-        assert dict.fromkeys([*cells, "graduation_rate|all numerator"], "nothing") == found
+        assert dict.fromkeys([*cells, "graduation_rate|all numerator"], "nothing") == results
 
 
 class TestReports:

@@ -23,7 +23,7 @@ JUNK = (b"\xff\x00", b"{", None, b'{"a":1,"a":2}')
 
 
 def history(students, seed=7):
-    """A made-up history, broken records among it, as records to append."""
+    """A synthetic history, broken records among it, as records to append."""
     made = [
         NewRecord(record.key, record.value, record.recorded_at)
         for record in generate(students, seed)

@@ -103,7 +103,7 @@ class TestFresh:
         for number, segment in enumerate(segments):
             if segment.start:
                 column_file(folder, number)[0].unlink()
-        cut = {one.partition: one.end for one in segments if one.start == 0}
+        cut = {item.partition: item.end for item in segments if item.start == 0}
 
         assert figures(folder, cut, "fold") == figures(folder, cut)
 
@@ -114,7 +114,7 @@ class TestFresh:
         of_records = reading.write_column_files
 
         def noted(records, *rest):
-            return of_records((made.append(one) or one for one in records), *rest)
+            return of_records((made.append(record) or record for record in records), *rest)
 
         monkeypatch.setattr(reading, "write_column_files", noted)
         log = open_archive(folder)
@@ -194,7 +194,7 @@ def of_a_newer_ledger(path, segment, folder):
 
 def doctored(path, segment, folder):
     """The stamp is the right one, but the columns are those of other records."""
-    records = [one._replace(value=b"{}") for one in open_archive(folder).records_of(segment)]
+    records = [item._replace(value=b"{}") for item in open_archive(folder).records_of(segment)]
     write_columns(records, PARTITIONS, path)
 
 
@@ -236,7 +236,7 @@ class TestNeverTrusted:
 
     def test_columns_of_another_archive_under_the_right_names_are_not_used(self, tmp_path):
         held = history(30)
-        others = [one._replace(value=JUNK[0]) for one in held]
+        others = [record._replace(value=JUNK[0]) for record in held]
         own, foreign = (
             archive_of(tmp_path / name, records, segment_bytes=10**9)
             for name, records in (("own", held), ("foreign", others))
@@ -257,8 +257,8 @@ class TestNeverTrusted:
             data = victim.read_bytes()
             for bit in chance.sample(range(len(data) * 8), count):
                 flip_bit(victim, bit)
-                (found,) = check_columns(folder, [segment])
-                assert found.fault is not None, bit
+                (result,) = check_columns(folder, [segment])
+                assert result.fault is not None, bit
                 victim.write_bytes(data)
         assert {None} == set(faults(folder))
 
@@ -320,10 +320,10 @@ class TestChangedWhileRead:
         def replaced(files):
             doctored(*column_file(folder), folder)
 
-        found = changed_while_read(folder, replaced)
+        result = changed_while_read(folder, replaced)
 
-        assert digest_of(replayed(whole, "fold")) == digest_of(found)
-        assert "columns of 1 of" in found.remark
+        assert digest_of(replayed(whole, "fold")) == digest_of(result)
+        assert "columns of 1 of" in result.remark
 
     def test_columns_that_a_merge_removed_while_they_were_read_are_read_again(
         self, folder, whole, changed_while_read
@@ -332,10 +332,10 @@ class TestChangedWhileRead:
             merge_segments(folder)
             build_columns(folder)
 
-        found = changed_while_read(folder, merged)
+        result = changed_while_read(folder, merged)
 
-        assert digest_of(replayed(whole, "fold")) == digest_of(found)
-        assert found.remark is None
+        assert digest_of(replayed(whole, "fold")) == digest_of(result)
+        assert result.remark is None
 
     def test_an_archive_that_changes_at_every_attempt_gives_one_line(
         self, folder, monkeypatch, changed_while_read
@@ -351,7 +351,7 @@ class TestChangedWhileRead:
 
 class TestDoctor:
     def checks(self, folder):
-        return [one for one in examine(ArchiveAddress(folder)) if one.name == "typed"]
+        return [check for check in examine(ArchiveAddress(folder)) if check.name == "typed"]
 
     def test_fresh_columns_are_fine(self, folder):
         count = len(open_archive(folder).manifest.segments)

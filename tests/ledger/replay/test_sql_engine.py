@@ -273,7 +273,7 @@ class TestWorld:
         with log_with(records, partitions=3) as log:
             end = log.end()
             for share in (1, 0.6, 0.1, 0):
-                cut = {partition: int(upto * share) for partition, upto in end.items()}
+                cut = {partition: int(offset * share) for partition, offset in end.items()}
                 assert {} == differences(log, BUILT_IN, cut)
 
 
@@ -286,7 +286,7 @@ class TestPasses:
         records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(300, 7)]
         with log_with(records, partitions=5) as log:
             end = log.end()
-            half = {partition: upto // 2 for partition, upto in end.items()}
+            half = {partition: offset // 2 for partition, offset in end.items()}
             assert 1 < len(list(passes(end)))
             for cut in (end, half, {**end, 1: 0}, dict.fromkeys(end, 0)):
                 assert {} == differences(log, BUILT_IN, cut)

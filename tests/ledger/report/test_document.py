@@ -23,7 +23,7 @@ LIFE = """
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=3) as log:
+    with log_of(tmp_path, [new_record(event) for event in story(LIFE)], partitions=3) as log:
         yield log
 
 

@@ -140,7 +140,7 @@ class TestQuery:
 
 
 class TestProvisional:
-    """A measure is provisional until its last student has had the whole time."""
+    """A measure is provisional until its observation period has ended."""
 
     @pytest.mark.parametrize(
         ("name", "overrides", "until"),
@@ -204,10 +204,10 @@ class TestProvisional:
 
     def test_it_is_judged_by_the_latest_of_all_partitions_below_the_cut(self, tmp_path):
         times = [milliseconds(text) for text in ("2022-06-01T00:00:00Z", "2025-01-01T00:00:00Z")]
-        told = [new_record(one, at) for one, at in zip(
+        records = [new_record(one, at) for one, at in zip(
             story("applied a1 2022-01-10\napplied a1 2022-01-10 subject=s-2"), times, strict=True)
         ]  # fmt: skip
-        with log_of(tmp_path, told, partitions=2) as log:
+        with log_of(tmp_path, records, partitions=2) as log:
             whole = reports_of(log, policy_of(), [2022])[2022]
             early = reports_of(log, policy_of(), [2022], cut=log.cut_as_of(times[0]))[2022]
 

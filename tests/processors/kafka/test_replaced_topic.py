@@ -134,7 +134,7 @@ class TestDoctor:
         append(url, [*EVENTS[40:60], (b"s-1", b"junk")])
 
         severity, detail = wait_until(
-            lambda: (found := doctor(url)["worker"])[0] != "fine" and found, "a warning"
+            lambda: (result := doctor(url)["worker"])[0] != "fine" and result, "a warning"
         )
 
         assert "warning" == severity

@@ -337,7 +337,7 @@ class TestRefusals:
 
 
 class TestSecureListeners:
-    """Faust is told the same credentials as every other client."""
+    """Faust gets the same credentials as every other client."""
 
     @pytest.mark.parametrize("listener", ["tls", "sasl"])
     def test_a_worker_follows_through_it(self, kafka, url, start, listener):

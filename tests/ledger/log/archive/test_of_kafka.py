@@ -30,7 +30,7 @@ def report_of(log, cut):
 
 
 async def transactions(bootstrap, topic, ends):
-    """Foreign records in transactions that end as told: aborted ones are holes, and so are ends."""
+    """Foreign records in transactions that end as asked; aborted ones are holes, as ends are."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
     await producer.start()
     try:

@@ -78,7 +78,7 @@ def read(*batches, offset=0):
         isolation_level=fetcher.READ_COMMITTED,
         check_crcs=False,
     )
-    return [(one.offset, one.timestamp, one.key, one.value) for one in unpacked]
+    return [(record.offset, record.timestamp, record.key, record.value) for record in unpacked]
 
 
 class TestBounds:
@@ -165,8 +165,8 @@ class TestFormats:
         builder = LegacyRecordBatchBuilder(1, NUMBERS[codec], 1 << 20)
         for offset in (0, 1):
             builder.append(offset, NOON, b"k", b"v", [])
-        found = read(bytes(builder.build()))
-        assert [(0, NOON, b"k", b"v"), (1, NOON, b"k", b"v")] == found
+        records = read(bytes(builder.build()))
+        assert [(0, NOON, b"k", b"v"), (1, NOON, b"k", b"v")] == records
 
     @pytest.mark.parametrize("codec", ["none", "gzip", "snappy"])
     def test_version_0_has_no_time(self, codec):
@@ -191,16 +191,18 @@ class TestFormats:
         values = [(offset, value) for offset, _, _, value in read(bad, last)]
 
         assert [(0, b"1"), (1, b"2"), (2, b"3")] == values
-        assert [(1, b"2"), (2, b"3")] == [one[::3] for one in read(bad, last, offset=1)]
+        assert [(1, b"2"), (2, b"3")] == [record[::3] for record in read(bad, last, offset=1)]
 
     def test_a_batch_that_compaction_emptied_moves_the_position(self):
         empty = batch_of([b"x"])[:57] + struct.pack(">i", 0)
         empty = empty[:8] + struct.pack(">i", len(empty) - 12) + empty[12:]
-        assert [(1, b"y")] == [one[::3] for one in read(empty, at_offset(batch_of([b"y"]), 1))]
+        assert [(1, b"y")] == [
+            record[::3] for record in read(empty, at_offset(batch_of([b"y"]), 1))
+        ]
 
 
 def events():
-    return [(one.key, one.value) for one in generate(40, 7) if not one.broken]
+    return [(record.key, record.value) for record in generate(40, 7) if not record.broken]
 
 
 @pytest.mark.kafka
@@ -210,7 +212,9 @@ class TestForeignProducers:
         topic = kafka.topic(2)
         produce(kafka, topic, events(), compression_type=codec)
         with closing(open_log(kafka.url(topic))) as log:
-            assert sorted(events()) == sorted((one.key, one.value) for one in everything(log))
+            assert sorted(events()) == sorted(
+                (record.key, record.value) for record in everything(log)
+            )
 
     @pytest.mark.parametrize("codec", CODECS)
     def test_a_topic_that_compresses_is_read(self, kafka, codec):
@@ -258,7 +262,7 @@ class TestForeignProducers:
         ]
         subprocess.run(command, input=line, check=True, timeout=60)
         with closing(open_log(kafka.url(topic))) as log:
-            assert [key] == [one.key for one in everything(log)]
+            assert [key] == [record.key for record in everything(log)]
 
     @pytest.mark.parametrize("codec", ["none", "zstd"])
     def test_time_stamps_that_say_nothing_are_read_as_the_time_before(self, kafka, codec):
@@ -274,5 +278,5 @@ class TestForeignProducers:
             producer.produce(topic, b"{}", b"s-1", timestamp=stamp)
         assert 0 == producer.flush(30)
         with closing(open_log(kafka.url(topic))) as log:
-            assert [1, NOON, NOON] == [one.recorded_at for one in everything(log)]
+            assert [1, NOON, NOON] == [record.recorded_at for record in everything(log)]
             assert NOON == log.latest_recorded_at(log.end())

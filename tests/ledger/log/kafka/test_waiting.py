@@ -148,7 +148,8 @@ class TestCommands:
         worker = Worker("kafka://nobody.invalid:9092/t", tmp_path / "state.db")
         try:
             wait_until(
-                lambda: any(one["event"] == "broker.lost" for one in worker.told()), "broker.lost"
+                lambda: any(one["event"] == "broker.lost" for one in worker.messages()),
+                "broker.lost",
             )
             assert worker.process.poll() is None
         finally:
