@@ -26,13 +26,13 @@ def find_policies(names: Sequence[str]) -> list[Policy]:
     """Several policies, see `find_policy`.
 
     Raises:
-        ConfigurationError: As `find_policy`, and if two of them wear one id and version.
+        ConfigurationError: As `find_policy`, and if two of them have one id and version.
     """
-    found: dict[tuple[str, int], tuple[str, Policy]] = {}
+    by_version: dict[tuple[str, int], tuple[str, Policy]] = {}
     policies = []
     for name in names:
         policy = find_policy(name)
-        first, namesake = found.setdefault((policy.id, policy.version), (name, policy))
+        first, namesake = by_version.setdefault((policy.id, policy.version), (name, policy))
         if namesake.sha256 != policy.sha256:
             raise ConfigurationError(
                 f"--policy {first} and --policy {name} are both {policy.id} version"
