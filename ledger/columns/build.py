@@ -56,7 +56,7 @@ def build_columns(
         progress: Called with the number of records whose columns are ready.
 
     Raises:
-        StoreError: If there is no archive, another run writes to it, or the disk refuses.
+        StoreError: If there is no archive, another run writes to it, or the disk fails or is full.
         DamagedArchiveError: If records are not those that were sealed.
         InterruptError: If a person stops it; what was finished is kept.
     """

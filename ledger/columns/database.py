@@ -23,7 +23,11 @@ _DISK_OR_FILE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.Invalid
 _NOT_PARQUET = "the file is damaged or not Parquet; rebuild it"
 _ADVICE = (
     Advice(_DISK_OR_FILE, "the disk is full; free space and try again", sign="No space left"),
-    Advice(_DISK_OR_FILE, "the disk refuses; is it full?", sign="Could not write file"),
+    Advice(
+        _DISK_OR_FILE,
+        "the disk failed or is full; free space and try again",
+        sign="Could not write file",
+    ),
     Advice(
         _DISK_OR_FILE,
         "free space in the temporary folder, to which it spills",

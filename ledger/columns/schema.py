@@ -112,7 +112,7 @@ def write_columns(records: Iterable[Record], partitions: int, target: Path) -> N
         target: The file to write; a temporary folder is made beside it meanwhile.
 
     Raises:
-        StoreError: If the disk refuses.
+        StoreError: If the disk fails or is full.
     """
     with TemporaryDirectory(prefix="outcomes-typed-", dir=target.parent) as folder:
         lines = Path(folder) / "lines.jsonl"
@@ -132,7 +132,7 @@ def write_column_files(records: Iterable[Record], partitions: int, folder: Path)
         folder: Where the files go; there is at least one, even without a record.
 
     Raises:
-        StoreError: If the disk refuses.
+        StoreError: If the disk fails or is full.
     """
     files: list[Path] = []
     remaining = iter(records)

@@ -168,8 +168,8 @@ def _answer(pipe: Connection, process: BaseProcess, segment: Segment) -> int | B
     except (EOFError, OSError) as error:
         process.join()
         raise StoreError(
-            f"{segment.file}: the process that read it ended with code {process.exitcode}; is"
-            " memory short? run it again"
+            f"{segment.file}: the process that read it ended with code {process.exitcode}, perhaps"
+            " for lack of memory; run it again"
         ) from error
     if isinstance(answer, _Failure):
         raise (
