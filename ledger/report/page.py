@@ -1,13 +1,14 @@
 """The report in a terminal: what a person wants to look at first.
 
-At most 100 columns wide; the figures of all but the largest schools fit 80.
+The figures of all but the largest schools fit 80 columns, and no figure is cut off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -39,6 +40,7 @@ _COMPARED = (
     "any_category",
 )
 _PADDING = (0, 2, 0, 0)
+_ROOM = 10_000
 _AGAINST = f"percentage points against “{_GROUPS['no_category']}”"
 # Words for the keys of `projections.measures.catalogue`; a key without words is shown as it is.
 _HEADINGS = {
@@ -81,7 +83,7 @@ class _Cells:
 
 
 def report_page(report: Report) -> Group:
-    """The report as one page of text and tables, at most 100 columns wide."""
+    """The report as one page of text and tables."""
     cells = _Cells(report)
     return Group(
         *_head(report, cells),
@@ -122,7 +124,19 @@ def plain_table(*columns: str) -> Table:
 
 def titled(title: str, table: Table) -> Group:
     """A table under its title, which may be wider."""
-    return Group(Text(f"\n{title}", style="bold"), table)
+    return Group(Text(f"\n{title}", style="bold"), _Uncut(table))
+
+
+class _Uncut:
+    """A table that takes the room it needs: a figure is never cut off."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        needed = Measurement.get(console, options.update(width=_ROOM), self._table).maximum
+        width = max(options.max_width, needed)
+        yield from console.render(self._table, options.update(width=width))
 
 
 def _counts_table(report: Report, cells: _Cells) -> Group:
@@ -196,7 +210,7 @@ def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
     ]
 
 
-def _breakdowns(cells: _Cells) -> Table:
+def _breakdowns(cells: _Cells) -> _Uncut:
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(
         *(
@@ -206,7 +220,7 @@ def _breakdowns(cells: _Cells) -> Table:
             if family.headline is not None and breakdown.key not in _BREAKDOWNS_HIDDEN
         )
     )
-    return side_by_side
+    return _Uncut(side_by_side)
 
 
 def _breakdown(cells: _Cells, measure: str, key: str) -> Table:
@@ -254,7 +268,7 @@ def _accounts(report: Report) -> Iterator[RenderableType]:
         f" + {thousands(sum(records.quarantined.values()))} quarantined"
     )
     yield Text(
-        f"Aside    {thousands(records.repeats)} repeats,"
+        f"of which {thousands(records.repeats)} repeats,"
         f" {thousands(records.retracted)} retracted, {thousands(records.orphans)} orphans;"
         f" retractions {thousands(records.pending)} pending, {thousands(records.void)} void"
     )

@@ -121,7 +121,7 @@ def line(text: str) -> None:
 
 
 def pages(*renderables: RenderableType) -> None:
-    """Print what rich can render to standard output, at most 100 columns wide.
+    """Print what rich can render to standard output, text in lines of 100 columns.
 
     A narrower terminal breaks the lines itself: a figure is never cut off.
     """
@@ -131,7 +131,7 @@ def pages(*renderables: RenderableType) -> None:
         file=text, width=WIDTH, force_terminal=colour, color_system="auto" if colour else None
     )
     for renderable in renderables:
-        screen.print(renderable, highlight=False)
+        screen.print(renderable, highlight=False, crop=False)
     lines = (line.rstrip() for line in text.getvalue().splitlines())
     write(("\n".join(lines) + "\n").encode(errors="backslashreplace"))
 
