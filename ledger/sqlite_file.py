@@ -59,17 +59,15 @@ _ADVICE = (
 )
 
 
-def connect(path: Path, mode: str, *, busy_seconds: float | None = None) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """A connection without implicit transactions.
 
     Args:
         path: The file; every character in it is taken literally.
         mode: Of SQLite's URIs: `ro`, `rw` or `rwc`.
-        busy_seconds: How long to wait for another process that writes; `BUSY_SECONDS` where None.
     """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    wait = BUSY_SECONDS if busy_seconds is None else busy_seconds
-    return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def wal_path(path: Path) -> Path:

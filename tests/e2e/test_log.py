@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.command import count, event, events, fails, finish, rows, run, started
+from tests.support.permissions import without_root
 
 READING = {
     "report": ["report", "--year", "2022"],
@@ -153,15 +154,6 @@ class TestUrls:
         }
         done = warm.run_all(cases, folder=tmp_path)
         assert [0, 0] == [item.code for item in done.values()], done
-
-
-def without_root():
-    """A command that takes root's right to write everywhere away; skips where there is none."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("root writes everywhere and there is no setpriv to prevent it")
-    return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search,-fowner"]
 
 
 class TestReadOnlyFolder:

@@ -14,9 +14,9 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.log import NewRecord, open_log
-from tests.e2e.test_log import without_root
 from tests.ledger.log.contract import BOUND, everything, numbered
 from tests.support.histories import ROOT
+from tests.support.permissions import without_root
 
 
 @pytest.fixture
