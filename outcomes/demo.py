@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import StoreError
-from ledger.log import Acknowledged, NewRecord
+from ledger.log import Acknowledged, NewRecord, SqliteAddress
 from ledger.log.archive.files import write_atomically
 from ledger.log.sqlite.log import SqliteLog
 from ledger.report import Report, ReportQuery, encode_report, make_reports
@@ -79,13 +79,14 @@ def run_demo(
 
 
 def _new_log(folder: Path) -> SqliteLog:
+    log_file = SqliteAddress.of_file(folder / LOG_FILE).path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (LOG_FILE, f"{LOG_FILE}-wal", f"{LOG_FILE}-shm"):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}; choose another with --out") from error
-    return SqliteLog.open(folder / LOG_FILE, create=True)
+    return SqliteLog.open(log_file, create=True)
 
 
 def _history(students: int, seed: int) -> Iterator[NewRecord]:

@@ -131,6 +131,12 @@ class TestUrls:
     def test_no_file_is_made(self, refused):
         assert [] == refused["left"]
 
+    def test_a_demo_whose_log_no_url_could_name_is_refused(self, warm, tmp_path):
+        done = warm.run("demo", "--students", "5", "--out", "a?b", folder=tmp_path)
+
+        fails(done, 78, "a?b/demo-ledger.db", "choose another name")
+        assert [] == list(tmp_path.iterdir())
+
     def test_the_partition_count_of_a_log_never_changes(self, asked, world):
         before = rows(world.log)
         done = asked("append", "-", "--log", f"{world.url}?partitions=2", stdin=event(1))
