@@ -221,16 +221,17 @@ class LiveFold:
 
     def _update_policies(self, partition: int, state: PartitionState) -> None:
         """Compute the figures of a new policy from student state, and drop those of an old one."""
-        wanted = {policy.sha256 for policy in self.policies}
+        wanted = {policy.figures_key for policy in self.policies}
         known = set(orjson.loads(self.store.metadata().get(f"policies:{partition}", "[]")))
         if wanted == known:
             return
         if state.next_offset:
             for cell in [cell for cell in state.cells if cell[0] not in wanted & known]:
                 state.add_hash(-cell_hash(cell, state.cells.pop(cell)))
-            for policy in (policy for policy in self.policies if policy.sha256 not in known):
-                figures = self._compute_figures(partition, policy)
-                deque(state.add(policy.sha256, figures), maxlen=0)
+            for policy in self.policies:
+                if policy.figures_key not in known:
+                    figures = self._compute_figures(partition, policy)
+                    deque(state.add(policy.figures_key, figures), maxlen=0)
             self.store.replace_cells(partition, state)
         self.store.set_metadata({f"policies:{partition}": orjson.dumps(sorted(wanted)).decode()})
 

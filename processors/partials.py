@@ -20,6 +20,7 @@ from processors.live_fold import FOLD_VERSION
 from processors.read_model.partition_state import PartitionState
 from projections.figures import Figures, RecordCounts
 from projections.policy import Policy
+from projections.zones import zone_data_release
 
 __all__ = [
     "PARTIAL_BYTES_MAX",
@@ -45,7 +46,7 @@ class Partial(NamedTuple):
         next_offset: 1 + the offset of the last record folded.
         latest_recorded_at: Milliseconds since 1970.
         records: The counters.
-        figures: By the policy's SHA-256.
+        figures: By `Policy.figures_key`.
         years: Those that a report can be made of.
     """
 
@@ -71,7 +72,7 @@ def encode_partial(
     Args:
         partition: The partition.
         state: After a commit.
-        policies: SHA-256 of those kept live.
+        policies: Of those kept live, by `Policy.figures_key`.
         years: Those that a report can be made of; each comes with the year before, for growth.
 
     Raises:
@@ -79,10 +80,10 @@ def encode_partial(
     """
     report_years = frozenset(years)
     figure_years = report_years | {year - 1 for year in report_years}
-    figures: dict[str, list[tuple[int, str, str, int]]] = {sha256: [] for sha256 in policies}
-    for (sha256, year, measure, group), count in sorted(state.cells.items()):
-        if year in figure_years and sha256 in figures:
-            figures[sha256].append((year, measure, group, count))
+    figures: dict[str, list[tuple[int, str, str, int]]] = {policy: [] for policy in policies}
+    for (policy, year, measure, group), count in sorted(state.cells.items()):
+        if year in figure_years and policy in figures:
+            figures[policy].append((year, measure, group, count))
     members = {
         "schema": _SCHEMA,
         "fold": FOLD_VERSION,
@@ -131,7 +132,7 @@ def partial_from_members(members: dict[str, Any]) -> Partial:
         members["next_offset"],
         members["latest_recorded_at"],
         RecordCounts(**records),
-        {sha256: _figures(cells) for sha256, cells in members["figures"].items()},
+        {policy: _figures(cells) for policy, cells in members["figures"].items()},
         frozenset(members["years"]),
     )
 
@@ -159,17 +160,27 @@ def merge_partials(
                 " are; use `outcomes report`, which replays any year, or set OUTCOMES_LIVE_YEARS"
             )
         for policy in policies:
-            if policy.sha256 not in partial.figures:
-                raise ConfigurationError(
-                    f"policy {policy.id} is not kept live in {place}; start the worker with it, or"
-                    " use `outcomes report`, which replays under any policy"
-                )
-            figures[policy.sha256].merge(partial.figures[policy.sha256])
+            if policy.figures_key not in partial.figures:
+                raise _not_kept_live(policy, place, partial.figures)
+            figures[policy.sha256].merge(partial.figures[policy.figures_key])
         records.merge(partial.records)
     recorded_at = (partial.latest_recorded_at for partial in partials)
     latest = max((moment for moment in recorded_at if moment is not None), default=None)
     cut = {partial.partition: partial.next_offset for partial in partials}
     return FiguresAtCut(cut, records, figures, latest)
+
+
+def _not_kept_live(policy: Policy, place: str, keys: Iterable[str]) -> ConfigurationError:
+    if any(key.startswith(policy.sha256) for key in keys):
+        return ConfigurationError(
+            f"policy {policy.id} is kept live in {place} with another release of the zone data"
+            f" than {zone_data_release()}, which this program uses; restart the worker with that"
+            " release, or use `outcomes report`"
+        )
+    return ConfigurationError(
+        f"policy {policy.id} is not kept live in {place}; start the worker with it, or use"
+        " `outcomes report`, which replays under any policy"
+    )
 
 
 def _figures(cells: Iterable[tuple[int, str, str, int]]) -> Figures:

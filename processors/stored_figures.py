@@ -102,7 +102,7 @@ def read_store(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtC
             state.next_offset,
             state.latest_recorded_at,
             state.records,
-            {sha256: state.figures(sha256) for sha256 in live_policies},
+            {policy: state.figures(policy) for policy in live_policies},
         )
         for partition, state in enumerate(states)
     ]

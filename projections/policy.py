@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
-from projections.zones import zone, zone_names
+from projections.zones import zone, zone_data_release, zone_names
 from schemas.canonical import canonical, sha256_hex
 from schemas.events import FUNDINGS, Funding, Kind, Status, WithdrawalReason
 from schemas.json_text import inspect_json
@@ -106,6 +106,13 @@ class Policy(BaseModel):
     def sha256(self) -> str:
         """Lower-case hexadecimal SHA-256 of the RFC 8785 form."""
         return sha256_hex(canonical(self.model_dump(mode="json")))
+
+    @cached_property
+    def figures_key(self) -> str:
+        """What stored figures are known by: another release of the zone data may change some."""
+        if self.outcome_date == "outcome_on":
+            return self.sha256
+        return f"{self.sha256}@{zone_data_release()}"
 
     @cached_property
     def time_zone(self) -> ZoneInfo:

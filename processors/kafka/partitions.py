@@ -199,9 +199,9 @@ class KafkaFold:
 
     def _partial(self, partition: int) -> NewRecord:
         state = self._fold.states[partition]
-        hashes = [policy.sha256 for policy in self._fold.policies]
+        keys = [policy.figures_key for policy in self._fold.policies]
         return NewRecord(
-            partial_key(partition), encode_partial(partition, state, hashes, self._years)
+            partial_key(partition), encode_partial(partition, state, keys, self._years)
         )
 
     def _publish_dead_letters(self, partition: int) -> None:

@@ -26,7 +26,7 @@ class Increment:
     """What some records add to a partition's figures and counters.
 
     Attributes:
-        tallies: Changes of the figures, by the policy's SHA-256.
+        tallies: Changes of the figures, by `Policy.figures_key`.
         records: Changes of the counters.
         over_limit: Admitted records that the rule on 1,000 events quarantines.
     """
@@ -38,7 +38,7 @@ class Increment:
     @classmethod
     def under(cls, policies: Iterable[Policy]) -> Increment:
         """An increment that changes nothing yet."""
-        return cls({policy.sha256: Tally() for policy in policies})
+        return cls({policy.figures_key: Tally() for policy in policies})
 
 
 def fold_student(
@@ -86,4 +86,4 @@ def _count(
     increment.records.count_resolution(resolution, sign)
     facts = facts_of(resolution.in_force)
     for policy in policies:
-        increment.tallies[policy.sha256].add(contributions(facts, policy), sign)
+        increment.tallies[policy.figures_key].add(contributions(facts, policy), sign)

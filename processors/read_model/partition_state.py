@@ -43,7 +43,7 @@ class PartitionState:
         """Add changes of figures and update the checksum.
 
         Args:
-            policy: By its SHA-256.
+            policy: By `Policy.figures_key`.
             changes: To add, positive or negative.
 
         Yields:
@@ -65,9 +65,9 @@ class PartitionState:
         self.checksum = (self.checksum + change) % CHECKSUM_MODULUS
 
     def figures(self, policy: str) -> Figures:
-        """The figures under one policy, named by its SHA-256."""
+        """The figures under one policy, named by its `figures_key`."""
         figures = Figures()
-        for (sha256, year, measure, group), count in self.cells.items():
-            if sha256 == policy:
+        for (key, year, measure, group), count in self.cells.items():
+            if key == policy:
                 figures.cells[year, measure, group] = count
         return figures

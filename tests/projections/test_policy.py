@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from projections.policy import DEFAULT_POLICY, PolicyError, built_in_policies, parse_policy
+from projections.zones import zone_data_release
 from schemas.events import FUNDINGS, KINDS, STATUSES
 from tests.support.bytes import anything, json_values
 from tests.support.histories import encode, oracle, policy_of
@@ -196,3 +197,17 @@ class TestParsePolicy:
         policy = policy | {member: value}
 
         assert bool(oracle().check_policy(policy)) == (fault_of(encode(policy)) is not None)
+
+
+class TestFiguresKey:
+    """Stored figures are known by all that decides them."""
+
+    def test_where_no_zone_decides_a_date_it_is_the_hash(self):
+        policy = policy_of(zone="Africa/Casablanca")
+
+        assert policy.sha256 == policy.figures_key
+
+    def test_where_one_does_the_release_of_the_zone_data_is_part_of_it(self):
+        policy = policy_of(outcome_date="time")
+
+        assert f"{policy.sha256}@{zone_data_release()}" == policy.figures_key
