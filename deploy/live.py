@@ -1,8 +1,8 @@
-"""`make live`: the whole story on Kafka with the real commands, ended by itself.
+"""`make live`: live figures on Kafka, demonstrated with the real commands.
 
-A broker, the topics, two workers, a synthetic school that comes in while they follow, live figures,
-and a replay of the same log, which must give the same digest. What it starts it stops, on Ctrl-C
-and on a failure too, and its files are thrown away.
+A broker, the topics, two workers, a synthetic school whose events arrive while they follow, live
+figures, and a replay of the same log, which must give the same digest. Everything it starts is
+stopped, also after Ctrl-C or a failure, and its files are deleted.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _POLL_SECONDS = 0.2
 
 
 class StoryError(Exception):
-    """The story does not come out as it should; the message says where in one line."""
+    """A step has failed; the message says which in one line."""
 
 
 class Story:
-    """The commands of one log, as a person types them."""
+    """The commands on one log, as a person types them."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """Narrate the settings that a person would export.
+        """Print the settings that a person would export.
 
         Args:
             url: The log.
@@ -52,7 +52,7 @@ class Story:
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
         wanted = {"OUTCOMES_LOG": url, "OUTCOMES_LIVE_YEARS": YEARS_KEPT_LIVE}
         for name, value in wanted.items():
-            _type(f"export {name}={value}")
+            _print_command(f"export {name}={value}")
         own = {name: value for name, value in os.environ.items() if name[:9] != "OUTCOMES_"}
         self._environment = {**own, **wanted, "OUTCOMES_LOG_LEVEL": "warning"}
 
@@ -65,36 +65,36 @@ class Story:
         Raises:
             StoryError: If it fails.
         """
-        _type(shlex.join(["outcomes", *arguments]))
-        done = self._ask(*arguments)
+        _print_command(shlex.join(["outcomes", *arguments]))
+        done = self._run(*arguments)
         if done.returncode:
             raise StoryError(_last_line(done.stderr) or f"exit code {done.returncode}")
         return done.stdout
 
     def append_world(self, students: int) -> None:
-        """Make up a school and append its events, one command into the other.
+        """Generate a school and append its events, one command into the other.
 
         Raises:
             StoryError: If either fails.
         """
         generate = ["generate", "--students", str(students), "--seed", YEAR]
-        _type(f"{shlex.join(['outcomes', *generate])} | outcomes append -")
+        _print_command(f"{shlex.join(['outcomes', *generate])} | outcomes append -")
         with subprocess.Popen(
             [OUTCOMES, *generate],
             env=self._environment,
             cwd=self._folder,
             stdout=subprocess.PIPE,
         ) as generating:
-            appended = self._ask("append", "-", stdin=generating.stdout)
+            appended = self._run("append", "-", stdin=generating.stdout)
         if generating.returncode or appended.returncode:
             raise StoryError(_last_line(appended.stderr) or "outcomes generate failed")
-        _show(appended.stdout)
+        _print_output(appended.stdout)
 
     def start_worker(self, name: str) -> None:
         """Start a worker with a read model of its own, in the background."""
         arguments = ["worker", "--state", f"{name}.db"]
-        _type(f"{shlex.join(['outcomes', *arguments])} &")
-        with self._output_of(name).open("wb") as output, _held_back():
+        _print_command(f"{shlex.join(['outcomes', *arguments])} &")
+        with self._output_of(name).open("wb") as output, _deferred_interrupts():
             self._workers[name] = subprocess.Popen(
                 [OUTCOMES, *arguments],
                 env=self._environment,
@@ -123,7 +123,7 @@ class Story:
                 if process.poll() is not None:
                     why = _last_line(self._output_of(name)) or f"exit code {process.returncode}"
                     raise StoryError(f"{name} has ended: {why}")
-            done = self._ask("live", "--year", YEAR, "--json")
+            done = self._run("live", "--year", YEAR, "--json")
             if not done.returncode and holds(json.loads(done.stdout)):
                 return
             time.sleep(_POLL_SECONDS)
@@ -135,7 +135,9 @@ class Story:
         Raises:
             StoryError: If one does not end, or not with exit code 0.
         """
-        _type(f"kill -TERM {' '.join(str(worker.pid) for worker in self._workers.values())}")
+        _print_command(
+            f"kill -TERM {' '.join(str(worker.pid) for worker in self._workers.values())}"
+        )
         for process in self._workers.values():
             process.terminate()
         for name, process in self._workers.items():
@@ -145,10 +147,10 @@ class Story:
                 raise StoryError(f"{name} has not ended after {_END_SECONDS} s") from error
             if code:
                 raise StoryError(f"{name}: exit code {code}: {_last_line(self._output_of(name))}")
-            _show(f"{name}: exit code 0".encode())
+            _print_output(f"{name}: exit code 0".encode())
 
     def clean_up(self) -> None:
-        """Leave no worker running, whatever has happened."""
+        """Kill every worker that still runs."""
         for process in self._workers.values():
             process.kill()
             process.wait()
@@ -156,7 +158,7 @@ class Story:
     def _output_of(self, name: str) -> Path:
         return self._folder / f"{name}.log"
 
-    def _ask(self, *arguments: str, stdin: Any = None) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 - a pipe
+    def _run(self, *arguments: str, stdin: Any = None) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401 - a pipe
         return subprocess.run(
             [OUTCOMES, *arguments],
             env=self._environment,
@@ -167,89 +169,95 @@ class Story:
         )
 
 
-def tell(story: Story, students: int) -> None:
-    """The story, from the topics to the workers' end.
+def run_story(story: Story, students: int) -> None:
+    """Every step, from the topics to the end of the workers.
 
     Raises:
-        StoryError: At the first thing that is not as it should be.
+        StoryError: At the first step that fails.
     """
-    _say("The topics: the ledger's, and beside it the workers' figures and the dead letters")
-    _show(story.run("topic", "create"))
-    _say("Two workers, which share the partitions; each keeps a read model of its own")
+    _print_heading("The topics: the log, and beside it the workers' figures and the dead letters")
+    _print_output(story.run("topic", "create"))
+    _print_heading("Two workers, which share the partitions; each has a read model of its own")
     for name in WORKERS:
         story.start_worker(name)
     story.wait_until_live("two workers at work", _is_shared)
-    _say(f"A synthetic school of {students:,} students comes in while they follow")
+    _print_heading(
+        f"Events of a synthetic school of {students:,} students arrive while they follow"
+    )
     story.append_world(students)
     story.wait_until_live("caught up with the log", _is_caught_up)
-    _say("The live figures, added up from what the workers publish")
-    _show(story.run("live", "--year", YEAR))
-    _say("The same figures by a replay of the whole log, and the digests compared")
+    _print_heading("The live figures, the sum of what the workers publish")
+    _print_output(story.run("live", "--year", YEAR))
+    _print_heading("The same figures by a replay of the whole log; the digests are compared")
     live = json.loads(story.run("live", "--year", YEAR, "--json"))
     replayed = json.loads(story.run("report", "--year", YEAR, "--json"))
-    _show(f"live      {live['digest']}\nreplayed  {replayed['digest']}".encode())
+    _print_output(f"live      {live['digest']}\nreplayed  {replayed['digest']}".encode())
     if live["digest"] != replayed["digest"]:
         raise StoryError("the live figures and the replay DIFFER; please report it")
-    _show(b"The same.")
-    _say("The workers end in good order")
+    _print_output(b"The same.")
+    _print_heading("The workers are stopped")
     story.end_workers()
 
 
 def main() -> int:
-    """Tell the story.
+    """Run the demonstration.
 
     Returns:
-        0; 1 when it does not come out as it should, 130 when interrupted.
+        0; 1 if a step fails, 130 if interrupted.
     """
-    reader = argparse.ArgumentParser(prog="make live", description="The whole story on Kafka.")
-    reader.add_argument("--kafka", metavar="HOST:PORT", help="a broker that is there already")
-    reader.add_argument("--topic", default="student-lifecycle", help="of the log")
-    reader.add_argument("--students", type=int, default=2_000, help="of the synthetic school")
-    wanted = reader.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="make live", description="Live figures on Kafka, demonstrated."
+    )
+    parser.add_argument("--kafka", metavar="HOST:PORT", help="a broker that runs already")
+    parser.add_argument("--topic", default="student-lifecycle", help="of the log")
+    parser.add_argument("--students", type=int, default=2_000, help="of the synthetic school")
+    options = parser.parse_args()
     for name in INTERRUPTS:
         signal.signal(name, signal.default_int_handler)
     try:
-        # What was started last is ended first.
-        with ExitStack() as ending:
-            folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="make-live-")))
-            bootstrap = wanted.kafka or _start_broker(folder, ending)
-            story = Story(f"kafka://{bootstrap}/{wanted.topic}", folder)
-            ending.callback(story.clean_up)
-            tell(story, wanted.students)
+        # What was started last is stopped first.
+        with ExitStack() as resources:
+            folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="make-live-")))
+            bootstrap = options.kafka or _start_broker(folder, resources)
+            story = Story(f"kafka://{bootstrap}/{options.topic}", folder)
+            resources.callback(story.clean_up)
+            run_story(story, options.students)
     except (NoKafkaError, StoryError) as error:
         print(f"make live: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nmake live: interrupted; all that was started is stopped", file=sys.stderr)
         return 130
-    _say("All of it is stopped again, and its files are gone")
+    _print_heading("Everything is stopped, and its files are deleted")
     return 0
 
 
-def _start_broker(folder: Path, ending: ExitStack) -> str:
-    _say("Apache Kafka, one broker (to keep one for yourself: make kafka)")
+def _start_broker(folder: Path, resources: ExitStack) -> str:
+    _print_heading("Apache Kafka, one broker (`make kafka` runs one that stays)")
     jars = kafka_jars()
     lease = PortLease(2)
-    ending.callback(lease.release)
+    resources.callback(lease.release)
     port, controller = lease.ports
     broker = Broker(folder, jars, port=port, controller=controller)
-    ending.callback(broker.stop)
+    resources.callback(broker.stop)
     broker.start()
-    _show(f"{broker.bootstrap} answers".encode())
+    _print_output(f"{broker.bootstrap} answers".encode())
     return broker.bootstrap
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
-    """Let no Ctrl-C come between a child's start and the note that is made of it."""
-    come: list[int] = []
-    before = {name: signal.signal(name, lambda got, _: come.append(got)) for name in INTERRUPTS}
+def _deferred_interrupts() -> Iterator[None]:
+    """Let no Ctrl-C arrive between a child's start and its registration."""
+    received: list[int] = []
+    before = {
+        name: signal.signal(name, lambda number, _: received.append(number)) for name in INTERRUPTS
+    }
     try:
         yield
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
-    if come:
+    if received:
         raise KeyboardInterrupt
 
 
@@ -267,16 +275,16 @@ def _last_line(output: bytes | Path) -> str:
     return (text.decode(errors="replace").strip().splitlines() or [""])[-1]
 
 
-def _say(line: str) -> None:
+def _print_heading(line: str) -> None:
     print(f"\n# {line}", flush=True)
 
 
-def _type(command: str) -> None:
+def _print_command(command: str) -> None:
     print(f"$ {command}", flush=True)
 
 
-def _show(printed: bytes) -> None:
-    print(printed.decode().rstrip(), flush=True)
+def _print_output(output: bytes) -> None:
+    print(output.decode().rstrip(), flush=True)
 
 
 if __name__ == "__main__":

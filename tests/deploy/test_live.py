@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.live import StoryError, tell
+from deploy.live import StoryError, run_story
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_MAX = 120
@@ -87,4 +87,4 @@ class TestFailure:
                 return lambda *_: None
 
         with pytest.raises(StoryError, match="DIFFER"):
-            tell(Differing(), 1)
+            run_story(Differing(), 1)
