@@ -42,12 +42,12 @@ def lock_for_writing(path: Path) -> IO[str]:
 
 
 def lock_holder(path: Path) -> str | None:
-    """The process that writes to a read model, as `host-pid`; None where no process does."""
+    """The process that writes to a read model, as `host-pid`; None where none is seen to."""
     try:
         with _lock_path(path).open(encoding="utf-8") as lock:
             # A process that is killed loses its lock, but leaves its name in the file.
             return None if _try_lock(lock, fcntl.LOCK_SH) else lock.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
 
 

@@ -122,6 +122,47 @@ class TestGrownLog:
         assert f"records={len(lines) - FOLDED}".encode() in worked.err
 
 
+class TestRestoredReadModel:
+    """A read model that was itself restored from a copy: the log has all that it needs."""
+
+    @pytest.mark.parametrize("with_wal", [False, True])
+    def test_an_older_copy_is_folded_on_whatever_lies_beside_it(
+        self, lines, ask, replace, tmp_path, with_wal
+    ):
+        """What SQLite kept beside the newer file must not be replayed onto the older one."""
+        replace(lines[:FOLDED])
+        ask("worker", "--once")
+        older = (tmp_path / STATE).read_bytes()
+        env = {"OUTCOMES_LOG": "sqlite:ledger.db"}
+        with started("worker", folder=tmp_path, env=env):
+            ask("append", "--records", "-", stdin=b"".join(lines[FOLDED:]))
+            wait_until_current(ask)
+        wal = tmp_path / f"{STATE}-wal"
+        assert wal.stat().st_size
+        if not with_wal:
+            wal.unlink()
+        (tmp_path / STATE).write_bytes(older)
+
+        ask("worker", "--once")
+
+        live = ask("live", "--year", "2022", "--json").json
+        assert ask("report", "--year", "2022", "--json").json["digest"] == live["digest"]
+
+
+class TestGrowingArchive:
+    def test_a_worker_follows_what_is_archived_later(self, lines, ask, replace, tmp_path):
+        replace(lines[:FOLDED])
+        ask("archive", "sealed")
+        env = {"OUTCOMES_LOG": "archive:sealed"}
+        with started("worker", folder=tmp_path, env=env):
+            wait_until_current(ask, "archive:sealed")
+            ask("append", "--records", "-", stdin=b"".join(lines[FOLDED:]))
+            ask("archive", "sealed")
+            live = wait_until_current(ask, "archive:sealed")
+
+        assert live["log"]["records"] == len(lines)
+
+
 class TestOlderFold:
     """A read model of an older version of the fold cannot be checked."""
 
@@ -192,13 +233,13 @@ def restore(folder, ask, lines):
     (folder / "copy.db").replace(folder / "ledger.db")
 
 
-def wait_until_current(ask):
+def wait_until_current(ask, log="sqlite:ledger.db"):
     """Wait until the live figures are those of the log's end; the live report."""
     until = time.monotonic() + SECONDS_MAX
     while time.monotonic() < until:
-        end = ask("report", "--year", "2022", "--json").json["log"]["cut"]
+        end = ask("report", "--year", "2022", "--json", "--log", log).json["log"]["cut"]
         try:
-            live = ask("live", "--year", "2022", "--json").json
+            live = ask("live", "--year", "2022", "--json", "--log", log).json
         except AssertionError:
             continue
         if live["log"]["cut"] == end:
