@@ -1,4 +1,4 @@
-"""The programs and commands of docs/emit.md, taken out of it and run as a reader would."""
+"""The programs and commands of docs/emit.md, extracted and run as a reader would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "emit.md").read_text(encoding="utf-8")
 PATIENCE_SECONDS = 120
 PIPE_BYTES = 65_536
-"""What a pipe holds; whoever has fed more knows that somebody reads."""
+"""The capacity of a pipe; when more was written, somebody has read."""
 
 
 def files():
@@ -26,13 +26,13 @@ def files():
 
 
 def command(word):
-    """The one block of shell that holds a word."""
+    """The only shell block that contains a word."""
     (result,) = [block for block in blocks(PAGE, "sh") if word in block]
     return result
 
 
 def put_files(folder):
-    """The programs in a folder of their own."""
+    """The programs in their own folder."""
     folder.mkdir()
     for name, text in files().items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -40,7 +40,7 @@ def put_files(folder):
 
 
 def environment(broker, topic, **more):
-    """What the page has its reader set, and nothing of the ledger's own settings."""
+    """The variables that the page tells its reader to set, without the ledger's own settings."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("OUTCOMES_")}
     path = f"{TOOLS}{os.pathsep}{own['PATH']}"
     return {**own, "PATH": path, "BROKER": broker, "TOPIC": topic, **more}
@@ -49,12 +49,12 @@ def environment(broker, topic, **more):
 def wait_until(holds, what):
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {what}"
         time.sleep(0.02)
 
 
 class Running:
-    """A command of the page under way; its output lies in files beside it."""
+    """A running command of the page; its output is in files beside it."""
 
     def __init__(self, words, folder, environment):
         self.folder = folder
@@ -73,13 +73,13 @@ class Running:
         return self.process.poll() is None
 
     def kill(self):
-        """End it and all that it started, as a machine does that loses power."""
+        """Kill it and all its children, as a power cut would."""
         if self.is_alive():
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE_SECONDS)
 
     def finish(self):
-        """Its exit code and what it printed last, once it is done."""
+        """Its exit code and last line of output, once it has ended."""
         try:
             code = self.process.wait(PATIENCE_SECONDS)
         finally:
@@ -91,10 +91,10 @@ class Running:
 
 
 class Fed:
-    """A file that is a pipe: what reads it gets events piece by piece.
+    """A named pipe: its reader gets events piece by piece.
 
     Attributes:
-        bytes: How many have been taken or lie in the pipe.
+        bytes: The number of bytes written to the pipe.
     """
 
     def __init__(self, path, *pieces):

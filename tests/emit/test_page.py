@@ -98,7 +98,7 @@ class TestCorrection:
             assert isinstance(admit(record, 1), Event)
 
     @pytest.mark.parametrize("order", [1, -1], ids=["in order", "the other way round"])
-    def test_a_fact_is_taken_back_and_stated_anew(self, tmp_path, order):
+    def test_a_fact_is_retracted_and_stated_again(self, tmp_path, order):
         stated = [ENROLLED, STATED]
         assert [0, 1] == self.graduates(tmp_path / "before.db", stated)
         assert [1, 0] == self.graduates(tmp_path / "after.db", [*stated, *SHOWN][::order])

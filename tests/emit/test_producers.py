@@ -1,4 +1,4 @@
-"""The producers of docs/emit.md, run side by side against a real broker that also goes away."""
+"""The producers of docs/emit.md, run in parallel against a real broker that also fails."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NEEDED = {"java": ("javac", "default-jdk-headless"), "kcat": ("kcat", "kcat")}
 BATCH = 500
 
 
-def events_made_up():
-    """Some hundred events without a copy among them, as bytes."""
+def distinct_events():
+    """Some hundred synthetic events without duplicates, as bytes."""
     results = {}
     for record in generate(300, 11):
         if not record.broken:
@@ -36,7 +36,7 @@ def events_made_up():
     return list(results.values())
 
 
-EVENTS = events_made_up()
+EVENTS = distinct_events()
 FIRST, REST = EVENTS[:BATCH], EVENTS[BATCH:]
 producers = pytest.mark.parametrize("producer", PRODUCERS)
 
@@ -52,14 +52,14 @@ def is_there(producer):
 
 @pytest.fixture
 def has(producer):
-    """Skips, or fails in CI, where the machine lacks what a producer runs on."""
+    """Skips, or fails in CI, if the machine lacks what a producer needs."""
     if not is_there(producer):
         tool, package = NEEDED[producer]
         refused(f"no {tool} on this machine; on Debian install {package}")
 
 
-class Play:
-    """All producers that the machine can run, side by side, each with a topic of its own."""
+class Producers:
+    """All producers that the machine can run, in parallel, each with its own topic."""
 
     def __init__(self, kafka, folder, classes):
         self.kafka = kafka
@@ -71,7 +71,7 @@ class Play:
         self.running = {}
         self.fed = {}
 
-    def give(self, events):
+    def write_files(self, events):
         for folder in self.folders.values():
             path = folder / "events.jsonl"
             path.unlink(missing_ok=True)
@@ -124,22 +124,22 @@ class Play:
 
 
 @pytest.fixture(scope="module")
-def play(kafka, tmp_path_factory):
-    """Begins a play; whatever still runs in the end is killed."""
+def launch(kafka, tmp_path_factory):
+    """Launches all producers; whatever still runs at the end is killed."""
     from tests.support.broker import NoKafkaError, kafka_jars  # a plugin before it is a module
 
     try:
         classes = kafka_jars()
     except NoKafkaError as error:
         refused(str(error))
-    plays = []
+    launched = []
 
-    def begin():
-        plays.append(Play(kafka, tmp_path_factory.mktemp("emit"), classes))
-        return plays[-1]
+    def launch():
+        launched.append(Producers(kafka, tmp_path_factory.mktemp("emit"), classes))
+        return launched[-1]
 
-    yield begin
-    for item in plays:
+    yield launch
+    for item in launched:
         item.kill()
 
 
@@ -149,24 +149,23 @@ def acknowledged_by(producer, count):
 
 
 @pytest.fixture(scope="module")
-def plain(play):
-    """A file is sent, once."""
-    item = play()
-    item.give(EVENTS)
+def plain(launch):
+    """The result of sending a file once."""
+    item = launch()
+    item.write_files(EVENTS)
     item.start()
     return item, item.finish()
 
 
 @pytest.fixture(scope="module")
-def outage(kafka, play):
-    """The broker hangs and is killed in mid run, and comes back.
+def outage(kafka, launch):
+    """The broker hangs in mid run, is killed and comes back.
 
-    Half of the producers have sent a third of their events by then, and read the others meanwhile.
-    The other half were killed before, and are started again, on the same file, while there is no
-    broker.
+    Half of the producers have sent a third of their events by then and read the others meanwhile.
+    The other half were killed before and are started again, on the same file, without a broker.
     """
     broker = kafka.own()
-    running, again = play(), play()
+    running, again = launch(), launch()
     for item, *pieces in ((running, FIRST, REST), (again, EVENTS)):
         item.feed(*pieces)
         item.open_gate(0)
@@ -205,7 +204,7 @@ class TestProducers:
         assert assert_kept(kafka, item.topics[producer], EVENTS) <= len(EVENTS)
 
     @producers
-    def test_one_that_was_killed_sends_the_same_file_again(self, kafka, outage, has, producer):
+    def test_a_killed_producer_sends_the_same_file_again(self, kafka, outage, has, producer):
         _, _, item, ends, waiting = outage
         assert waiting[producer][1]
         assert acknowledged_by(producer, len(EVENTS)) == ends[producer]

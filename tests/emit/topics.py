@@ -1,4 +1,4 @@
-"""What producers have left in a topic, as the ledger sees it."""
+"""The contents of a topic, as the ledger sees them."""
 
 from __future__ import annotations
 

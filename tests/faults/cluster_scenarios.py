@@ -1,6 +1,6 @@
-"""What can happen to a cluster of three brokers; each scenario ends with the promise of all.
+"""Faults of a cluster of three brokers; each scenario ends with the promise of all scenarios.
 
-Beside it: while as many brokers answer as the topic needs, two of three, every command issued at
+In addition: while as many brokers answer as the topic needs, two of three, every command issued at
 any moment succeeds.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from tests.faults.commands import Commands
+from tests.faults.commands import Commands, Followers
 from tests.faults.scenarios import start_again
 from tests.support.workers import wait_until
 
@@ -22,6 +22,7 @@ def _begin(stage):
     workers["first"].wait_for("partitions.assigned")
     stage.preload(200)
     stage.check.wait_until_current()
+    stage.followers = Followers(stage.url)
     stage.load()
     return workers, Commands(stage.url, stage.chance)
 
@@ -33,12 +34,14 @@ def _end(stage, workers, commands, *, down=()):
     failed = commands.finish()
     stage.commands += len(commands.done)
     stage.failed_commands += len(failed)
+    stage.durations += [(one.ended - one.started, " ".join(one.command)) for one in commands.done]
     unexpected = [
         one
         for one in failed
         if not any(one.started < end and start < one.ended for start, end in down)
     ]
     assert not unexpected, unexpected
+    assert [] == stage.followers.finish()
     stage.finish_with(lambda: start_again(stage, workers))
 
 
@@ -92,7 +95,7 @@ def restart_brokers(stage):
 
 
 def two_brokers_down(stage):
-    """Two of three are killed: nothing is lost, and all goes on when they are back."""
+    """Two of three are killed: nothing is lost, and everything continues when they are back."""
     workers, commands = _begin(stage)
     stage.wait_for_share(0.1, 0.4)
     victims = stage.chance.sample(sorted(stage.kafka.nodes), 2)
@@ -115,8 +118,10 @@ def broker_out_of_reach(stage):
     workers["first"].wait_for("partitions.assigned")
     stage.preload(200)
     stage.check.wait_until_current()
+    stage.followers = Followers(stage.url)
     cluster.gate.close()
     stage.faults += 1
+    workers["second"] = stage.worker("second").wait_for("partitions.assigned")
     stage.load()
     commands = Commands(stage.url, stage.chance)
     wait_until(lambda: len(commands.done) >= (24 if stage.is_soak else 6), "commands", 300)
@@ -124,7 +129,7 @@ def broker_out_of_reach(stage):
 
 
 def storm_on_a_cluster(stage):
-    """Fault after fault, as drawn, on brokers and workers; at most one broker is away at a time."""
+    """Fault after fault on brokers and workers, drawn at random; one broker away at a time."""
     workers, commands = _begin(stage)
     while stage.is_loading():
         fault = stage.chance.choice((_kill, _freeze, _restart, _kill_worker))

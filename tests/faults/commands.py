@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.support.workers import OUTCOMES, PATIENCE
 
-__all__ = ["Commands", "Done"]
+__all__ = ["Commands", "Done", "Followers"]
 
 READING = (
     ("report", "--year", "2022", "--json"),
@@ -80,3 +80,28 @@ class Commands(threading.Thread):
         self.join(PATIENCE * 3)
         assert not self.is_alive()
         return [one for one in self.done if one.code]
+
+
+class Followers:
+    """Commands that never end: they outlive every fault."""
+
+    def __init__(self, url):
+        following = (("tail", "--follow"), ("live", "--year", "2022", "--watch"))
+        self._processes = [
+            subprocess.Popen(
+                [OUTCOMES, *command, "--log", url],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for command in following
+        ]
+
+    def finish(self):
+        """Stop them; their errors if one had ended already."""
+        processes, self._processes = self._processes, []
+        ended = [process for process in processes if process.poll() is not None]
+        for process in processes:
+            process.kill()
+        errors = [process.communicate(timeout=PATIENCE)[1] for process in processes]
+        return errors if ended else []

@@ -1,4 +1,4 @@
-"""What can happen to workers, a broker and a topic; each scenario ends with the same promise.
+"""Faults of workers, a broker and a topic; each scenario ends with the same promise.
 
 The promise (`Stage.finish`): the published figures at the end, and at twenty moments in mid load,
 have the digests of a replay at their own cut, under every policy and for every year; every
@@ -25,10 +25,10 @@ REMADE = ("another log", "partition count never changes", "breaks a promise", "h
 """What is said of a topic that was recreated, by its first record or its settings."""
 
 AFTER_A_BURST = 4_500
-"""What is sent at a rate after a burst, however large that was."""
+"""The number of records sent at a rate after a burst of any size."""
 
 FLOOD_RECORDS = 20_000
-"""Under one subject; a soak sends ten times as many."""
+"""Records under one subject; a soak sends ten times as many."""
 
 
 def kill_one_of_two(stage):
@@ -135,7 +135,7 @@ def crash_before_ack(stage):
 
 
 def crash_before_publish(stage):
-    """The process ends between the commit and the publication; whoever is next publishes."""
+    """The process ends between the commit and the publication; the next owner publishes."""
     _crash(stage, "before_publish")
 
 
@@ -307,7 +307,7 @@ def _librdkafka(stage):
 
 
 def full_disk(stage):
-    """The disk is full: the worker stops with the reason, and goes on when there is room."""
+    """The disk is full: the worker stops with the reason, and resumes when there is room."""
 
     def no_room():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -326,7 +326,7 @@ def full_disk(stage):
 
 
 def storm(stage):
-    """Fault after fault on three workers and the broker, as drawn, while events come in."""
+    """Fault after fault on three workers and the broker, drawn at random, while events arrive."""
     workers = {name: stage.worker(name) for name in ("first", "second", "third")}
     workers["first"].wait_for("partitions.assigned")
     stage.load()
@@ -341,7 +341,7 @@ def storm(stage):
 
 
 def start_again(stage, workers):
-    """As a supervisor does: those that were stopped, and one that found no broker at its start."""
+    """Start stopped workers again, as a supervisor does, and those that gave up on a broker."""
     for name, worker in workers.items():
         code = worker.process.poll()
         if code == 69:

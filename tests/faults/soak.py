@@ -81,6 +81,8 @@ def run(name, seed, folder):
             raise
         finally:
             stage.end()
+    for seconds, command in sorted(stage.durations, reverse=True)[:3]:
+        print(f"  slowest: {seconds:.0f} s, {command}", flush=True)
     figures = Counter(
         faults=stage.faults,
         records=len(stage.sent),

@@ -1,4 +1,4 @@
-"""A topic, a world of events and workers: where the scenarios of `scenarios.py` take place."""
+"""The surroundings of a scenario: a topic, a synthetic history, workers and a load."""
 
 from __future__ import annotations
 
@@ -37,16 +37,18 @@ PARTITIONS = 4
 
 
 class Stage:
-    """One scenario's surroundings; everything is ended when it is left.
+    """The surroundings of one scenario; `end` stops everything.
 
     Attributes:
-        chance: Seeded; every moment of a fault is drawn from it.
-        faults: How many were made.
+        chance: The seeded source of every random moment and choice.
+        faults: The number of injected faults.
         commands: How many were issued beside the load, and how many of them failed.
         failed_commands: See `commands`.
-        is_soak: Whether there is much time.
-        records: Those to be sent, (key, value).
-        sent: Those that were handed to the log, in any order.
+        durations: The seconds that each command took, and which it was.
+        followers: Commands that never end, if there are any.
+        is_soak: Whether a long run is wanted.
+        records: The records still to be sent, (key, value).
+        sent: The records handed to the log, in any order.
     """
 
     def __init__(self, kafka, folder, seed, *, students=900, rate=450, is_soak=False):
@@ -55,6 +57,7 @@ class Stage:
         self.is_soak = is_soak
         self.faults = 0
         self.commands = self.failed_commands = 0
+        self.durations = []
         self.quarantined = 0
         self.topic = kafka.name()
         self.url = kafka.url(self.topic)
@@ -63,13 +66,14 @@ class Stage:
         self._rate = rate
         self._workers = []
         self._emitter = None
+        self.followers = None
         self.make_topics()
         self.records = self.world(students)
         self.published = Published(self.url)
         self.check = Check(self.url)
 
     def world(self, students):
-        """A history that nobody else has, (key, value) in the order of happening."""
+        """A unique history, (key, value) in the order of happening."""
         made = generate(students, self.chance.randrange(1_000_000))
         prefix = b"%d-" % self.chance.randrange(1_000_000)
         return [
@@ -118,7 +122,7 @@ class Stage:
             log.append([NewRecord(*one) for one in pairs])
 
     def load(self, count=None):
-        """Begin to send so many of the records that are left, or all, at a rate."""
+        """Start sending this many of the remaining records, or all, at a rate."""
         taken, self.records = self.records[:count], self.records[len(self.records[:count]) :]
         self.sent += taken
         self._loaded = len(taken)
@@ -128,7 +132,7 @@ class Stage:
         self._emitter.start()
 
     def wait_for_share(self, low, high):
-        """Wait until some share of the load is acknowledged; which one is drawn."""
+        """Wait until a share of the load is acknowledged, drawn between two bounds."""
         wanted = self.chance.uniform(low, high) * self._loaded
         wait_until(lambda: self._emitter.acknowledged >= wanted, f"{wanted:.0f} acknowledged", 180)
 
@@ -136,12 +140,12 @@ class Stage:
         return self._emitter.is_alive()
 
     def settle_load(self):
-        """Wait until all that was begun to be sent is acknowledged."""
+        """Wait until everything that was sent is acknowledged."""
         self._emitter.finish()
         assert self._emitter.acknowledged == self._loaded
 
     def finish(self):
-        """Send the rest, and see that the promise holds; workers stop as they should."""
+        """Send the rest and check the promise; workers stop with code 0."""
         self.settle_load()
         self.check.wait_until_current()
         for worker in self._workers:
@@ -163,6 +167,8 @@ class Stage:
         """Leave nothing running."""
         for worker in self._workers:
             worker.kill()
+        if self.followers is not None:
+            self.followers.finish()
         self.published.close()
         self.check.close()
 

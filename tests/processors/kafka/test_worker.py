@@ -1,4 +1,4 @@
-"""`outcomes worker` and `live` on a real Kafka; faults stand in `tests/faults`."""
+"""`outcomes worker` and `live` on a real Kafka; faults are in `tests/faults`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def outcomes(*arguments, **options):
 
 @pytest.fixture
 def url(kafka):
-    """A log on Kafka with its topics, as a person makes it."""
+    """A log on Kafka with its topics, as a person creates it."""
     made = kafka.url(kafka.name())
     done = outcomes("topic", "create", "--log", made, "--partitions", "3", "--json")
     assert 0 == done.returncode, done.stderr
@@ -47,7 +47,7 @@ def url(kafka):
 
 @pytest.fixture
 def start(url, tmp_path):
-    """Starts a worker; all are gone in the end."""
+    """Starts a worker; all are stopped at the end."""
     workers = []
 
     def start(name="first", **options):
@@ -139,7 +139,7 @@ class TestLive:
             watching.stdout.close()
             assert 130 == watching.wait(PATIENCE)
 
-    def test_a_year_or_a_policy_that_is_not_kept_is_said_so(self, url, start):
+    def test_a_year_or_a_policy_that_is_not_kept_is_refused(self, url, start):
         append(url, world(20))
         start(environment={"OUTCOMES_LIVE_POLICIES": "openclassrooms-2023"}).wait_for(
             "partitions.assigned"
@@ -151,7 +151,7 @@ class TestLive:
             assert b"not kept live" in refused.stderr
             assert 1 == len(refused.stderr.splitlines())
 
-    def test_without_workers_it_is_said_what_to_do(self, url):
+    def test_without_workers_the_message_says_what_to_do(self, url):
         append(url, world(5))
         refused = outcomes("live", "--year", "2022", "--log", url)
 
@@ -207,7 +207,7 @@ class TestDeadLetters:
         assert "tombstone_is_not_an_event" in rules
         assert all(b"payload" not in one.value for one in letters)
 
-    def test_a_crash_between_sending_and_noting_it_sends_once_more(self, url, start):
+    def test_a_crash_between_sending_and_marking_sends_again(self, url, start):
         junk = [(b"s-%d" % n, b"junk") for n in range(40)]
         for one in junk:
             append(url, [one])
@@ -216,7 +216,7 @@ class TestDeadLetters:
             append(url, [(b"t-%d" % number, b"junk")])
             if first.process.poll() is not None:
                 break
-            time.sleep(0.6)  # longer than a publication is apart
+            time.sleep(0.6)  # longer than the time between two publications
         assert 137 == first.ended()[0]
         start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
@@ -234,7 +234,7 @@ class TestDeadLetters:
 
 class TestEnding:
     @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-    def test_it_ends_at_once_when_told_to(self, url, start, how, code):
+    def test_it_stops_at_once_on_a_signal(self, url, start, how, code):
         worker = start().wait_for("partitions.assigned")
         begun = time.monotonic()
         worker.process.send_signal(how)
@@ -242,7 +242,7 @@ class TestEnding:
         assert code == worker.process.wait(PATIENCE)
         assert time.monotonic() - begun < 3
 
-    def test_it_ends_at_once_while_the_broker_is_away(self, kafka, url, start):
+    def test_it_stops_at_once_while_the_broker_is_away(self, kafka, url, start):
         append(url, world(20))
         worker = start().wait_for("partitions.assigned")
         kafka.own().kill()
@@ -259,13 +259,25 @@ class TestEnding:
 
         assert 69 == code
         assert f"{url} is out of reach" in last["message"]
+        assert "start the worker again" in last["message"]
+
+    def test_an_idle_worker_says_that_a_broker_is_lost_and_that_it_is_back(self, kafka, start):
+        worker = start().wait_for("partitions.assigned")
+        kafka.own().kill()
+        try:
+            worker.wait_for("broker.lost")
+        finally:
+            kafka.own().start()
+        worker.wait_for("broker.back")
 
     def test_a_second_worker_on_one_read_model_is_refused(self, start):
         start().wait_for("partitions.assigned")
-        code, last = start().ended()
+        second = start()
+        code, last = second.ended()
 
         assert 69 == code
         assert "has a worker already" in last["message"]
+        assert "worker.started" not in [item["event"] for item in second.messages()]
 
 
 class TestRefusals:
@@ -323,7 +335,7 @@ class TestRefusals:
         assert 69 == done.returncode
         assert f"set {name}=".encode() in done.stderr
 
-    def test_years_that_are_none(self, url):
+    def test_an_empty_range_of_years(self, url):
         code, line = self.refused("--log", url, OUTCOMES_LIVE_YEARS="2024..2020")
 
         assert 78 == code
