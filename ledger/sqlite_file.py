@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -55,6 +56,8 @@ _ADVICE = (
         "the disk failed; is it full, or a limit on file sizes reached?",
         codes=(sqlite3.SQLITE_IOERR,),
     ),
+    Advice((OSError,), "make room and try again", codes=(errno.ENOSPC, errno.EDQUOT)),
+    Advice((OSError,), _RIGHTS, codes=(errno.EACCES, errno.EPERM, errno.EROFS)),
     Advice((sqlite3.Error, OSError), "see `outcomes doctor`"),
 )
 

@@ -20,6 +20,7 @@ from ledger.log.sqlite.log import SqliteLog
 from tests.e2e.command import fails
 from tests.ledger.log.contract import BOUND, everything
 from tests.support.histories import ROOT
+from tests.support.permissions import without_root
 
 
 @pytest.fixture
@@ -211,6 +212,17 @@ class TestRefused:
                         prefix=limited)  # fmt: skip
 
         fails(done, 69, "copy.db")
+        assert [] == names(tmp_path / "out")
+
+    def test_a_folder_that_cannot_be_written_to_is_said_with_what_to_do(
+        self, path, tmp_path, outcomes
+    ):
+        (tmp_path / "out").mkdir(mode=0o555)
+
+        done = outcomes("backup", tmp_path / "out" / "copy.db", "--log", f"sqlite:{path}",
+                        prefix=without_root())  # fmt: skip
+
+        fails(done, 69, "out/", "check the permissions")
         assert [] == names(tmp_path / "out")
 
     def test_an_interrupt_leaves_nothing(self, path, tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,10 +110,8 @@ def _compare(log: SqliteLog, partial: Path, least: Cut, progress: ProgressCallba
     with closing(SqliteLog.open(partial)) as copy:
         end, start = copy.end(), dict.fromkeys(copy.end(), 0)
         copied = with_progress(copy.read(start, end), progress)
-        same = all(
-            original == record
-            for original, record in zip(log.read(start, end), copied, strict=True)
-        )
+        pairs = zip_longest(log.read(start, end), copied)
+        same = all(original == record for original, record in pairs)
         broken = [check.detail for check in copy.examine() if check.severity == "broken"]
     if broken or not same or any(end[partition] < least[partition] for partition in least):
         raise StoreError(

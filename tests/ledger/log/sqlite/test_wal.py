@@ -14,6 +14,7 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.log import NewRecord, open_log
+from outcomes.doctor import examine
 from tests.ledger.log.contract import BOUND, everything, numbered
 from tests.support.histories import ROOT
 from tests.support.permissions import without_root
@@ -321,3 +322,16 @@ class TestExamination:
 
     def test_without_a_wal_nothing_is_said_of_it(self, path):
         assert ["fine"] == [check.severity for check in checks(path)]
+
+    def test_an_older_copy_put_beside_a_later_wal_is_found_broken(self, path, tmp_path):
+        append(path, 3_000, first=3)
+        older = copy_of(path, tmp_path / "older")
+        append(path, 3_000, first=3_003)
+        with reader(path, COUNT):
+            append(path, 3_000, first=6_003)
+            later = wal_of(path).read_bytes()
+        restored = tmp_path / "restored.db"
+        shutil.copy(older, restored)
+        wal_of(restored).write_bytes(later)
+
+        assert "broken" in {check.severity for check in examine(f"sqlite:{restored}")}
