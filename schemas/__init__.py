@@ -1,7 +1,8 @@
 """The words of the ledger: what an event is, and which records are events.
 
-Read `events` for the nine facts, `envelope` for what surrounds them, `admission` for the ordered
-rules that turn a record's bytes into an event or the name of the first rule it fails.
+Read `events` for the nine facts, `envelope` for what surrounds them, `rules` for the ordered rules
+that a record has to keep, and `admission` for how its bytes become an event or the name of the
+first rule that it fails.
 """
 
 from __future__ import annotations
