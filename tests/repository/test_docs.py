@@ -239,6 +239,33 @@ class TestArchitecture:
             assert (ROOT / path).is_file()
 
 
+class TestRunbook:
+    SECTION = sections(read("docs/runbook.md"))["What each alarm means"]
+    SOURCES = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("outcomes", "processors", "ledger")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    NEVER_ALARMS = frozenset({"software", "zone data", "policy"})
+    OF_COMMANDS = frozenset({"command.failed", "line.at_fault"})
+    """What commands say in their one line; the exit codes cover it."""
+
+    def test_every_check_of_the_doctor_is_explained(self):
+        checks = set(re.findall(r'Check\(\s*"([a-z_ ]+)"', self.SOURCES)) - self.NEVER_ALARMS
+        assert len(checks) > 8
+        assert {name for name in checks if f"| `{name}` " not in self.SECTION} == set()
+
+    def test_every_warning_that_is_logged_is_explained(self):
+        logged = re.findall(r'logger\(\)\.(?:warning|error)\(\s*"([a-z_.]+)"', self.SOURCES)
+        events = set(logged) - self.OF_COMMANDS
+        assert len(events) >= 4
+        assert {name for name in events if f"`{name}`" not in self.SECTION} == set()
+
+    def test_every_exit_code_that_asks_for_something_is_explained(self):
+        codes = re.findall(r"^\| ([0-9]+) ", self.SECTION, re.MULTILINE)
+        assert codes == ["1", "65", "69", "70", "78"]
+
+
 class TestNames:
     @pytest.mark.parametrize("path", MARKDOWN, ids=ids)
     def test_every_name_in_backticks_is_there(self, path):
