@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import tzdata
 
+from projections import zones
 from tests.support.zones import plant_zones
 
 REPOSITORY = Path(__file__).parents[2]
@@ -1065,3 +1066,10 @@ def test_a_zone_has_its_exact_name(name):
     assert verify.ZONES.rules(name) is None
     with pytest.raises(ValueError, match="no rules"):
         verify.date_in_zone(0, name)
+
+
+def test_it_knows_the_zones_that_the_ledger_knows_and_their_offsets():
+    moment = datetime(2026, 12, 31, 23, 30, tzinfo=verify.UTC)
+    for name in zones.zone_names():
+        offset = moment.astimezone(verify.ZONES.rules(name)).utcoffset()
+        assert offset == moment.astimezone(zones.zone(name)).utcoffset()
