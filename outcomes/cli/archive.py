@@ -11,7 +11,6 @@ from ledger.errors import InterruptError, UsageError
 from ledger.numbers import pluralise
 from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
-from schemas.text import one_line
 
 if TYPE_CHECKING:
     from ledger.columns.build import BuildResult
@@ -69,7 +68,7 @@ def _add(folder: Path, address: LogAddress, segment_bytes: int, *, json: bool) -
     if json:
         terminal.print_json(
             {
-                "archive": one_line(str(folder)),
+                "archive": str(folder),
                 "records": added.records,
                 "segments": added.segments,
                 "typed": _build_columns(folder).built,
@@ -93,7 +92,7 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
     if json:
         terminal.print_json(
             {
-                "archive": one_line(str(folder)),
+                "archive": str(folder),
                 "segments_before": merged.before,
                 "segments": merged.after,
                 "typed": _build_columns(folder).built,
@@ -110,7 +109,7 @@ def _merge(folder: Path, segment_bytes: int, *, json: bool) -> None:
 def _refresh(folder: Path, *, json: bool) -> None:
     built = _build_columns(folder, rebuild=True)
     if json:
-        terminal.print_json({"archive": one_line(str(folder)), "typed": built.built})
+        terminal.print_json({"archive": str(folder), "typed": built.built})
     else:
         _print_columns(built)
 

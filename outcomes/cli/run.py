@@ -39,14 +39,17 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         code = _exit_code(arguments)
-        terminal.finish()
+        if code != _INTERRUPTED:
+            terminal.finish()
+            return code
     except terminal.PipeClosed:
         return 0
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - no traceback reaches a user
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user
         return report_failure(*_explained(error))
-    if code == _INTERRUPTED:
-        return report_failure("interrupted", code)
-    return code
+    except KeyboardInterrupt:
+        pass
+    terminal.discard_output()
+    return report_failure("interrupted", _INTERRUPTED)
 
 
 def _exit_code(arguments: Sequence[str]) -> int:
@@ -65,11 +68,11 @@ def _ignore_invalid_sizes() -> None:
             os.environ.pop(name, None)
 
 
-def _explained(error: BaseException) -> tuple[str, int]:
+def _explained(error: Exception) -> tuple[str, int]:
     """The message, and the exit code."""
     if isinstance(error, LedgerError):
         return str(error), error.exit_code
-    if isinstance(error, KeyboardInterrupt | Abort):
+    if isinstance(error, Abort):
         return "interrupted", _INTERRUPTED
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import orjson
 from rich.console import Console, RenderableType
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WIDTH",
     "PipeClosed",
+    "discard_output",
     "drop_output",
     "finish",
     "line",
@@ -92,16 +93,26 @@ def _failures_of_output() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Discard what is still buffered, so that it does not fail once more when Python ends."""
+    """Discard what cannot be written, so that it does not fail once more when Python ends."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             try:
                 stream.flush()
             except OSError:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, stream.fileno())
-                os.close(nowhere)
-                stream.flush()
+                _discard(stream)
+
+
+def discard_output() -> None:
+    """Discard what is still buffered: a person who interrupts a command waits for no reader."""
+    if sys.stdout is not None:
+        _discard(sys.stdout)
+
+
+def _discard(stream: TextIO) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    stream.flush()
 
 
 def print_json(value: object) -> None:

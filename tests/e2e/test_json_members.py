@@ -56,6 +56,7 @@ MEMBERS = {
     "validate a doubtful one": {"schema", "lines", "faults[]"}
     | {f"warnings[].{name}" for name in LINE},
     "append": {"acknowledged", "skipped", "end"},
+    "backup": {"backup", "records", "bytes", "end"},
     "archive": {"archive", "records", "segments", "typed", "end", "digest"},
     "archive --merge": {"archive", "segments_before", "segments", "typed", "digest"},
     "archive --refresh": {"archive", "typed"},
@@ -96,6 +97,7 @@ def printed(warm, world, tmp_path_factory):
         "validate": (["validate", "-"], {"stdin": b"{"}),
         "validate a doubtful one": (["validate", "-"], {"stdin": event(1, data=late)}),
         "append": (["append", "-", "--log", "sqlite:own.db"], {"stdin": event(1)}),
+        "backup": ["backup", "copy.db"],
         "archive": ["archive", "sealed"],
         "archive --merge": ["archive", "sealed", "--merge"],
         "archive --refresh": ["archive", "sealed", "--refresh"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import threading
 import time
 
@@ -51,6 +52,8 @@ PRINTING = {
     "append as json": ["append", "events.jsonl", "--log", "sqlite:own.db", "--json"],
     "archive": ["archive", "sealed"],
     "archive as json": ["archive", "sealed", "--json"],
+    "backup": ["backup", "copy-{}.db"],
+    "backup as json": ["backup", "copy-{}.db", "--json"],
     "demo": ["demo", "--students", "5"],
     "schema": ["schema"],
     "schema of a type": ["schema", "ledger.student.applied.v1"],
@@ -96,7 +99,10 @@ def command(world, warm, place):
 class TestFullDisk:
     @pytest.mark.parametrize("name", PRINTING)
     def test_a_full_device_is_one_line_and_exit_69(self, name, mode, command):
-        done = command(PRINTING[name], stdout="/dev/full", env=BUFFERING[mode])
+        words = PRINTING[name]
+        if isinstance(words, list):
+            words = [word.format(f"{name}-{mode}") for word in words]
+        done = command(words, stdout="/dev/full", env=BUFFERING[mode])
         fails(done._replace(err=done.err.splitlines(keepends=True)[-1]), 69, "standard output")
 
     @pytest.mark.parametrize("name", LONG)
@@ -158,6 +164,18 @@ class TestNonBlockingOutput:
             os.close(reading)
             done = finish(child)
         assert (0, b"") == (done.code, done.err)
+
+    def test_an_interruption_ends_the_wait(self, world, place):
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+        env = {"OUTCOMES_LOG": world.url}
+        with started("tail", "--jsonl", folder=place, env=env, stdout=writing) as child:
+            os.close(writing)
+            os.read(reading, 1)
+            child.send_signal(signal.SIGINT)
+            done = finish(child)
+            os.close(reading)
+        fails(done, 130, "interrupted")
 
     def test_lines_on_standard_error_wait_for_their_reader(self, tmp_path):
         (tmp_path / "faulty.jsonl").write_bytes(b"{\n" * 2_000)
