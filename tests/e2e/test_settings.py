@@ -57,7 +57,7 @@ POLICY = {
     "not JSON": (b"{", "not JSON"),
     "not UTF-8": (b"\xff", "not JSON"),
     "list": (b"[]", "policy"),
-    "two of one name": (b'{"id":"a","id":"b"}', "twice"),
+    "two of one name": (b'{"id":"a","id":"b"}', "duplicate key"),
     "other schema": ({"schema": "ledger/policy/v2"}, "schema"),
     "a member too many": ({"colour": "blue"}, "colour"),
     "a member too few": ({"zone": None}, "zone"),
