@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from ledger.errors import StoreError
 from ledger.log import NewRecord, open_log
+from ledger.log.sqlite import log as sqlite_log
 from outcomes.doctor import examine
 from tests.ledger.log.contract import BOUND, everything, numbered
 from tests.support.histories import ROOT
@@ -103,7 +105,7 @@ class TestAppend:
             with reader(path, COUNT):
                 append(path, 3, first=9)
 
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
         assert list(range(12)) == values(path)
 
     def test_beside_a_reader_of_the_past_an_append_neither_waits_nor_fails(self, path):
@@ -111,27 +113,27 @@ class TestAppend:
             started = time.monotonic()
             append(path, 3, first=3)
 
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
             assert (3,) == old.execute(COUNT).fetchone()
         assert list(range(6)) == values(path)
 
         append(path, 1, first=6)
         assert 0 == wal_bytes(path)
 
-    def test_a_writer_that_stays_open_empties_the_wal_at_most_once_a_second(self, path):
+    def test_a_writer_that_stays_open_empties_the_wal_at_most_once_a_second(
+        self, path, monkeypatch
+    ):
+        now = [0.0]
+        monkeypatch.setattr(sqlite_log, "time", SimpleNamespace(monotonic=lambda: now[0]))
         with reader(path) as idle, closing(open_log(f"sqlite:{path}", create=True)) as log:
             idle.execute(COUNT).fetchone()
-            log.append(numbered(1))
-            assert 0 == wal_bytes(path)
-            log.append(numbered(1))
-            sizes = wal_bytes(path)
-            log.append(numbered(1))
+            sizes = []
+            for moment in (10.0, 10.5, 10.9, 11.0, 11.5):
+                now[0] = moment
+                log.append(numbered(1))
+                sizes.append(wal_bytes(path))
 
-            assert 0 < sizes < wal_bytes(path)
-            time.sleep(1.01)  # The promise is about a second.
-            log.append(numbered(1))
-            assert 0 == wal_bytes(path)
-            log.append(numbered(1))
+            assert [True, False, False, True, False] == [size == 0 for size in sizes]
         assert 0 == wal_bytes(path)
 
     def test_another_process_that_writes_is_not_waited_for(self, path):
@@ -141,7 +143,7 @@ class TestAppend:
             started = time.monotonic()
             log.close()
 
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 20
             other.execute("rollback")
 
     def test_a_disk_that_has_room_for_the_wal_alone_fails_no_append(self, path):
