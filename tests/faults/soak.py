@@ -25,9 +25,9 @@ ALL = SCENARIOS | CLUSTER_SCENARIOS
 SIZES = {
     "storm": {"students": 10_000, "rate": 1_000},
     "storm_on_a_cluster": {"students": 10_000, "rate": 500},
-    "kill_brokers": {"students": 5_000},
-    "freeze_brokers": {"students": 7_000},
-    "restart_brokers": {"students": 4_000},
+    "kill_brokers": {"students": 3_000},
+    "freeze_brokers": {"students": 4_000},
+    "restart_brokers": {"students": 3_000},
     "two_brokers_down": {"students": 2_000},
     "burst_while_another_joins": {"students": 41_000},
 }

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from ledger.log import NewRecord, open_log
+from ledger.errors import UnreachableError
+from ledger.log import NewRecord, open_log, parse_address
 from ledger.log.kafka.unpacking import BATCH_BYTES_MAX
 from outcomes.synthetic import generate
 from processors.dead_letters import decode_dead_letter
+from processors.kafka import published
+from processors.live_figures import open_live_figures
+from projections.policy import built_in_policies
 from tests.support.producers import produce
 from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 
@@ -85,7 +89,7 @@ def live_at_the_end(url):
 
 
 class TestLive:
-    def test_live_figures_are_those_of_a_replay_with_lag_and_owner(self, url, start):
+    def test_live_figures_are_those_of_a_replay_with_lag_and_owner(self, url, start, monkeypatch):
         append(url, world())
         first = start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
@@ -97,6 +101,15 @@ class TestLive:
         assert {str(first.process.pid)} == {one.rpartition("-")[2] for one in owners}
         assert "Lag" in page.splitlines()
         assert all(len(line) <= 100 for line in page.splitlines())
+
+        def no_coordinator(_):
+            raise UnreachableError("the coordinator is away")
+
+        monkeypatch.setattr(published, "partition_owners", no_coordinator)
+        with open_live_figures(parse_address(url)) as figures:
+            report, lag = figures.read(built_in_policies()["openclassrooms-2022"], 2022)
+        assert shown["digest"] == report.digest
+        assert {"unknown"} == {partition.owner for partition in lag}
 
     def test_watch_shows_figures_lag_and_workers_as_they_change(self, url, start):
         append(url, world(20))
