@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from ledger.errors import StoreError
+from ledger.errors import NoFiguresError, StoreError
 from ledger.log import ArchiveAddress, Log, SqliteAddress, open_log
 from ledger.log.identity import PrefixIdentities, describe_difference
 from ledger.replay import FiguresAtCut
@@ -113,23 +113,33 @@ def load_states(store: Store, log: Log) -> list[PartitionState]:
     """The state of every partition of a log.
 
     Raises:
+        NoFiguresError: If a worker has not opened every partition yet.
         StoreError: If the read model is of another log or another version of the fold.
     """
     metadata = store.metadata()
-    version = metadata.get("fold", FOLD_VERSION)
+    partitions = range(log.partitions)
+    version = metadata.get("fold")
+    if version is None:
+        raise _not_yet(store)
     if version != FOLD_VERSION:
         raise StoreError(
             f"{store.path} is of another version of the fold, {version}, not {FOLD_VERSION};"
             " `outcomes worker` folds the log again"
         )
-    states = [store.load(partition) for partition in range(log.partitions)]
+    states = [store.load(partition) for partition in partitions]
     difference = _difference(metadata, log, states)
     if difference is not None:
         raise StoreError(
             f"{store.path} was folded from another log: {difference}; `outcomes worker` folds it"
             " again"
         )
+    if not all(f"policies:{partition}" in metadata for partition in partitions):
+        raise _not_yet(store)
     return states
+
+
+def _not_yet(store: Store) -> NoFiguresError:
+    return NoFiguresError(f"no figures at {store.path} yet; a worker has just created it")
 
 
 def _difference(metadata: dict[str, str], log: Log, states: Sequence[PartitionState]) -> str | None:

@@ -28,7 +28,7 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
     To a writer a missing file is created; a damaged one is created again, since it is a cache.
 
     Raises:
-        NoFiguresError: If a reader finds no file.
+        NoFiguresError: If a reader finds no file, or no tables in it yet.
         StoreError: If it cannot be opened, is not a read model, or has a writer already.
     """
     if read_only and not path.exists():
@@ -41,9 +41,11 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
                     delete_file(path)
             connection = connect(path, "ro" if read_only else "rwc")
             resources.callback(connection.close)
-            _refuse_foreign(path, connection)
+            tables = _refuse_foreign(path, connection)
             if not read_only:
                 _prepare(connection)
+            elif "about" not in tables:
+                raise NoFiguresError(f"no figures at {path} yet; a worker has just created it")
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"{path} cannot be opened ({error}): check the permissions of its folder, or"
@@ -76,11 +78,13 @@ def delete_file(path: Path) -> None:
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
-def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> None:
+def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> set[str]:
+    """The tables of a read model; what is none is refused."""
     application_id = connection.execute("pragma application_id").fetchone()[0]
-    tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+    tables = {name for (name,) in connection.execute("select name from sqlite_master")}
     if application_id != APPLICATION_ID and tables:
         raise StoreError(f"{path} is not a read model of this ledger; name another file")
+    return tables
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
