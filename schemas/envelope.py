@@ -13,23 +13,18 @@ from pydantic_core import PydanticCustomError
 
 from schemas.events import TEXT_MAX, Text
 from schemas.moments import is_time
+from schemas.patterns import MEDIA_TYPE, TIME, text_schema
 
-__all__ = ["SUBJECT", "TYPE_FORM", "Envelope", "is_ordinary"]
+__all__ = ["DEFAULT_MEDIA_TYPE", "SUBJECT", "TYPE_FORM", "Envelope", "is_ordinary"]
 
 SUBJECT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TYPE_FORM = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
-_JSON = "application/json"
+DEFAULT_MEDIA_TYPE = "application/json"
 _MEDIA_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _JSON_MEDIA_TYPE = re.compile(
     rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)(?:[ \t]*;.*)?",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
-# As far as a pattern of ECMAScript can say it.
-_TIME_PATTERN = (
-    "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-)
-_MEDIA_TYPE_PATTERN = r"^[^/;]+/([^/;]*\+)?[jJ][sS][oO][nN]([ \t]*;.*)?$"
 
 
 def _is_time(text: str) -> str:
@@ -69,14 +64,14 @@ class Envelope(BaseModel):
     time: Annotated[
         str,
         AfterValidator(_is_time),
-        WithJsonSchema({"type": "string", "format": "date-time", "pattern": _TIME_PATTERN}),
+        WithJsonSchema(text_schema(TIME, format="date-time")),
     ]
     data: dict[str, Any]
     datacontenttype: Annotated[
         str,
         PlainValidator(_is_json_media_type),
-        WithJsonSchema({"type": "string", "pattern": _MEDIA_TYPE_PATTERN}),
-    ] = _JSON
+        WithJsonSchema(text_schema(MEDIA_TYPE)),
+    ] = DEFAULT_MEDIA_TYPE
     data_base64: Annotated[None, PlainValidator(_never), WithJsonSchema({"not": {}})] = None
 
 
@@ -99,6 +94,6 @@ def is_ordinary(members: dict[str, Any]) -> bool:
         and type(get("type")) is str
         and type(get("subject")) is str
         and type(get("data")) is dict
-        and get("datacontenttype", _JSON) == _JSON
+        and get("datacontenttype", DEFAULT_MEDIA_TYPE) == DEFAULT_MEDIA_TYPE
         and "data_base64" not in members
     )

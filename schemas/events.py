@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, W
 from pydantic_core import PydanticCustomError
 
 from schemas.moments import day
+from schemas.patterns import DAY, text_schema
 
 __all__ = [
     "CATEGORIES",
+    "CHOICES",
     "FACTS",
     "FUNDINGS",
     "KINDS",
@@ -71,11 +73,26 @@ Status = Literal[
 ]
 WithdrawalReason = Literal["left", "transferred", "deceased", "incarcerated", "military"]
 StatedBy = Literal["student", "employer", "registry", "staff"]
+ReschedulingReason = Literal["student", "school", "employer", "other"]
+RetractionReason = Literal["entered_wrongly", "withdrawn_by_student", "superseded", "other"]
+Employment = Literal["full_time", "part_time", "temporary", "freelance"]
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 FUNDINGS: tuple[Funding, ...] = get_args(Funding)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
+CHOICES: dict[str, tuple[str, ...]] = {
+    "Category": CATEGORIES,
+    "Employment": get_args(Employment),
+    "Funding": FUNDINGS,
+    "Kind": KINDS,
+    "ReschedulingReason": get_args(ReschedulingReason),
+    "RetractionReason": get_args(RetractionReason),
+    "StatedBy": get_args(StatedBy),
+    "Status": STATUSES,
+    "WithdrawalReason": get_args(WithdrawalReason),
+}
+"""What a member may be, by the name of the choice."""
 
 TEXT_MAX = 200
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
@@ -97,17 +114,22 @@ def _as_category_set(value: object) -> frozenset[str]:
 
 
 _CATEGORY_SET = frozenset[str](CATEGORIES)
+_SHA256 = "^[0-9a-f]{64}$"
 
 Day = Annotated[
     date,
     PlainValidator(_as_day),
-    WithJsonSchema({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+    WithJsonSchema(text_schema(DAY, format="date")),
 ]
 Categories = Annotated[
     frozenset[Category],
     PlainValidator(_as_category_set),
     WithJsonSchema(
-        {"type": "array", "items": {"enum": list(CATEGORIES)}, "uniqueItems": True},
+        {
+            "type": "array",
+            "items": {"type": "string", "enum": list(CATEGORIES)},
+            "uniqueItems": True,
+        },
     ),
 ]
 
@@ -124,7 +146,7 @@ class Evidence(_Data):
         uri: Where it is kept.
     """
 
-    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, StringConstraints(pattern=_SHA256), WithJsonSchema(text_schema(_SHA256))]
     uri: Text | None = None
 
 
@@ -161,7 +183,7 @@ class Rescheduled(_Data):
     enrollment_id: Text
     expected_graduation_on: Day
     decided_on: Day
-    reason: Literal["student", "school", "employer", "other"] | None = None
+    reason: ReschedulingReason | None = None
 
 
 class Withdrew(_Data):
@@ -195,7 +217,7 @@ class Answered(_Data):
     status: Status
     job_found_on: Day | None = None
     in_field: bool | None = None
-    employment: Literal["full_time", "part_time", "temporary", "freelance"] | None = None
+    employment: Employment | None = None
     by_school: bool | None = None
     stated_by: StatedBy | None = None
     evidence: Evidence | None = None
@@ -235,7 +257,7 @@ class Retracted(_Data):
     TYPE: ClassVar = "ledger.event.retracted.v1"
 
     retracts: Identity
-    reason: Literal["entered_wrongly", "withdrawn_by_student", "superseded", "other"]
+    reason: RetractionReason
 
 
 Fact = (
