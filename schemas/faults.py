@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeGuard, get_args
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas.envelope import Envelope
 from schemas.events import FACTS, Fact
 from schemas.finding import Finding
+from schemas.json_places import escape_pointer, infinite_numbers, repeated_members
+from schemas.reasons import model_reason, subject_reason, type_reason, version_reason
 from schemas.record import Record
 from schemas.rules import (
     Reading,
@@ -20,6 +23,9 @@ from schemas.rules import (
     envelope_must_be_a_cloud_event,
     implausible_dates,
     key_must_equal_subject,
+    members_must_be_unique,
+    nesting_must_not_exceed_16,
+    numbers_must_be_finite,
     partition_must_follow_key,
     read,
     schema_version_must_be_known,
@@ -30,6 +36,7 @@ from schemas.rules import (
 
 __all__ = ["faults"]
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _Located = tuple[str, str]  # pointer and reason of a finding
 
 
@@ -53,12 +60,31 @@ def _sentence(rule: Rule) -> str:
 
 
 def _syntax_faults(reading: Reading) -> Iterator[_Located]:
+    value = reading.record.value or b""
+    if value.startswith(_BYTE_ORDER_MARK):
+        yield "", "begins with a byte order mark; save it as UTF-8 without one"
+        return
     try:
-        orjson.loads((reading.record.value or b"").decode("utf-8"))
+        orjson.loads(value.decode("utf-8"))
     except UnicodeDecodeError as error:
         yield "", f"not UTF-8 at byte {error.start + 1}"
     except orjson.JSONDecodeError as error:
         yield "", f"{error.msg}, at character {error.pos + 1}"
+
+
+def _repetition_faults(reading: Reading) -> Iterator[_Located]:
+    for pointer, count in repeated_members(reading.record.value or b""):
+        yield pointer, f"a member that is there {count:,} times; keep one"
+
+
+def _number_faults(reading: Reading) -> Iterator[_Located]:
+    for pointer in infinite_numbers(reading.record.value or b""):
+        yield pointer, "a number beyond 1.8e308; write a smaller one, or a string"
+
+
+def _nesting_faults(reading: Reading) -> Iterator[_Located]:
+    assert reading.shape is not None
+    yield "", f"{_sentence(nesting_must_not_exceed_16)}; this has {reading.shape.depth:,}"
 
 
 def _envelope_faults(reading: Reading) -> Iterator[_Located]:
@@ -79,28 +105,57 @@ def _date_faults(reading: Reading) -> Iterator[_Located]:
         yield pointer, "a date from 1900-01-01 to 2199-12-31"
 
 
+def _subject_faults(reading: Reading) -> Iterator[_Located]:
+    assert reading.envelope is not None
+    yield "/subject", subject_reason(reading.envelope.subject)
+
+
+def _type_faults(reading: Reading) -> Iterator[_Located]:
+    assert reading.envelope is not None
+    yield "/type", type_reason(reading.envelope.type)
+
+
+def _version_faults(reading: Reading) -> Iterator[_Located]:
+    assert reading.envelope is not None
+    yield "/type", version_reason(reading.envelope.type)
+
+
 def _model_faults(model: type[Envelope | Fact], data: object, parent: str) -> Iterator[_Located]:
     try:
         model.model_validate(data)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False):
-            yield parent + _pointer(fault["loc"]), fault["msg"]
+        for fault in error.errors(include_url=False):
+            location = fault["loc"]
+            pointer = "".join(map(escape_pointer, location))
+            yield parent + pointer, model_reason(fault, _owner(model, location))
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in location)
+def _owner(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The class of the object that has the member at a location."""
+    for step in location[:-1]:
+        annotation = model.model_fields[str(step)].annotation
+        nested = [kind for kind in (annotation, *get_args(annotation)) if _is_model(kind)]
+        model = nested[0]
+    return model
+
+
+def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 _POINTERS: dict[Rule, str] = {
-    subject_must_be_a_pseudonym: "/subject",
     key_must_equal_subject: "/subject",
     partition_must_follow_key: "/subject",
-    type_must_be_known: "/type",
-    schema_version_must_be_known: "/type",
 }
 _LOCATE: dict[Rule, Callable[[Reading], Iterator[_Located]]] = {
     value_must_be_json: _syntax_faults,
+    members_must_be_unique: _repetition_faults,
+    numbers_must_be_finite: _number_faults,
+    nesting_must_not_exceed_16: _nesting_faults,
     envelope_must_be_a_cloud_event: _envelope_faults,
+    subject_must_be_a_pseudonym: _subject_faults,
+    type_must_be_known: _type_faults,
+    schema_version_must_be_known: _version_faults,
     data_must_match_its_type: _data_faults,
     date_must_be_plausible: _date_faults,
 }

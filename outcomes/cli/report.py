@@ -187,8 +187,9 @@ def _engine(name: str | None, address: LogAddress) -> Engine:
 
 def _moment(text: str) -> int:
     from schemas.moments import milliseconds
+    from schemas.reasons import time_reason
 
     moment = milliseconds(text)
     if moment is None:
-        raise UsageError(f"--as-of {text}: write a time such as 2023-03-31T23:59:59+02:00")
+        raise UsageError(f"--as-of {text}: {time_reason(text)}")
     return moment

@@ -66,6 +66,7 @@ PURE_IMPORTS = frozenset(
         "collections.abc",
         "dataclasses",
         "datetime",
+        "difflib",
         "enum",
         "functools",
         "hashlib",

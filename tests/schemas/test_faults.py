@@ -33,7 +33,8 @@ class TestFaults:
             (None, [""]),
             (b"{", [""]),
             (b"[]", [""]),
-            (inserted(b"1e999"), [""]),
+            (inserted(b"1e999"), ["/x"]),
+            (b'{"a":1,"a":[{"b":1,"b":1}]}', ["/a", "/a/0/b"]),
             (changed(id="", time="now", subject="a@b"), ["/id", "/time"]),
             (changed(data=1), ["/data"]),
             (b'{"specversion":"1.0"}', ["/data", "/id", "/source", "/subject", "/time", "/type"]),
@@ -70,6 +71,96 @@ class TestFaults:
         (fault,) = faults(Record(0, 0, 0, b"s-1", value), 1)
 
         assert reason in fault.reason
+
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            (b"\xef\xbb\xbf{}", "byte order mark; save it as UTF-8 without"),
+            (b'{"id":1,"id":2,"id":3}', "a member that is there 3 times; keep one"),
+            (inserted(b"-1e999"), "beyond 1.8e308"),
+            (inserted(b"[" * 16 + b"]" * 16), "the first; this has 17"),
+            (changed(subject="anna@example.org"), "this has '@'"),
+            (changed(subject="s" * 65), "this has 65"),
+            (changed(subject=""), "this has 0"),
+            (changed(type="ledger.student.aplied.v1"), "did you mean ledger.student.applied.v1?"),
+            (changed(type="Student.Applied"), "'Student.Applied' is no type of event; did you"),
+            (changed(type="x"), "'x' is no type of event; there are ledger.student.applied.v1, "),
+            (
+                changed(type="ledger.student.applied.v2"),
+                "applied.v2 is not understood here; known: ledger.student.applied.v1",
+            ),
+            (changed(specversion="0.3"), "'0.3' is none of 1.0"),
+            (changed(specversion=1.0), "one of the strings 1.0, not a number"),
+            (changed(datacontenttype="text/plain"), "'text/plain' is no media type of JSON; write"),
+            (changed(datacontenttype=1), "a number is no media type of JSON"),
+            (changed(id=7), "a string, not a number"),
+            (changed(id="i" * 201), "1 to 200 characters, this has 201"),
+            (changed(source=""), "1 to 200 characters, this is empty"),
+            (changed(data=[]), "an object, not an array"),
+            (b"[]", "an object, not an array"),
+            (changed(data_base64="e30="), "put the object into data"),
+            (changed(time="2022-01-02T03:04:05"), "add one, such as 2022-01-02T03:04:05+02:00"),
+            (changed(time="2022-01-02"), "write both, such as 2022-01-02T23:59:59+02:00"),
+            (changed(time="2022-13-02T03:04:05"), "not an RFC 3339 time with T, an offset or Z"),
+            (changed(time="2022-01-02 03:04:05Z"), "such as 2023-03-31T23:59:59+02:00"),
+            (with_data(categories=["seeker"]), "'seeker' is no category; there are job_seeker, "),
+            (with_data(categories=[True]), "a boolean is no category"),
+            (with_data(categories=["refugee"] * 2), "duplicates; it has refugee more than once"),
+            (with_data(categories="refugee"), "a list of categories, not a string; there are job_"),
+            (with_data(applied_on=20220101), "as YYYY-MM-DD, not a number"),
+            (with_data(applied_on="2022-02-30"), "a date that exists, as YYYY-MM-DD"),
+            (with_data(applied_on="2022-01-02T00:00:00Z"), "as YYYY-MM-DD, without a time"),
+            (with_data(Programme="x"), "no member of this object; did you mean programme?"),
+            (with_data(xyz="x"), "no member of this object; there are application_id, programme,"),
+        ],
+    )
+    def test_a_reason_says_what_is_there_and_what_to_write(self, value, reason):
+        assert any(reason in fault.reason for fault in faults(Record(0, 0, 0, b"s-1", value), 1))
+
+    @pytest.mark.parametrize(
+        ("member", "value", "reason"),
+        [
+            ("kind", "new_jobs", "'new_jobs' is none of new_job, internship, "),
+            ("kind", "new_jobs", "internal_mobility; did you mean new_job?"),
+            ("kind", "zzz", "'zzz' is none of new_job, "),
+            ("credited", "true", "true or false, not a string"),
+            ("evidence", 1, "an object, not a number"),
+            ("evidence", {"sha256": "A" * 64}, "in lower case, this has upper case"),
+            ("evidence", {"sha256": "a"}, "64 hexadecimal digits in lower case"),
+            ("evidence", {"sha256": "a" * 64, "url": "x"}, "did you mean uri?"),
+        ],
+    )
+    def test_a_reason_knows_the_closed_lists_and_nested_objects(self, member, value, reason):
+        data = {"outcome_on": "2022-01-01", "kind": "raise", "credited": True}
+        text = encode(event("outcome.declared", {**data, "stated_by": "staff", member: value}))
+        (fault,) = faults(Record(0, 0, 0, b"s-1", text), 1)
+
+        assert reason in fault.reason
+
+    @pytest.mark.parametrize(
+        "value", ["Anna Schmidt", "anna@example.org", "+33 6 12 34 56 78", "x0612345678", "Zoë"]
+    )
+    def test_a_value_that_may_be_about_a_person_is_not_shown(self, value):
+        texts = [
+            changed(type=value),
+            changed(datacontenttype=value),
+            changed(time=value),
+            changed(subject=f" {value}"),
+            with_data(applied_on=value),
+            with_data(categories=[value]),
+            with_data(categories=value),
+        ]
+        shown = [
+            fault.reason for text in texts for fault in faults(Record(0, 0, 0, b"s-1", text), 1)
+        ]
+
+        assert len(texts) == len(shown)
+        assert not [reason for reason in shown if value in reason]
+
+    def test_repeated_members_nested_beyond_reading_are_a_fault_of_the_whole(self):
+        deep = b'{"a":1,"a":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
+
+        assert [""] == self.pointers(deep)
 
     def test_a_null_key_is_shown_at_the_subject(self):
         assert ["/subject"] == self.pointers(encode(APPLIED), None)
