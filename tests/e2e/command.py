@@ -126,12 +126,12 @@ class Warm:
 def run_all(cases, *, folder):
     """Run several commands side by side, each by itself, see `Warm.run_all`."""
 
-    def one(case):
+    def run_case(case):
         words, options = case if isinstance(case, tuple) else (case, {})
         return run(*words, **{"folder": folder, **options})
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(cases, pool.map(one, cases.values()), strict=True))
+        return dict(zip(cases, pool.map(run_case, cases.values()), strict=True))
 
 
 @contextmanager

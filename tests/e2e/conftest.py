@@ -47,7 +47,7 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def asked(world):
+def ask(world):
     """Runs the command against the session's log."""
     return partial(run, folder=world.folder, env={"OUTCOMES_LOG": world.url})
 

@@ -95,9 +95,9 @@ class TestKilled:
         folder, chance = tmp_path / "a", random.Random(7)
         whole, kills, counts = 0, 0, set()
         while kills < KILLS:
-            before, at = sealed(folder), written(folder)
+            before, times = sealed(folder), written(folder)
             # As a share of what is left, so that a killed run is killed again.
-            more = at + chance.random() * max(10_000, (whole or 3_700_000) - at)
+            more = times + chance.random() * max(10_000, (whole or 3_700_000) - times)
             with archiving() as child:
                 until(lambda: written(folder) >= more or child.poll() is not None, "the kill")  # noqa: B023
                 child.send_signal(signal.SIGKILL)

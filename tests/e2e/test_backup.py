@@ -130,10 +130,10 @@ class TestCopy:
 
 
 class TestRefused:
-    def refused(self, warm, folder, words, code, *said):
+    def refused(self, warm, folder, words, code, *fragments):
         before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
-        fails(warm.run(*words, folder=folder), code, *said)
+        fails(warm.run(*words, folder=folder), code, *fragments)
 
         left = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
         sidecars = {file for file in left if file.name.endswith(("-wal", "-shm"))}
@@ -236,8 +236,8 @@ class TestRefused:
                 assert time.monotonic() < until
                 time.sleep(0.001)
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=BOUND)[1]
+            output = process.communicate(timeout=BOUND)[1]
 
-        assert 130 == process.returncode, said
-        assert b"Traceback" not in said
+        assert 130 == process.returncode, output
+        assert b"Traceback" not in output
         assert [] == names(tmp_path / "out")

@@ -109,20 +109,20 @@ class TestReport:
 
 
 class TestVerify:
-    def test_both_engines_give_the_digest_of_a_report(self, asked, world):
+    def test_both_engines_give_the_digest_of_a_report(self, ask, world):
         digest = json.loads(world.report.read_bytes())["digest"]
 
-        done = asked("verify", world.report, "--json")
+        done = ask("verify", world.report, "--json")
 
         assert {"fold": digest, "columnar": digest} == done.json["engines"]
         assert ([], []) == (done.json["differences"], done.json["disagreements"])
 
-    def test_a_difference_shows_by_how_much_the_cell_differs(self, asked, world, tmp_path):
+    def test_a_difference_shows_by_how_much_the_cell_differs(self, ask, world, tmp_path):
         report = json.loads(world.report.read_bytes())
         report["counts"][0]["count"] += 1_002
         (tmp_path / "doctored.json").write_text(json.dumps(report))
 
-        done = asked("verify", tmp_path / "doctored.json")
+        done = ask("verify", tmp_path / "doctored.json")
 
         assert (1, True) == (done.code, "(-1,002)" in done.text)
         assert "1 difference; 478 cells replayed by each of two engines" in done.text

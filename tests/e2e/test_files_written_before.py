@@ -154,8 +154,8 @@ class TestReadModel:
     def test_its_tables_are_those_of_then(self, folder, do):
         do("worker", "--once", "--state", "new.db")
         then, now = tables(folder / "read-model.db"), tables(folder / "new.db")
-        gone = {name: set(then[name]) - set(now.get(name, ())) for name in then}
-        assert not any(gone.values()), gone
+        results = {name: set(then[name]) - set(now.get(name, ())) for name in then}
+        assert not any(results.values()), results
 
 
 class TestTopics:

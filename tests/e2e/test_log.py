@@ -137,9 +137,9 @@ class TestUrls:
         fails(done, 78, "a?b/demo-ledger.db", "choose another name")
         assert [] == list(tmp_path.iterdir())
 
-    def test_the_partition_count_of_a_log_never_changes(self, asked, world):
+    def test_the_partition_count_of_a_log_never_changes(self, ask, world):
         before = rows(world.log)
-        done = asked("append", "-", "--log", f"{world.url}?partitions=2", stdin=event(1))
+        done = ask("append", "-", "--log", f"{world.url}?partitions=2", stdin=event(1))
         fails(done, 78, "has 3 partitions, not 2")
         assert before == rows(world.log)
 
@@ -147,8 +147,8 @@ class TestUrls:
         done = outcomes("append", "-", "--log", "sqlite:none/ledger.db", stdin=event(1))
         fails(done, 69, "no folder none")
 
-    def test_the_url_may_come_from_the_environment(self, asked, world):
-        assert f"{count(world.log):,} records" in asked("doctor").text
+    def test_the_url_may_come_from_the_environment(self, ask, world):
+        assert f"{count(world.log):,} records" in ask("doctor").text
 
     def test_an_odd_file_name_is_no_fault_of_the_ledger(self, warm, world, tmp_path):
         name = b"\xff.db"
@@ -173,10 +173,10 @@ class TestReadOnlyFolder:
         folder.chmod(0o755)
 
     def test_a_report_works_and_an_append_is_refused(self, kept, world):
-        of = {"folder": kept, "prefix": without_root()}
-        done = run("report", "--year", "2022", "--json", **of)
+        context = {"folder": kept, "prefix": without_root()}
+        done = run("report", "--year", "2022", "--json", **context)
         assert (0, world.report.read_bytes(), b"") == (done.code, done.out, done.err)
-        refused = run("append", "-", stdin=event(1), **of)
+        refused = run("append", "-", stdin=event(1), **context)
         fails(refused, 69, "ledger.db", "permissions")
         assert ["ledger.db"] == [path.name for path in kept.iterdir()]
 

@@ -52,12 +52,12 @@ def peaks(tmp_path_factory):
     cases = [(*words, file) for file in ("lines", "events", "line") for words in COMMANDS]
     cases.append(("append", "--records", "line"))
 
-    def one(case):
+    def peak_of(case):
         own = ("--log", f"sqlite:{case[-1]}-{len(case)}.db") if case[0] == "append" else ()
         return peak(*case, *own, folder=folder)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(cases, pool.map(one, cases), strict=True))
+        return dict(zip(cases, pool.map(peak_of, cases), strict=True))
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, ("append", "--records")], ids=" ".join)

@@ -59,7 +59,7 @@ for words in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def outputs(tmp_path_factory):
     """What the commands of a tree with the new measure print."""
     tree = tmp_path_factory.mktemp("tree")
     for package in PACKAGES:
@@ -89,33 +89,33 @@ def said(tmp_path_factory):
 class TestNewMeasure:
     """Rules, SQL and an entry in the catalogue are all that a measure needs to be everywhere."""
 
-    def test_the_report_shows_its_counts_zeros_included(self, said):
-        report, _ = said
+    def test_the_report_shows_its_counts_zeros_included(self, outputs):
+        report, _ = outputs
 
         counts = {row["group"]: row["count"] for row in report["counts"]
                   if row["measure"] == "departed"}  # fmt: skip
         assert 9 == len(counts)
         assert ["all", "any_category", "refugee"] == [group for group in counts if counts[group]]
 
-    def test_the_report_shows_its_rates(self, said):
-        report, _ = said
+    def test_the_report_shows_its_rates(self, outputs):
+        report, _ = outputs
 
         rates = {row["group"]: (row["numerator"], row["denominator"]) for row in report["rates"]
                  if row["measure"] == "departure_rate"}  # fmt: skip
         assert (1, 2) == rates["all"]
 
-    def test_it_is_provisional_until_it_is_mature(self, said):
-        report, _ = said
+    def test_it_is_provisional_until_it_is_mature(self, outputs):
+        report, _ = outputs
 
         assert "2022-12-31" == report["provisional"]["departure_rate"]
 
-    def test_both_engines_say_the_same_of_it(self, said):
-        _, printed = said
+    def test_both_engines_say_the_same_of_it(self, outputs):
+        _, printed = outputs
 
         assert re.search(r"report\.json: no difference; \d+ cells replayed by each", printed)
 
-    def test_the_page_shows_its_headline_and_its_rate_under_their_heading(self, said):
-        _, printed = said
+    def test_the_page_shows_its_headline_and_its_rate_under_their_heading(self, outputs):
+        _, printed = outputs
 
         assert re.search(r"\n +departed +outcomes", printed)
         assert re.search(r"\nretention\n +departure rate\*\n", printed)

@@ -41,13 +41,13 @@ class TestPage:
     @classmethod
     def shown(cls, world):
         words = ("report", "--year", "2022", "--log", world.url)
-        of = {"folder": world.folder}
+        context = {"folder": world.folder}
         return {
-            "pipe": run(*words, **of),
-            "100": on_terminal(*words, columns=100, **of),
-            "200": on_terminal(*words, columns=200, **of),
-            "80": on_terminal(*words, columns=80, env={"NO_COLOR": "1"}, **of),
-            "no colour": on_terminal(*words, columns=100, env={"NO_COLOR": "1"}, **of),
+            "pipe": run(*words, **context),
+            "100": on_terminal(*words, columns=100, **context),
+            "200": on_terminal(*words, columns=200, **context),
+            "80": on_terminal(*words, columns=80, env={"NO_COLOR": "1"}, **context),
+            "no colour": on_terminal(*words, columns=100, env={"NO_COLOR": "1"}, **context),
         }
 
     @pytest.mark.parametrize("name", ["pipe", "100", "200", "80", "no colour"])
@@ -146,9 +146,9 @@ class TestStandardOutput:
     @pytest.fixture(scope="class")
     @classmethod
     def on_a_full_disk(cls, world):
-        of = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
+        context = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
         with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
-            cases = {name: (words, {"stdout": full, **of}) for name, words in PRINTING.items()}
+            cases = {name: (words, {"stdout": full, **context}) for name, words in PRINTING.items()}
             return run_all(cases, folder=world.folder)
 
     @pytest.mark.parametrize("name", PRINTING)
@@ -158,10 +158,10 @@ class TestStandardOutput:
     @pytest.fixture(scope="class")
     @classmethod
     def into_a_closed_pipe(cls, world):
-        of = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
+        context = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
         reading, writing = os.pipe()
         os.close(reading)
-        cases = {name: (words, {"stdout": writing, **of}) for name, words in PRINTING.items()}
+        cases = {name: (words, {"stdout": writing, **context}) for name, words in PRINTING.items()}
         done = run_all(cases, folder=world.folder)
         os.close(writing)
         return done
@@ -184,8 +184,8 @@ class TestStandardOutput:
     @pytest.mark.parametrize("name", ["report", "json", "tail"])
     def test_a_closed_standard_output_is_one_line(self, name, world):
         shell = ["sh", "-c", 'exec "$@" >&-', "sh"]
-        of = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
-        fails(run(*PRINTING[name], prefix=shell, **of), 69, "standard output")
+        context = {"folder": world.folder, "env": {"OUTCOMES_LOG": world.url}}
+        fails(run(*PRINTING[name], prefix=shell, **context), 69, "standard output")
 
 
 class TestStandardError:

@@ -144,9 +144,9 @@ class TestEnvironment:
     def test_a_wrong_value_is_one_line_and_78(self, name, done):
         fails(done[name], 78, ENVIRONMENT[name][1])
 
-    def test_the_policy_may_come_from_the_environment(self, asked, world):
-        of = {"OUTCOMES_LOG": world.url, "OUTCOMES_POLICY": "openclassrooms-2023"}
-        report = asked(*REPORT, "--json", env=of).json
+    def test_the_policy_may_come_from_the_environment(self, ask, world):
+        variables = {"OUTCOMES_LOG": world.url, "OUTCOMES_POLICY": "openclassrooms-2023"}
+        report = ask(*REPORT, "--json", env=variables).json
         assert "openclassrooms-2023" == report["policy"]["id"]
 
 

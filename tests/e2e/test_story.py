@@ -69,8 +69,8 @@ class TestAppendAndReport:
             {"ledger.db", *(path.name for path in tmp_path.glob("ledger.db-shm"))}
         )
 
-    def test_the_json_report_is_the_same_to_the_byte_each_time(self, asked, world):
-        again = asked("report", "--year", "2022", "--json")
+    def test_the_json_report_is_the_same_to_the_byte_each_time(self, ask, world):
+        again = ask("report", "--year", "2022", "--json")
         assert (0, b"") == (again.code, again.err)
         assert world.report.read_bytes() == again.out
 
@@ -142,8 +142,8 @@ class TestLivePipe:
 
 
 class TestTail:
-    def test_a_log_is_copied_by_tail_and_append(self, asked, outcomes, world, tmp_path):
-        printed = asked("tail", "--jsonl")
+    def test_a_log_is_copied_by_tail_and_append(self, ask, outcomes, world, tmp_path):
+        printed = ask("tail", "--jsonl")
         assert (0, b"") == (printed.code, printed.err)
         url = "sqlite:copy.db?partitions=3"
         assert 0 == outcomes("append", "--records", "-", "--log", url, stdin=printed.out).code
@@ -176,18 +176,18 @@ class TestTail:
         ]
         assert rows(tmp_path / "ledger.db") == rows(tmp_path / "b.db")
 
-    def test_from_a_cut_only_what_lies_behind_it_is_printed(self, asked, world):
+    def test_from_a_cut_only_what_lies_behind_it_is_printed(self, ask, world):
         end = json.loads(world.report.read_bytes())["log"]["cut"]
         start = f"0:{end['0'] - 1},1:{end['1']},2:{end['2'] - 2}"
         printed = [
-            json.loads(line) for line in asked("tail", "--from", start, "--jsonl").out.splitlines()
+            json.loads(line) for line in ask("tail", "--from", start, "--jsonl").out.splitlines()
         ]
         assert [(0, end["0"] - 1), (2, end["2"] - 2), (2, end["2"] - 1)] == [
             (record["partition"], record["offset"]) for record in printed
         ]
 
-    def test_a_line_for_a_person_is_at_most_100_columns(self, asked):
-        assert 100 >= max(map(len, asked("tail").text.splitlines()))
+    def test_a_line_for_a_person_is_at_most_100_columns(self, ask):
+        assert 100 >= max(map(len, ask("tail").text.splitlines()))
 
     def test_follow_prints_a_record_appended_later(self, outcomes, tmp_path):
         outcomes("append", "-", stdin=event(1))
@@ -201,8 +201,8 @@ class TestCuts:
     AS_OF = "2022-06-30T23:59:59.999+02:00"
     AS_OF_UTC = "2022-06-30T21:59:59.999Z"
 
-    def test_as_of_is_the_cut_before_the_first_later_record(self, asked):
-        printed = map(json.loads, asked("tail", "--jsonl").out.splitlines())
+    def test_as_of_is_the_cut_before_the_first_later_record(self, ask):
+        printed = map(json.loads, ask("tail", "--jsonl").out.splitlines())
         by_hand = {
             str(partition): sum(
                 1
@@ -212,36 +212,36 @@ class TestCuts:
             )
             for partition, records in itertools.groupby(printed, lambda item: item["partition"])
         }
-        as_of = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF)
+        as_of = ask("report", "--year", "2022", "--json", "--as-of", self.AS_OF)
         assert by_hand == as_of.json["log"]["cut"]
         assert all(by_hand.values())
         cut = ",".join(f"{partition}:{offset}" for partition, offset in by_hand.items())
-        at_cut = asked("report", "--year", "2022", "--json", "--cut", cut)
+        at_cut = ask("report", "--year", "2022", "--json", "--cut", cut)
         assert as_of.out == at_cut.out
-        in_utc = asked("report", "--year", "2022", "--json", "--as-of", self.AS_OF_UTC)
+        in_utc = ask("report", "--year", "2022", "--json", "--as-of", self.AS_OF_UTC)
         assert as_of.out == in_utc.out
 
-    def test_before_the_first_record_every_figure_is_zero_and_provisional(self, asked):
-        report = asked("report", "--year", "2022", "--json", "--as-of", "1970-01-01T00:00:00Z").json
+    def test_before_the_first_record_every_figure_is_zero_and_provisional(self, ask):
+        report = ask("report", "--year", "2022", "--json", "--as-of", "1970-01-01T00:00:00Z").json
         assert {"0": 0, "1": 0, "2": 0} == report["log"]["cut"]
         assert {0} == {row["count"] for row in report["counts"]}
         assert 8 == len(report["provisional"])
 
-    def test_a_cut_at_the_end_gives_the_report_of_the_end(self, asked, world):
+    def test_a_cut_at_the_end_gives_the_report_of_the_end(self, ask, world):
         end = json.loads(world.report.read_bytes())["log"]["cut"]
         cut = ",".join(f"{partition}:{offset}" for partition, offset in reversed(end.items()))
-        made = asked("report", "--year", "2022", "--json", "--cut", cut)
+        made = ask("report", "--year", "2022", "--json", "--cut", cut)
         assert world.report.read_bytes() == made.out
 
 
-def changed(*place, by):
+def changed(*place, update):
     """A change of the value at a place of a report; `row` stands for a row that counts 1."""
 
     def change(report, row):
         *way, last = (row if step == "row" else step for step in place)
         for step in way:
             report = report[step]
-        report[last] = by(report.get(last) if isinstance(report, dict) else report[last])
+        report[last] = update(report.get(last) if isinstance(report, dict) else report[last])
 
     return change
 
@@ -267,21 +267,21 @@ def always(value):
 
 
 def with_row(**row):
-    return changed("counts", by=lambda counts: [*counts, row])
+    return changed("counts", update=lambda counts: [*counts, row])
 
 
 TAMPERED = {
-    "cell": (changed("counts", "row", "count", by=one_more), "{row} count"),
-    "previous": (changed("counts", "row", "previous", by=one_more), "{row} previous"),
-    "numerator": (changed("rates", 0, "numerator", by=one_more), " numerator"),
-    "digest": (changed("digest", by=always("sha256:" + "0" * 64)), "digest"),
-    "counter": (changed("records", "events", by=one_more), "records|events"),
-    "records": (changed("log", "records", by=one_more), "log|records"),
+    "cell": (changed("counts", "row", "count", update=one_more), "{row} count"),
+    "previous": (changed("counts", "row", "previous", update=one_more), "{row} previous"),
+    "numerator": (changed("rates", 0, "numerator", update=one_more), " numerator"),
+    "digest": (changed("digest", update=always("sha256:" + "0" * 64)), "digest"),
+    "counter": (changed("records", "events", update=one_more), "records|events"),
+    "records": (changed("log", "records", update=one_more), "log|records"),
     "quarantined": (
-        changed("records", "quarantined", "value_must_be_json", by=always(99)),
+        changed("records", "quarantined", "value_must_be_json", update=always(99)),
         "records|quarantined|value_must_be_json",
     ),
-    "policy version": (changed("policy", "version", by=one_more), "policy|version"),
+    "policy version": (changed("policy", "version", update=one_more), "policy|version"),
     "removed row": (removed("counts", "row"), "{row} count"),
     "removed member": (removed("counts", "row", "previous"), "{row} previous"),
     "added row": (
@@ -290,35 +290,35 @@ TAMPERED = {
     ),
     "row without a count": (with_row(measure="invented", group="all"), "invented|all"),
     "provisional": (
-        changed("provisional", "career_outcomes", by=always("2999-12-31")),
+        changed("provisional", "career_outcomes", update=always("2999-12-31")),
         "provisional|career_outcomes",
     ),
-    "mistyped counter": (changed("records", "events", by=str), "records|events"),
-    "mistyped digest": (changed("digest", by=always(1)), "digest"),
-    "text for a count": (changed("counts", "row", "count", by=str), "{row} count"),
+    "mistyped counter": (changed("records", "events", update=str), "records|events"),
+    "mistyped digest": (changed("digest", update=always(1)), "digest"),
+    "text for a count": (changed("counts", "row", "count", update=str), "{row} count"),
     "object for a count": (
-        changed("counts", "row", "count", by=lambda count: {"is": count}),
+        changed("counts", "row", "count", update=lambda count: {"is": count}),
         "{row} count: the report says an object",
     ),
-    "true for 1": (changed("counts", "row", "count", by=always(value=True)), "{row} count"),
-    "cut": (changed("log", "cut", "0", by=lambda offset: offset - 1), "log|records"),
+    "true for 1": (changed("counts", "row", "count", update=always(value=True)), "{row} count"),
+    "cut": (changed("log", "cut", "0", update=lambda offset: offset - 1), "log|records"),
 }
 UNVERIFIABLE = {
-    "other policy": (changed("policy", "id", by=always("openclassrooms-2023")), 78, "--policy"),
-    "unknown policy": (changed("policy", "id", by=always("invented")), 78, "invented"),
+    "other policy": (changed("policy", "id", update=always("openclassrooms-2023")), 78, "--policy"),
+    "unknown policy": (changed("policy", "id", update=always("invented")), 78, "invented"),
     "doubled row": (
-        changed("counts", by=lambda counts: [*counts, counts[0]]),
+        changed("counts", update=lambda counts: [*counts, counts[0]]),
         65,
         "duplicate key",
     ),
-    "rules 2": (changed("rules", by=one_more), 78, "rules 2"),
+    "rules 2": (changed("rules", update=one_more), 78, "rules 2"),
     "rules 2 in another shape": (
         lambda report, _: report.update(rules=2, counts={"all": 1}),
         78,
         "rules 2",
     ),
     "partition missing": (removed("log", "cut", "2"), 69, "does not list the partitions"),
-    "beyond the end": (changed("log", "cut", "0", by=one_more), 69, "does not hold the cut"),
+    "beyond the end": (changed("log", "cut", "0", update=one_more), 69, "does not hold the cut"),
 }
 UNREADABLE = {
     "broken": (b'{"schema": "ledger/report/v1",', "not JSON"),
@@ -337,11 +337,11 @@ class TestVerify:
         folder = tmp_path_factory.mktemp("tampered")
         stated = world.report.read_bytes()
         counts = json.loads(stated)["counts"]
-        at = next(index for index, row in enumerate(counts) if row["count"] == 1)
+        value = next(index for index, row in enumerate(counts) if row["count"] == 1)
         texts = {name: text for name, (text, _) in UNREADABLE.items()}
         for name, (change, *_) in {**TAMPERED, **UNVERIFIABLE}.items():
             report = json.loads(stated)
-            change(report, at)
+            change(report, value)
             texts[name] = json.dumps(report).encode()
         cases = {}
         for name, text in texts.items():
@@ -352,12 +352,12 @@ class TestVerify:
         cases["no log"] = ["verify", "cell.json", "--log", "sqlite:none.db"]
         cases["as json"] = ["verify", "cell.json", "--log", world.url, "--json"]
         done = warm.run_all(cases, folder=folder)
-        done["row"] = "{measure}|{group}".format_map(counts[at])
+        done["row"] = "{measure}|{group}".format_map(counts[value])
         done["left"] = [path.name for path in folder.iterdir() if path.suffix != ".json"]
         return done
 
-    def test_an_untouched_report_is_verified(self, asked, world):
-        done = asked("verify", world.report)
+    def test_an_untouched_report_is_verified(self, ask, world):
+        done = ask("verify", world.report)
         assert (0, b"") == (done.code, done.err)
         assert "no difference" in done.text
 
@@ -453,17 +453,17 @@ class TestVerify:
         outcomes("append", "--log", "sqlite:ledger.db?partitions=3", "-", stdin=events(3))
         fails(outcomes("verify", world.report), 69, "does not hold the cut")
 
-    def test_a_report_under_an_own_policy_is_verified_with_its_file(self, asked, tmp_path):
-        policy = asked("policy", "show").json
+    def test_a_report_under_an_own_policy_is_verified_with_its_file(self, ask, tmp_path):
+        policy = ask("policy", "show").json
         policy["id"], policy["outcome_window_months"] = "own", 6
         file = tmp_path / "own.json"
         file.write_text(json.dumps(policy))
-        made = asked("report", "--year", "2022", "--json", "--policy", file)
+        made = ask("report", "--year", "2022", "--json", "--policy", file)
         assert "own" == made.json["policy"]["id"]
         report = tmp_path / "report.json"
         report.write_bytes(made.out)
-        assert 0 == asked("verify", report, "--policy", file).code
-        fails(asked("verify", report), 78, "own")
+        assert 0 == ask("verify", report, "--policy", file).code
+        fails(ask("verify", report), 78, "own")
 
 
 class TestValidate:
@@ -564,7 +564,7 @@ class TestDemo:
 class TestThingsToLookUp:
     @pytest.fixture(scope="class")
     @classmethod
-    def found(cls, warm, world, tmp_path_factory):
+    def results(cls, warm, world, tmp_path_factory):
         cases = {
             "version": ["--version"],
             "policies": ["policy", "list"],
@@ -582,38 +582,38 @@ class TestThingsToLookUp:
         done["left"] = list(folder.iterdir())
         return done
 
-    def test_the_version_names_the_rules(self, found):
-        assert (0, b"") == (found["version"].code, found["version"].err)
-        assert found["version"].text.startswith("outcomes ")
-        assert found["version"].text.endswith("(rules 1)\n")
+    def test_the_version_names_the_rules(self, results):
+        assert (0, b"") == (results["version"].code, results["version"].err)
+        assert results["version"].text.startswith("outcomes ")
+        assert results["version"].text.endswith("(rules 1)\n")
 
-    def test_both_policies_are_listed_with_the_specified_hashes(self, found):
+    def test_both_policies_are_listed_with_the_specified_hashes(self, results):
         hashes = [
             "ca4f2116f3acde48556cc0e0880010a3f9500621edd857e145a1ec5bc8b0b5b5",
             "5d6fab1c55242c7f468c1cc9706871a15a1784999323931e778fa33807cb4d9f",
         ]
-        assert hashes == [line.split()[-1] for line in found["policies"].text.splitlines()]
-        assert hashes == [item["sha256"] for item in found["policies as json"].json]
+        assert hashes == [line.split()[-1] for line in results["policies"].text.splitlines()]
+        assert hashes == [item["sha256"] for item in results["policies as json"].json]
 
-    def test_a_policy_is_shown_as_json(self, found):
-        assert "graduates" == found["policy"].json["placement_base"]
+    def test_a_policy_is_shown_as_json(self, results):
+        assert "graduates" == results["policy"].json["placement_base"]
 
-    def test_the_types_are_listed_and_each_has_a_schema(self, found):
-        assert 9 == len(found["types"].text.splitlines())
-        assert "enrolled_on" in found["type"].text
-        assert isinstance(found["type"].json, dict)
+    def test_the_types_are_listed_and_each_has_a_schema(self, results):
+        assert 9 == len(results["types"].text.splitlines())
+        assert "enrolled_on" in results["type"].text
+        assert isinstance(results["type"].json, dict)
 
-    def test_doctor_finds_a_sound_log_fine(self, found):
-        assert 0 == found["doctor"].code
-        assert "broken" not in found["doctor"].text
-        assert {"fine"} >= {item["verdict"] for item in found["doctor as json"].json}
+    def test_doctor_finds_a_sound_log_fine(self, results):
+        assert 0 == results["doctor"].code
+        assert "broken" not in results["doctor"].text
+        assert {"fine"} >= {item["verdict"] for item in results["doctor as json"].json}
 
-    def test_doctor_names_a_missing_log_and_makes_none(self, found):
-        done = found["doctor without a log"]
+    def test_doctor_names_a_missing_log_and_makes_none(self, results):
+        done = results["doctor without a log"]
         assert (69, b"") == (done.code, done.err)
         assert "broken   log          no log at ledger.db" in done.text
-        assert [] == found["left"]
+        assert [] == results["left"]
 
-    def test_without_a_command_the_help_is_shown(self, found):
-        assert 0 == found["nothing"].code
-        assert "Usage:" in found["nothing"].text
+    def test_without_a_command_the_help_is_shown(self, results):
+        assert 0 == results["nothing"].code
+        assert "Usage:" in results["nothing"].text

@@ -279,7 +279,7 @@ class TestNamesOfFolders:
         }
         done = warm.run_all(words, folder=tmp_path)
 
-        assert [0, 0, 0] == [one.code for one in done.values()], done
+        assert [0, 0, 0] == [item.code for item in done.values()], done
         assert str(folder) == done["archive"].json["archive"]
         assert any("caf\\udce9'/a" in check["detail"] for check in done["doctor"].json)
         assert "caf\\udce9'/d/report-2022.json" in done["demo"].text

@@ -31,19 +31,19 @@ def serve(requests, replies):
         replies.flush()
 
 
-def become(asked):
+def become(request):
     """Take on what was asked for."""
-    os.chdir(asked["folder"])
+    os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(asked["environment"])
-    sys.argv = ["outcomes", *asked["words"]]
-    for number, name in enumerate(asked["streams"]):
+    os.environ.update(request["environment"])
+    sys.argv = ["outcomes", *request["words"]]
+    for number, name in enumerate(request["streams"]):
         file = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_TRUNC)
         os.dup2(file, number)
         os.close(file)
-    if asked["file_bytes_max"] is not None:
+    if request["file_bytes_max"] is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (asked["file_bytes_max"], hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes_max"], hard))
     if os.environ.get("PYTHONUNBUFFERED"):
         # As the interpreter makes them when it starts in that mode.
         sys.stdout, sys.stderr = (

@@ -34,11 +34,13 @@ def _end(stage, workers, commands, *, down=()):
     failed = commands.finish()
     stage.commands += len(commands.done)
     stage.failed_commands += len(failed)
-    stage.durations += [(one.ended - one.started, " ".join(one.command)) for one in commands.done]
+    stage.durations += [
+        (item.ended - item.started, " ".join(item.command)) for item in commands.done
+    ]
     unexpected = [
-        one
-        for one in failed
-        if not any(one.started < end and start < one.ended for start, end in down)
+        item
+        for item in failed
+        if not any(item.started < end and start < item.ended for start, end in down)
     ]
     assert not unexpected, unexpected
     assert [] == stage.followers.finish()
@@ -168,8 +170,8 @@ def _kill_worker(stage, workers):
 
 
 CLUSTER_SCENARIOS = {
-    one.__name__: one
-    for one in (
+    item.__name__: item
+    for item in (
         kill_brokers,
         freeze_brokers,
         restart_brokers,

@@ -79,7 +79,7 @@ class Commands(threading.Thread):
         self._finished.set()
         self.join(PATIENCE * 3)
         assert not self.is_alive()
-        return [one for one in self.done if one.code]
+        return [item for item in self.done if item.code]
 
 
 class Followers:

@@ -270,8 +270,8 @@ def foreign_producers(stage):
     stage.finish()
 
 
-def _note(found, number, _, message):
-    found[number] = message.partition()
+def _note(partitions, number, _, message):
+    partitions[number] = message.partition()
 
 
 def _librdkafka(stage):

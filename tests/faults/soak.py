@@ -48,15 +48,15 @@ def main():
     parser.add_argument("--seed", type=int, default=seed_of_run())
     parser.add_argument("--storms", action="store_true", help="storms only")
     parser.add_argument("--cluster", action="store_true", help="three brokers only")
-    asked = parser.parse_args()
-    ends = time.monotonic() + asked.minutes * 60
+    request = parser.parse_args()
+    ends = time.monotonic() + request.minutes * 60
     total = Counter()
-    print(f"seed {asked.seed}", flush=True)
-    for number, name in enumerate(rounds(asked.storms, asked.cluster)):
+    print(f"seed {request.seed}", flush=True)
+    for number, name in enumerate(rounds(request.storms, request.cluster)):
         if time.monotonic() > ends:
             break
         with tempfile.TemporaryDirectory() as folder:
-            figures, seconds = run(name, f"{asked.seed} {number} {name}", Path(folder))
+            figures, seconds = run(name, f"{request.seed} {number} {name}", Path(folder))
         total += figures
         print(
             f"{name}: {describe(figures)} in {seconds:.0f} s; in all {describe(total)}", flush=True

@@ -77,23 +77,23 @@ class Stage:
         made = generate(students, self.chance.randrange(1_000_000))
         prefix = b"%d-" % self.chance.randrange(1_000_000)
         return [
-            (prefix + one.key, one.value.replace(one.key, prefix + one.key))
-            for one in made
-            if not one.broken
+            (prefix + report.key, report.value.replace(report.key, prefix + report.key))
+            for report in made
+            if not report.broken
         ]
 
     def make_topics(self):
         place = parse_topic_address(self.url)
         wanted = ((place, SETTINGS, PARTITIONS), (place.partials, DERIVED_SETTINGS, 1))
-        for one, settings, count in (*wanted, (place.dead_letters, DERIVED_SETTINGS, 1)):
+        for item, settings, count in (*wanted, (place.dead_letters, DERIVED_SETTINGS, 1)):
             made = create_topic(
-                link_to(one),
+                link_to(item),
                 partitions=count,
                 replicas=self.kafka.replicas,
                 min_isr=self.kafka.min_isr,
                 settings=settings,
             )
-            assert made, one
+            assert made, item
 
     def worker(self, name, **options):
         """Start a worker; the same name is the same read model."""
@@ -119,7 +119,7 @@ class Stage:
 
     def append(self, pairs):
         with closing(open_log(self.url)) as log:
-            log.append([NewRecord(*one) for one in pairs])
+            log.append([NewRecord(*pair) for pair in pairs])
 
     def load(self, count=None):
         """Start sending this many of the remaining records, or all, at a rate."""

@@ -18,7 +18,9 @@ from tests.support.histories import new_record, policy_of, story
 from tests.support.live_fold import fold_in_batches, open_fold, temporary_log
 from tests.support.zones import packaged
 
-HISTORY = [new_record(one) for one in story("outcome 2024-01-31 raise time=2024-01-31T15:30:00Z")]
+HISTORY = [
+    new_record(event) for event in story("outcome 2024-01-31 raise time=2024-01-31T15:30:00Z")
+]
 BY_TIME = {"zone": "Africa/Casablanca", "outcome_date": "time"}
 
 

@@ -8,7 +8,7 @@ from projections.figures import Figures, RecordCounts, Tally
 from projections.history import Disposition
 from tests.support.histories import figures_of, policy_of, resolution_of, story
 
-ONE = [(2022, "placed", ("all", "refugee")), (2021, "graduates", ("all",))]
+CONTRIBUTIONS = [(2022, "placed", ("all", "refugee")), (2021, "graduates", ("all",))]
 
 GRADUATES = "\n".join(
     f"enrolled e1 2022-01-10 2022-12-01 subject=s-{n}\ngraduated e1 2022-08-31 subject=s-{n}"
@@ -26,8 +26,8 @@ class TestFigures:
 
     def test_each_contribution_adds_one_to_each_of_its_cells(self):
         figures = Figures()
-        figures.add(ONE)
-        figures.add(ONE[:1])
+        figures.add(CONTRIBUTIONS)
+        figures.add(CONTRIBUTIONS[:1])
 
         assert 2 == figures.count(2022, "placed", "all") == figures.count(2022, "placed", "refugee")
         assert 1 == figures.count(2021, "graduates", "all")
@@ -42,16 +42,16 @@ class TestFigures:
 
     def test_what_was_added_can_be_taken_away(self):
         figures = Figures()
-        figures.add(ONE)
-        figures.add(ONE, -1)
+        figures.add(CONTRIBUTIONS)
+        figures.add(CONTRIBUTIONS, -1)
 
         assert 0 == sum(figures.cells.values())
         assert 0 == figures.count(2022, "placed", "all")
 
     def test_figures_of_others_are_merged_and_stay_as_they_are(self):
         figures, others = Figures(), Figures()
-        figures.add(ONE)
-        others.add(ONE)
+        figures.add(CONTRIBUTIONS)
+        others.add(CONTRIBUTIONS)
         figures.merge(others)
 
         assert 2 == figures.count(2022, "placed", "refugee")
@@ -59,8 +59,8 @@ class TestFigures:
 
     def test_merging_keeps_a_negative_difference(self):
         figures, difference = Figures(), Figures()
-        figures.add(ONE)
-        difference.add(ONE, -1)
+        figures.add(CONTRIBUTIONS)
+        difference.add(CONTRIBUTIONS, -1)
         figures.merge(difference)
 
         assert 0 == figures.count(2022, "placed", "all")
@@ -95,16 +95,16 @@ class TestTally:
     def test_its_figures_are_those_of_every_addition_and_removal(self):
         figures, tally = Figures(), Tally()
         for each in (figures, tally):
-            each.add(ONE)
-            each.add(ONE)
-            each.add(ONE[:1], -1)
+            each.add(CONTRIBUTIONS)
+            each.add(CONTRIBUTIONS)
+            each.add(CONTRIBUTIONS[:1], -1)
 
         assert figures.cells == tally.figures().cells
         assert 1 == tally.figures().count(2022, "placed", "refugee")
 
     def test_more_removals_than_additions_are_a_negative_difference(self):
         tally = Tally()
-        tally.add(ONE, -1)
+        tally.add(CONTRIBUTIONS, -1)
 
         assert -1 == tally.figures().count(2021, "graduates", "all")
 

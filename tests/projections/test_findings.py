@@ -22,7 +22,7 @@ EVERY_DATE = {
 }
 
 
-def found(line, recorded_at=RECORDED_AT, time="2024-01-15T10:00:00Z"):
+def findings_of(line, recorded_at=RECORDED_AT, time="2024-01-15T10:00:00Z"):
     """Rule and pointer of each finding on the event that a line of a story tells."""
     (item,) = story(line)
     value = encode(item | {"time": time})
@@ -36,19 +36,19 @@ class TestDates:
 
     @pytest.mark.parametrize("line", EVERY_DATE)
     def test_the_day_after_the_recording_is_no_finding(self, line):
-        assert [] == found(line.format(on="2024-01-16"))
+        assert [] == findings_of(line.format(on="2024-01-16"))
 
     @pytest.mark.parametrize("line", EVERY_DATE)
     def test_two_days_after_it_every_date_but_a_plan_is_one(self, line):
-        expected = [("fact_must_not_follow_its_recording", at) for at in EVERY_DATE[line]]
+        expected = [("fact_must_not_follow_its_recording", pointer) for pointer in EVERY_DATE[line]]
 
-        assert expected == found(line.format(on="2024-01-17"))
+        assert expected == findings_of(line.format(on="2024-01-17"))
 
     def test_the_date_of_the_recording_is_that_in_utc(self):
         line = "graduated e1 2024-01-17"
 
-        assert [] == found(line, recorded_at="2024-01-16T01:30:00+01:00")
-        assert [] != found(line, recorded_at="2024-01-16T00:30:00+01:00")
+        assert [] == findings_of(line, recorded_at="2024-01-16T01:30:00+01:00")
+        assert [] != findings_of(line, recorded_at="2024-01-16T00:30:00+01:00")
 
 
 class TestTime:
@@ -62,7 +62,7 @@ class TestTime:
         ],
     )
     def test_an_hour_after_the_recording_is_no_finding(self, time):
-        assert [] == found("graduated e1 2024-01-15", time=time)
+        assert [] == findings_of("graduated e1 2024-01-15", time=time)
 
     @pytest.mark.parametrize(
         "time", ["2024-01-16T00:59:59.999000001Z", "2024-01-16T00:30:00-00:30"]
@@ -70,13 +70,13 @@ class TestTime:
     def test_any_more_is_one(self, time):
         expected = [("time_must_not_follow_recording", "/time")]
 
-        assert expected == found("graduated e1 2024-01-15", time=time)
+        assert expected == findings_of("graduated e1 2024-01-15", time=time)
 
 
 class TestPlan:
     @pytest.mark.parametrize("expected_on", ["2022-03-01", "2022-03-02"])
     def test_to_graduate_on_the_first_day_or_later_is_no_finding(self, expected_on):
-        assert [] == found(f"enrolled e1 2022-03-01 {expected_on}")
+        assert [] == findings_of(f"enrolled e1 2022-03-01 {expected_on}")
 
     def test_to_graduate_before_the_first_day_is_one(self):
         expected = (
@@ -84,4 +84,4 @@ class TestPlan:
             "/data/expected_graduation_on",
         )
 
-        assert [expected] == found("enrolled e1 2022-03-01 2022-02-28")
+        assert [expected] == findings_of("enrolled e1 2022-03-01 2022-02-28")

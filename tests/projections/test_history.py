@@ -12,16 +12,16 @@ OUTCOME = "outcome 2022-03-01 raise"
 
 def verdicts(text):
     history = History()
-    return [history.add(one) for one in admit_all(story(text))]
+    return [history.add(item) for item in admit_all(story(text))]
 
 
 def fates(text):
     """For each event of a story that is not in force, its id and what became of it."""
-    found = resolution_of(story(text))
+    resolution = resolution_of(story(text))
     return {
         event.id: fate
         for fate in ("repeats", "retracted", "pending", "void", "orphans")
-        for event in getattr(found, fate)
+        for event in getattr(resolution, fate)
     }
 
 
@@ -76,8 +76,8 @@ class TestTake:
     def test_a_thousand_events_are_taken_and_copies_of_them_ever_after(self):
         history = History()
         lines = [f"{OUTCOME} id={n}" for n in range(EVENTS_MAX)]
-        for one in admit_all(story("\n".join(lines))):
-            assert Disposition.EVENT == history.add(one)
+        for item in admit_all(story("\n".join(lines))):
+            assert Disposition.EVENT == history.add(item)
 
         more, other, again, changed, more_again = admit_all(
             story(
@@ -280,17 +280,17 @@ class TestResolve:
 
     @pytest.mark.parametrize("text", [row[1] for row in FATES], ids=[row[0] for row in FATES])
     def test_every_event_but_a_retraction_is_in_one_place_only(self, text):
-        found = resolution_of(story(text))
+        resolution = resolution_of(story(text))
 
-        lists = (found.in_force, found.repeats, found.retracted, found.orphans)
+        lists = (resolution.in_force, resolution.repeats, resolution.retracted, resolution.orphans)
         placed = [event.id for each in lists for event in each]
         statements = [
-            one["id"] for one in story(text) if one["type"] != "ledger.event.retracted.v1"
+            event["id"] for event in story(text) if event["type"] != "ledger.event.retracted.v1"
         ]
         assert sorted(statements) == sorted(placed)
 
     def test_a_conflict_does_not_take_over_when_the_first_is_retracted(self):
-        found = resolution_of(
+        resolution = resolution_of(
             story(
                 """
                 enrolled e1 2022-01-01 2022-12-01 id=1
@@ -300,12 +300,12 @@ class TestResolve:
             )
         )
 
-        assert [] == found.in_force
-        assert ["1"] == [event.id for event in found.retracted]
-        assert [] == found.repeats
+        assert [] == resolution.in_force
+        assert ["1"] == [event.id for event in resolution.retracted]
+        assert [] == resolution.repeats
 
     def test_events_in_force_keep_the_order_of_the_log(self):
-        found = resolution_of(
+        resolution = resolution_of(
             story(
                 """
                 graduated e1 2022-12-01
@@ -317,4 +317,4 @@ class TestResolve:
             )
         )
 
-        assert ["1", "3", "4"] == [event.id for event in found.in_force]
+        assert ["1", "3", "4"] == [event.id for event in resolution.in_force]

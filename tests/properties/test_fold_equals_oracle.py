@@ -94,7 +94,7 @@ class TestBothPrograms:
     @MANY
     @given(histories(subjects=("s-1",), max_size=60), policies)
     def test_one_crowded_life_has_the_oracles_report(self, history, policy):
-        with log_with([[new_record(one) for one in history]]) as log:
+        with log_with([[new_record(event) for event in history]]) as log:
             reports = reports_of(log, parsed(policy), YEARS)
             read = oracle_records(log)
 
@@ -166,12 +166,12 @@ class TestSums:
     def test_the_figures_are_the_sum_of_every_students_contributions(self, history, policy):
         policy = parsed(policy)
         total = Counter()
-        for subject in {one["subject"] for one in history}:
-            own = [one for one in history if one["subject"] == subject]
+        for subject in {member["subject"] for member in history}:
+            own = [member for member in history if member["subject"] == subject]
             for year, measure, groups in contributions(facts(own), policy):
                 total.update((year, measure, group) for group in groups)
 
-        with log_with([[new_record(one) for one in history]]) as log:
+        with log_with([[new_record(event) for event in history]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert {
@@ -185,8 +185,8 @@ class TestSums:
     def test_removing_what_was_added_leaves_nothing(self, history, policy):
         policy, figures = parsed(policy), Figures()
         for sign in (1, -1):
-            for subject in {one["subject"] for one in history}:
-                own = [one for one in history if one["subject"] == subject]
+            for subject in {member["subject"] for member in history}:
+                own = [member for member in history if member["subject"] == subject]
                 figures.add(contributions(facts(own), policy), sign)
 
         assert cells_of(figures) == {}
@@ -225,7 +225,7 @@ class TestRepetition:
         assume(history)
         policy = parsed(policy)
         # Unique, so that taking one record away changes the fate of no other of its identity.
-        history = [one | {"id": f"{one['id']}-{n}"} for n, one in enumerate(history)]
+        history = [item | {"id": f"{item['id']}-{n}"} for n, item in enumerate(history)]
         wrong = data.draw(st.sampled_from(history))
         assume(wrong["type"] != "ledger.event.retracted.v1")
         retraction = wrong | {
@@ -239,7 +239,7 @@ class TestRepetition:
         }
         place = data.draw(st.integers(0, len(history)))
 
-        without = [one for one in history if one is not wrong]
+        without = [event for event in history if event is not wrong]
         with_both = [*history[:place], retraction, *history[place:]]
 
         assert cells_of(figures_of(without, policy)) == cells_of(figures_of(with_both, policy))
@@ -250,18 +250,18 @@ class TestRepetition:
         policy = parsed(policy)
         copied = list(history)
         firsts = {}
-        for one in history:
-            firsts.setdefault((one["subject"], one["source"], one["id"]), one)
+        for item in history:
+            firsts.setdefault((item["subject"], item["source"], item["id"]), item)
         for _ in range(data.draw(st.integers(1, 4))):
             first = data.draw(st.sampled_from(list(firsts.values())))
-            behind = next(n for n, one in enumerate(copied) if one is first) + 1
+            behind = next(n for n, item in enumerate(copied) if item is first) + 1
             place = data.draw(st.integers(behind, len(copied)))
             copied.insert(place, dict(reversed(first.items())))
         more = len(copied) - len(history)
 
-        with log_with([[new_record(one) for one in history]]) as log:
+        with log_with([[new_record(event) for event in history]]) as log:
             expected = reports_of(log, policy, YEARS)
-        with log_with([[new_record(one) for one in copied]]) as log:
+        with log_with([[new_record(item) for item in copied]]) as log:
             reports = reports_of(log, policy, YEARS)
 
         assert figures_in(expected) == figures_in(reports)
@@ -272,7 +272,7 @@ class TestRepetition:
     @given(histories(), policies)
     def test_sending_everything_again_moves_no_figure(self, history, policy):
         policy = parsed(policy)
-        batch = [new_record(one) for one in history]
+        batch = [new_record(event) for event in history]
         with log_with([batch]) as log:
             expected = figures_in(reports_of(log, policy, YEARS))
             log.append(batch)
@@ -327,8 +327,8 @@ class TestInvariants:
                 for split in ("kind:", "population:", "month:"):
                     assert figures[year, measure, "all"] == sum(
                         count
-                        for (of, name, group), count in figures.items()
-                        if of == year and name == measure and group.startswith(split)
+                        for (counted_year, name, group), count in figures.items()
+                        if counted_year == year and name == measure and group.startswith(split)
                     )
             assert figures[year, "students_enrolled", "all"] == sum(
                 figures[year, "students_enrolled", f"funding:{group}"]
@@ -337,8 +337,8 @@ class TestInvariants:
 
     @given(histories(), policies)
     def test_what_is_recorded_when_moves_no_figure(self, history, policy):
-        early = [NewRecord(one.key, one.value, 0) for one in map(new_record, history)]
-        late = [NewRecord(one.key, one.value, NOON) for one in map(new_record, history)]
+        early = [NewRecord(event.key, event.value, 0) for event in map(new_record, history)]
+        late = [NewRecord(event.key, event.value, NOON) for event in map(new_record, history)]
         with log_with([early]) as log, log_with([late]) as other:
             expected = reports_of(log, parsed(policy), YEARS)
             reports = reports_of(other, parsed(policy), YEARS)

@@ -50,7 +50,7 @@ class TestHistories:
     @pytest.mark.parametrize("case", cases(*FAMILIES))
     def test_the_report_says_what_was_worked_out_by_hand(self, case, partitions, tmp_path):
         policy = policy_of(case["policy"], **case.get("policy_overrides", {}))
-        records = [new_record(one) for one in case["events"]]
+        records = [new_record(event) for event in case["events"]]
         year = case["year"]
 
         with log_of(tmp_path, records, partitions=partitions) as log:
@@ -104,8 +104,8 @@ class TestReport:
     @pytest.fixture
     def log(self, tmp_path):
         records = [
-            new_record(one["event"], milliseconds(one["recorded_at"]))
-            for one in read("report")["records"]
+            new_record(record["event"], milliseconds(record["recorded_at"]))
+            for record in read("report")["records"]
         ]
         with log_of(tmp_path, records) as log:
             yield log

@@ -20,8 +20,8 @@ CONTENT = ("specversion", "type", "time", "data")
 NASTY = "".join(map(chr, range(0x21))) + '"\\/\x7f\x80\u2028\u2029\ufeff\uffff\U0001f600é'
 
 
-def chosen(one):
-    return {name: one[name] for name in CONTENT}
+def chosen(event):
+    return {name: event[name] for name in CONTENT}
 
 
 class TestContent:
@@ -37,26 +37,26 @@ class TestContent:
         st.booleans(),
     )
     def test_any_text_that_is_admitted_has_its_rfc_8785_form(self, text, escaped):
-        one = event("student.graduated", {"enrollment_id": text, "graduated_on": "2022-01-01"})
-        written = json.dumps(one, ensure_ascii=escaped).encode()
+        item = event("student.graduated", {"enrollment_id": text, "graduated_on": "2022-01-01"})
+        written = json.dumps(item, ensure_ascii=escaped).encode()
 
-        assert rfc8785.dumps(chosen(one)) == content(written)
-        assert oracle().canonical(chosen(one)) == content(written)
+        assert rfc8785.dumps(chosen(item)) == content(written)
+        assert oracle().canonical(chosen(item)) == content(written)
 
     def test_the_order_of_members_and_the_white_space_are_no_content(self):
-        one = story("enrolled e1 2022-01-01 2022-12-01 categories=refugee")[0]
-        spaced = json.dumps(dict(reversed(one.items())), indent=3).encode()
+        item = story("enrolled e1 2022-01-01 2022-12-01 categories=refugee")[0]
+        spaced = json.dumps(dict(reversed(item.items())), indent=3).encode()
 
-        assert content(encode(one)) == content(spaced)
+        assert content(encode(item)) == content(spaced)
 
     @pytest.mark.parametrize("name", ["id", "source", "subject", "traceparent", "datacontenttype"])
     def test_other_members_are_no_content(self, name):
-        one = story("declared 2022-01-01 none")[0]
+        item = story("declared 2022-01-01 none")[0]
 
-        assert content(encode(one)) == content(encode(one | {name: "application/json"}))
+        assert content(encode(item)) == content(encode(item | {name: "application/json"}))
 
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("first", "second"),
         [
             ("declared 2022-01-01 refugee+disability", "declared 2022-01-01 disability+refugee"),
             ("declared 2022-01-01 none", "declared 2022-01-02 none"),
@@ -68,14 +68,14 @@ class TestContent:
             ),
         ],
     )
-    def test_two_ways_to_say_it_are_two_contents(self, one, other):
-        assert content(encode(story(one)[0])) != content(encode(story(other)[0]))
+    def test_two_ways_to_say_it_are_two_contents(self, first, second):
+        assert content(encode(story(first)[0])) != content(encode(story(second)[0]))
 
     def test_null_is_not_absent(self):
-        one = story("graduated e1 2022-01-01")[0]
-        null = one | {"data": one["data"] | {"credential": None}}
+        item = story("graduated e1 2022-01-01")[0]
+        null = item | {"data": item["data"] | {"credential": None}}
 
-        assert content(encode(one)) != content(encode(null))
+        assert content(encode(item)) != content(encode(null))
 
 
 class TestContentInAFewBytes:
@@ -83,14 +83,14 @@ class TestContentInAFewBytes:
 
     @given(histories(subjects=("s-1",), max_size=2).filter(lambda history: len(history) == 2))
     def test_they_are_equal_where_the_forms_are(self, history):
-        one, other = (encode(each) for each in history)
+        item, other = (encode(each) for each in history)
         spaced = json.dumps(dict(reversed(history[1].items())), indent=1).encode()
-        equal = content(one) == content(other)
+        equal = content(item) == content(other)
 
         for second in (other, spaced):
             stored = Content(None, Content(second).digest)
-            assert equal == (Content(one) == Content(second)) == (Content(one) == stored)
-            assert not equal or hash(Content(one)) == hash(Content(second)) == hash(stored)
+            assert equal == (Content(item) == Content(second)) == (Content(item) == stored)
+            assert not equal or hash(Content(item)) == hash(Content(second)) == hash(stored)
 
     def test_another_thing_is_no_content(self):
         value = encode(story("declared 2022-01-01 none")[0])

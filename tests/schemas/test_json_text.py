@@ -22,10 +22,10 @@ class Witness:
         self.unique = True
         self.finite = True
 
-    def pairs(self, found):
-        self.unique = self.unique and len(dict(found)) == len(found)
+    def pairs(self, members):
+        self.unique = self.unique and len(dict(members)) == len(members)
         # As a list, so that of two members of one name none hides what is in the other.
-        return [refuse_surrogates(name) and value for name, value in found]
+        return [refuse_surrogates(name) and value for name, value in members]
 
     def number(self, text):
         self.finite = self.finite and not math.isinf(float(text))
@@ -49,10 +49,10 @@ def refuse_surrogates(text):
     return True
 
 
-def levels(found):
-    if isinstance(found, str):
-        refuse_surrogates(found)
-    return 1 + max(map(levels, found), default=0) if isinstance(found, list) else 0
+def levels(value):
+    if isinstance(value, str):
+        refuse_surrogates(value)
+    return 1 + max(map(levels, value), default=0) if isinstance(value, list) else 0
 
 
 def stdlib_shape(value):

@@ -161,10 +161,10 @@ class TestMilliseconds:
     @given(st.datetimes(max_value=LAST))
     def test_whole_milliseconds_are_kept(self, local):
         moment = local.replace(tzinfo=UTC)
-        at = (moment - EPOCH) // timedelta(milliseconds=1)
+        value = (moment - EPOCH) // timedelta(milliseconds=1)
 
-        assert at == milliseconds(utc_text(at))
-        assert moment.isoformat(timespec="milliseconds")[:23] + "Z" == utc_text(at)
+        assert value == milliseconds(utc_text(value))
+        assert moment.isoformat(timespec="milliseconds")[:23] + "Z" == utc_text(value)
 
     def test_finer_digits_are_cut_off_and_not_rounded(self):
         assert 1_999 == milliseconds("1970-01-01T00:00:01.999999999Z")

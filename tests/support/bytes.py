@@ -98,10 +98,10 @@ def mutated(draw, values):
 @st.composite
 def _altered(draw):
     """An event with a member added, dropped or of another value, at the top or in the data."""
-    one = draw(histories(subjects=("s-1",), max_size=1).filter(bool))[0]
-    one = one | {"data": dict(one["data"])}
+    item = draw(histories(subjects=("s-1",), max_size=1).filter(bool))[0]
+    item = item | {"data": dict(item["data"])}
     for _ in range(draw(st.integers(0, 2))):
-        holder = draw(st.sampled_from((one, one["data"])))
+        holder = draw(st.sampled_from((item, item["data"])))
         if not isinstance(holder, dict):
             continue
         name = draw(st.sampled_from((*holder, "datacontenttype", "data_base64", "x", "categories")))
@@ -119,9 +119,9 @@ def _altered(draw):
                     )
                 )
             )  # fmt: skip
-        if not isinstance(one.get("data"), dict):
+        if not isinstance(item.get("data"), dict):
             break
-    return encode(one)
+    return encode(item)
 
 
 events = (

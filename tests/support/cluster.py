@@ -195,7 +195,7 @@ class Cluster(Kafka):
         running = {number for number, node in self.nodes.items() if node.is_running()}
 
         async def led(admin) -> bool:
-            return {one["leader"] for one in await self._partitions(admin, topic)} <= running
+            return {item["leader"] for item in await self._partitions(admin, topic)} <= running
 
         self._wait_until(led, f"leaders for {topic}")
 
@@ -203,7 +203,7 @@ class Cluster(Kafka):
         """Wait until every replica of every partition is in sync."""
 
         async def in_sync(admin) -> bool:
-            return all(len(one["isr"]) == 3 for one in await self._partitions(admin, topic))
+            return all(len(item["isr"]) == 3 for item in await self._partitions(admin, topic))
 
         self._wait_until(in_sync, f"all replicas of {topic}")
 

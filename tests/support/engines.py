@@ -51,9 +51,9 @@ def differences(log, policies, cut=None):
     }
 
 
-def _flat(said):
+def _flat(output):
     return (
-        said["cells"]
-        | said["records"]
-        | {name: said[name] for name in ("cut", "latest_recorded_at")}
+        output["cells"]
+        | output["records"]
+        | {name: output[name] for name in ("cut", "latest_recorded_at")}
     )

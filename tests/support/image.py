@@ -14,9 +14,9 @@ def instructions(dockerfile: str) -> list[tuple[str, str]]:
     return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
 
 
-def last_stage(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    start = max(at for at, (name, _) in enumerate(found) if name == "FROM")
-    return found[start:]
+def last_stage(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    start = max(index for index, (name, _) in enumerate(steps) if name == "FROM")
+    return steps[start:]
 
 
 IMAGE = instructions((ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8"))

@@ -75,11 +75,11 @@ def _months_later(text, months, days):
 @st.composite
 def _dates(draw):
     """A few dates, some of them a span of a rule apart, or a day more or less."""
-    found = draw(st.lists(st.sampled_from(_DATES), min_size=1, max_size=4))
-    for start in list(found):
-        found += [start, _months_later(start, draw(st.sampled_from(_SPANS)),
+    result = draw(st.lists(st.sampled_from(_DATES), min_size=1, max_size=4))
+    for start in list(result):
+        result += [start, _months_later(start, draw(st.sampled_from(_SPANS)),
                                        draw(st.sampled_from((-1, 0, 0, 1))))]  # fmt: skip
-    return found
+    return result
 
 
 def _optional(**members):
@@ -96,7 +96,7 @@ def _data(on):
     application = st.sampled_from(_APPLICATIONS)
     programme = st.sampled_from(("dev", "data"))
     categories = st.lists(st.sampled_from(CATEGORIES), max_size=2, unique=True)
-    said = _optional(categories=categories)
+    output = _optional(categories=categories)
 
     def data(more=None, **members):
         fixed = st.fixed_dictionaries(members)
@@ -104,10 +104,10 @@ def _data(on):
 
     return {
         "student.applied": data(
-            said, application_id=application, programme=programme, applied_on=day
+            output, application_id=application, programme=programme, applied_on=day
         ),
         "student.enrolled": data(
-            said, enrollment_id=enrolment, programme=programme, enrolled_on=day,
+            output, enrollment_id=enrolment, programme=programme, enrolled_on=day,
             expected_graduation_on=day, funding=st.sampled_from(FUNDINGS),
         ),
         "enrollment.rescheduled": data(
@@ -158,7 +158,9 @@ def _lives(draw, on, subject):
         f"withdrew e1 {days[7]} deceased",
     )
     kept = draw(st.lists(st.sampled_from(lines), unique=True, max_size=_LIFE))
-    return [one | {"subject": subject, "id": f"life-{one['id']}"} for one in story("\n".join(kept))]
+    return [
+        item | {"subject": subject, "id": f"life-{item['id']}"} for item in story("\n".join(kept))
+    ]
 
 
 @st.composite
@@ -168,12 +170,12 @@ def histories(draw, *, subjects=SUBJECTS, max_size=30):
     data = _data(on)
     kinds = st.sampled_from((*data, "student.enrolled", "student.graduated", "outcome.declared"))
     ids = st.sampled_from(_IDS) | st.integers(10, 99).map(str)
-    found = draw(_lives(on, subjects[0])) if max_size >= _LIFE else []
-    for kind in draw(st.lists(kinds, max_size=max_size - len(found))):
-        if found and draw(st.sampled_from((False,) * 9 + (True,))):
-            found.append(dict(draw(st.sampled_from(found))))
+    result = draw(_lives(on, subjects[0])) if max_size >= _LIFE else []
+    for kind in draw(st.lists(kinds, max_size=max_size - len(result))):
+        if result and draw(st.sampled_from((False,) * 9 + (True,))):
+            result.append(dict(draw(st.sampled_from(result))))
             continue
-        found.append(
+        result.append(
             event(
                 kind,
                 draw(data[kind]),
@@ -183,22 +185,22 @@ def histories(draw, *, subjects=SUBJECTS, max_size=30):
                 time=draw(st.sampled_from(_TIMES)),
             )
         )
-    return found
+    return result
 
 
 @st.composite
-def _damaged(draw, one):
+def _damaged(draw, event):
     """A record that is not quite that of an event: another key, a second spelling, or junk."""
-    key, value = one["subject"].encode(), encode(one)
+    key, value = event["subject"].encode(), encode(event)
     cut = draw(st.integers(0, len(value)))
     damaged = (
         (draw(st.sampled_from((None, b"", b"s-2", b"\xff"))), value),
         (key, draw(st.sampled_from(_JUNK))),
         (key, value[:cut]),
-        (key, json.dumps(one, indent=1).encode()),
-        (key, encode(dict(reversed((one | {"traceparent": [1e300]}).items())))),
-        (key, encode(one | {"type": draw(st.sampled_from(("ledger.a.b.v1", "x", 1)))})),
-        (key, encode(one | {"data": one["data"] | {"x": 0}})),
+        (key, json.dumps(event, indent=1).encode()),
+        (key, encode(dict(reversed((event | {"traceparent": [1e300]}).items())))),
+        (key, encode(event | {"type": draw(st.sampled_from(("ledger.a.b.v1", "x", 1)))})),
+        (key, encode(event | {"data": event["data"] | {"x": 0}})),
     )
     return draw(st.sampled_from(damaged))
 
@@ -206,13 +208,13 @@ def _damaged(draw, one):
 @st.composite
 def records(draw, events=None):
     """A history as records to append, with some that are no events, and when they were recorded."""
-    found = []
-    for one in draw(histories() if events is None else events):
-        key, value = one["subject"].encode(), encode(one)
+    results = []
+    for item in draw(histories() if events is None else events):
+        key, value = item["subject"].encode(), encode(item)
         if draw(st.sampled_from((False,) * 7 + (True,))):
-            key, value = draw(_damaged(one))
-        found.append(NewRecord(key, value, draw(st.sampled_from(_RECORDED))))
-    return found
+            key, value = draw(_damaged(item))
+        results.append(NewRecord(key, value, draw(st.sampled_from(_RECORDED))))
+    return results
 
 
 def _some(words):

@@ -105,7 +105,7 @@ class Worker:
     def messages(self):
         """What it has logged so far, one object a line."""
         lines = self._output.read_text(errors="replace").splitlines()
-        return [json.loads(one) for one in lines if one.startswith("{")]
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def wait_for(self, event, seconds=PATIENCE):
         """Wait until it has logged an event."""
@@ -119,7 +119,7 @@ class Worker:
         return self
 
     def _has(self, event):
-        return any(one["event"] == event for one in self.messages())
+        return any(message["event"] == event for message in self.messages())
 
     def kill(self):
         self.process.kill()
@@ -196,12 +196,14 @@ class Emitter(threading.Thread):
         while self._waiting:
             now = [self._waiting.popleft() for _ in range(min(50, len(self._waiting)))]
             try:
-                futures = [await self._send(producer, *one) for one in now]
+                futures = [await self._send(producer, *item) for item in now]
             except BaseException:
                 self._waiting.extendleft(reversed(now))
                 raise
             done = await asyncio.gather(*futures, return_exceptions=True)
-            again = [one for one, how in zip(now, done, strict=True) if isinstance(how, Exception)]
+            again = [
+                item for item, how in zip(now, done, strict=True) if isinstance(how, Exception)
+            ]
             self.acknowledged += len(now) - len(again)
             self._waiting.extendleft(reversed(again))
             if again:
@@ -230,12 +232,12 @@ class Published(threading.Thread):
 
     def run(self):
         log, partials = open_log(self._url), open_log(f"{self._url}-partials")
-        read, at = PartialsReader(partials, log), {0: 0}
+        read, results = PartialsReader(partials, log), {0: 0}
         while not self._ended.wait(0.1):
             # The broker may be away, and at first nothing covers all partitions.
             with suppress(LedgerError):
-                for record in partials.read(at, partials.end()):
-                    at = {0: record.offset + 1}
+                for record in partials.read(results, partials.end()):
+                    results = {0: record.offset + 1}
                     read.add(record.value)
                     self._keep(read)
         log.close()
@@ -244,7 +246,7 @@ class Published(threading.Thread):
     def _keep(self, read):
         with suppress(LedgerError):
             latest = read.latest()
-            self.snapshots[tuple(one.next_offset for one in latest)] = latest
+            self.snapshots[tuple(item.next_offset for item in latest)] = latest
 
     def close(self):
         self._ended.set()
@@ -263,13 +265,13 @@ class Prefixes:
         return cut
 
     def read_by_key(self, cut):
-        return (one for one in self._records if one.offset < cut[one.partition])
+        return (record for record in self._records if record.offset < cut[record.partition])
 
     def latest_recorded_at(self, cut):
-        return max((one.recorded_at for one in self.read_by_key(cut)), default=None)
+        return max((record.recorded_at for record in self.read_by_key(cut)), default=None)
 
     def by_offset(self):
-        return sorted(self._records, key=lambda one: (one.partition, one.offset))
+        return sorted(self._records, key=lambda item: (item.partition, item.offset))
 
 
 def digests(figures, name):
@@ -283,11 +285,11 @@ def digests(figures, name):
 
 def identities(records):
     """How many events there are in records, by plain means: each identity once."""
-    found = Counter()
+    result = Counter()
     for _, value in records:
         members = json.loads(value)
-        found[members["subject"], members["source"], members["id"]] += 1
-    return len(found)
+        result[members["subject"], members["source"], members["id"]] += 1
+    return len(result)
 
 
 class Check:
@@ -315,7 +317,7 @@ class Check:
             latest = self._read.latest()
         except LedgerError:
             return None
-        return latest if {one.partition: one.next_offset for one in latest} == end else None
+        return latest if {item.partition: item.next_offset for item in latest} == end else None
 
     def live_equals_replay(self, published, records, *, quarantined=0):
         """The promise: at the end and at sampled moments, to the digest; and nothing lost.

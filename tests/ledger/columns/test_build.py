@@ -331,11 +331,11 @@ class TestDurability:
         monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
         build_columns(folder)
 
-        renamed = [at for at, (name, *_) in enumerate(calls) if name == "replace"]
+        renamed = [index for index, (name, *_) in enumerate(calls) if name == "replace"]
         assert 2 * len(segments(folder)) == len(renamed)
-        for at in renamed:
-            _, partial, path = calls[at]
-            assert ("fsync", partial) == calls[at - 1]
-            assert ("fsync", path.parent) == calls[at + 1]
-        suffixes = [calls[at][2].suffix for at in renamed]
+        for index in renamed:
+            _, partial, path = calls[index]
+            assert ("fsync", partial) == calls[index - 1]
+            assert ("fsync", path.parent) == calls[index + 1]
+        suffixes = [calls[index][2].suffix for index in renamed]
         assert [".parquet", ".json"] * len(segments(folder)) == suffixes

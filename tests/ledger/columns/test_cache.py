@@ -72,8 +72,8 @@ def replayed(folder, engine="columnar"):
     return replay(log, log.end(), [POLICY], engine=engine)
 
 
-def digest_of(found):
-    return build_report(found, log_name="any", policy=POLICY, year=2022).digest
+def digest_of(figures):
+    return build_report(figures, log_name="any", policy=POLICY, year=2022).digest
 
 
 class TestFresh:

@@ -41,7 +41,7 @@ SHELLS, BYTES = "kind=raise/sealed[1]/all *?/a\nb", "id=7/caf\udce9/{a,b}/~"
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    records = [NewRecord(one["subject"].encode(), encode(one), 0) for one in story(LIFE)]
+    records = [NewRecord(event["subject"].encode(), encode(event), 0) for event in story(LIFE)]
     with log_of(tmp_path_factory.mktemp("log"), records) as log:
         yield log
 

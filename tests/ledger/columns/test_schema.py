@@ -24,9 +24,9 @@ retracted 3 time=2024-01-15T10:00:00.123456789+02:00
 @pytest.fixture
 def records():
     events = [
-        Record(partition_of(one["subject"].encode(), 2), n, NOON + n, one["subject"].encode(),
-               encode(one))
-        for n, one in enumerate(story(STORY))
+        Record(partition_of(item["subject"].encode(), 2), n, NOON + n, item["subject"].encode(),
+               encode(item))
+        for n, item in enumerate(story(STORY))
     ]  # fmt: skip
     return [*events, Record(1, 9, NOON, b"s-1", b"{}")]
 
@@ -47,10 +47,10 @@ class TestColumns:
     """A row holds the admitted event's members under their own names, with their own types."""
 
     def test_rows_are_sorted_by_subject_and_then_in_log_order(self, typed, records):
-        found = typed('subject, "offset"')
+        result = typed('subject, "offset"')
 
-        assert [("s-1", 1), ("s-1", 2), ("s-1", 3), ("s-2", 0), (None, 9)] == found
-        assert len(records) == len(found)
+        assert [("s-1", 1), ("s-1", 2), ("s-1", 3), ("s-2", 0), (None, 9)] == result
+        assert len(records) == len(result)
 
     def test_dates_are_dates_and_categories_are_a_list(self, typed):
         assert [
@@ -78,13 +78,13 @@ class TestColumns:
 
     def test_copies_have_one_digest_whatever_the_order_of_their_members(self, tmp_path, records):
         value = records[1].value
-        one = story(STORY)[1]
-        other = encode(dict(reversed((one | {"traceparent": 1}).items())))
+        item = story(STORY)[1]
+        other = encode(dict(reversed((item | {"traceparent": 1}).items())))
         values = (value, other, value.replace(b"2022-12-01", b"2022-12-02"))
         copies = [records[1]._replace(value=each, offset=n) for n, each in enumerate(values)]
         write_columns(copies, 2, tmp_path / "copies.parquet")
-        found = duckdb.sql(f"from '{tmp_path}/copies.parquet' order by \"offset\"")
-        first, second, third = (row[0] for row in found.select("digest").fetchall())
+        result = duckdb.sql(f"from '{tmp_path}/copies.parquet' order by \"offset\"")
+        first, second, third = (row[0] for row in result.select("digest").fetchall())
 
         assert (16, True, True) == (len(first.bytes), first == second, first != third)
 
@@ -98,24 +98,24 @@ class TestColumns:
             ("e\u0301", "b"),
         )
         events = [
-            one | {"source": source, "id": name, "data": one["data"] | {"application_id": name}}
+            event | {"source": source, "id": name, "data": event["data"] | {"application_id": name}}
             for source, name in names
-            for one in story("applied a1 2022-03-10")
+            for event in story("applied a1 2022-03-10")
         ]
-        records = [Record(0, n, NOON, b"s-1", encode(one)) for n, one in enumerate(events * 2)]
+        records = [Record(0, n, NOON, b"s-1", encode(item)) for n, item in enumerate(events * 2)]
         write_columns(records, 1, tmp_path / "names.parquet")
-        found = duckdb.sql(f"from '{tmp_path}/names.parquet'")
+        result = duckdb.sql(f"from '{tmp_path}/names.parquet'")
 
         for counted, expected in (("student", 1), ("application", 4), ("identity", len(names))):
-            assert [(expected,)] == found.aggregate(f"count(distinct {counted})").fetchall()
+            assert [(expected,)] == result.aggregate(f"count(distinct {counted})").fetchall()
 
     def test_a_retraction_has_the_hash_of_the_event_that_it_names(self, typed):
-        found = dict(typed("id, identity"))
+        result = dict(typed("id, identity"))
         named = {
             name: identity for name, identity in typed("retracts_id, retracts_identity") if name
         }
 
-        assert named == {"3": found["3"]}
+        assert named == {"3": result["3"]}
 
     def test_category_bits_agree_with_the_list_of_categories(self, typed):
         assert {(None, None), ((), 0), (("job_seeker", "refugee"), 9)} == {

@@ -24,8 +24,8 @@ BOUND = 30
 NOON = 1_705_312_800_000
 
 
-def numbered(count, *, key=b"s-1", at=NOON):
-    return [NewRecord(key, b"%d" % n, at + n) for n in range(count)]
+def numbered(count, *, key=b"s-1", start_ms=NOON):
+    return [NewRecord(key, b"%d" % n, start_ms + n) for n in range(count)]
 
 
 def everything(log):
@@ -353,23 +353,26 @@ class KeepingLogContract(LogContract):
 
     def test_the_cut_as_of_a_moment_ends_before_the_first_later_record(self, make):
         log = make(1)
-        log.append(NewRecord(b"a", b"", at) for at in (10, 20, 20, 20, 30))
+        log.append(NewRecord(b"a", b"", moment) for moment in (10, 20, 20, 20, 30))
 
-        cuts = {at: log.normalise(log.cut_as_of(at)) for at in (0, 9, 10, 19, 20, 29, 30, 31)}
+        cuts = {
+            moment: log.normalise(log.cut_as_of(moment))
+            for moment in (0, 9, 10, 19, 20, 29, 30, 31)
+        }
 
-        counts = {at: len(list(log.read({0: 0}, cut))) for at, cut in cuts.items()}
+        counts = {moment: len(list(log.read({0: 0}, cut))) for moment, cut in cuts.items()}
         assert {0: 0, 9: 0, 10: 1, 19: 1, 20: 4, 29: 4, 30: 5, 31: 5} == counts
 
     def test_the_cut_as_of_a_moment_is_taken_in_each_partition(self, make):
         log = make(3)
         times = sorted(random.Random(7).choices(range(20), k=60))
-        log.append(NewRecord(b"s-%d" % n, b"", at) for n, at in enumerate(times))
+        log.append(NewRecord(b"s-%d" % n, b"", moment) for n, moment in enumerate(times))
 
-        for at in range(-1, 21):
-            cut = log.cut_as_of(at)
+        for moment in range(-1, 21):
+            cut = log.cut_as_of(moment)
             assert {0, 1, 2} == set(cut)
             below = [record for record in everything(log) if record.offset < cut[record.partition]]
-            assert [record for record in everything(log) if record.recorded_at <= at] == below
+            assert [record for record in everything(log) if record.recorded_at <= moment] == below
 
     def test_the_latest_recorded_at_is_that_of_all_records_below_the_cut(self, make):
         log = make(2)

@@ -54,7 +54,7 @@ def columnar_report(log, policy, year):
 
 
 def one_subject(text):
-    return [new_record(one) for one in story(text)]
+    return [new_record(event) for event in story(text)]
 
 
 class TestCases:
@@ -71,7 +71,7 @@ class TestCases:
     def test_a_report_of_a_shared_case_has_the_figures_worked_out_by_hand(self, case):
         policy = policy_of(case["policy"], **case.get("policy_overrides", {}))
 
-        with log_with([new_record(one) for one in case["events"]], partitions=3) as log:
+        with log_with([new_record(event) for event in case["events"]], partitions=3) as log:
             report = columnar_report(log, policy, case["year"])
 
         assert case["expect"]["records"] == report.records.as_json()
@@ -92,8 +92,8 @@ class TestCases:
 
     def test_the_report_of_the_test_vector_has_its_digest(self):
         records = [
-            new_record(one["event"], milliseconds(one["recorded_at"]))
-            for one in read("report")["records"]
+            new_record(record["event"], milliseconds(record["recorded_at"]))
+            for record in read("report")["records"]
         ]
         with log_with(records) as log:
             report = columnar_report(log, policy_of(), 2022).as_json()
@@ -206,12 +206,12 @@ class TestBothEngines:
     def test_the_engines_agree_on_every_edge_and_where_log_order_decides(self):
         # Neighbours are often each other's mirror image: not as many of one as of the other.
         events = [
-            one | {"subject": f"{number}-{copy}"}
+            event | {"subject": f"{number}-{copy}"}
             for number, text in enumerate(EDGES)
             for copy in range(number % 3 + 1)
-            for one in story(text)
+            for event in story(text)
         ]
-        with log_with([new_record(one) for one in events]) as log:
+        with log_with([new_record(event) for event in events]) as log:
             assert {} == differences(log, [policy_of(**overrides) for overrides in VARIANTS])
 
     def test_the_engines_agree_on_all_cases_at_once_under_all_their_policies(self):
@@ -219,11 +219,15 @@ class TestBothEngines:
         for number, case in enumerate(
             case for family in FAMILIES for case in read(family)["cases"]
         ):
-            events += [one | {"subject": f"{number}-{one['subject']}"} for one in case["events"]]
+            events += [
+                event | {"subject": f"{number}-{event['subject']}"} for event in case["events"]
+            ]
             policies.append(policy_of(case["policy"], **case.get("policy_overrides", {})))
 
-        with log_with([new_record(one) for one in events]) as log:
-            assert {} == differences(log, list({one.sha256: one for one in policies}.values()))
+        with log_with([new_record(event) for event in events]) as log:
+            assert {} == differences(
+                log, list({policy.sha256: policy for policy in policies}.values())
+            )
 
 
 class TestLimit:
@@ -269,7 +273,7 @@ class TestWorld:
 
     def test_the_engines_agree_on_ten_thousand_events_at_several_cuts(self):
         made = islice(generate(2_000, 7), 10_000)
-        records = [NewRecord(one.key, one.value, one.recorded_at) for one in made]
+        records = [NewRecord(report.key, report.value, report.recorded_at) for report in made]
         with log_with(records, partitions=3) as log:
             end = log.end()
             for share in (1, 0.6, 0.1, 0):
@@ -283,7 +287,9 @@ class TestPasses:
     @pytest.mark.parametrize("records_a_pass", [1, 900])
     def test_the_figures_of_all_passes_add_up_at_any_cut(self, monkeypatch, records_a_pass):
         monkeypatch.setattr("ledger.replay.sql_engine.PASS_RECORDS", records_a_pass)
-        records = [NewRecord(one.key, one.value, one.recorded_at) for one in generate(300, 7)]
+        records = [
+            NewRecord(record.key, record.value, record.recorded_at) for record in generate(300, 7)
+        ]
         with log_with(records, partitions=5) as log:
             end = log.end()
             half = {partition: offset // 2 for partition, offset in end.items()}
@@ -304,10 +310,10 @@ class TestText:
         events = []
         for text in self.TEXTS:
             for source in ("/a", text):
-                for one in story("enrolled e1 2022-01-01 2022-06-01\ngraduated e1 2022-05-01"):
-                    one["data"]["enrollment_id"] = text
-                    events.append(one | {"source": source, "id": f"{one['id']}{text}"})
-        records = [NewRecord(one["subject"].encode(), encode(one), 0) for one in events * 2]
+                for event in story("enrolled e1 2022-01-01 2022-06-01\ngraduated e1 2022-05-01"):
+                    event["data"]["enrollment_id"] = text
+                    events.append(event | {"source": source, "id": f"{event['id']}{text}"})
+        records = [NewRecord(item["subject"].encode(), encode(item), 0) for item in events * 2]
         with log_with(records) as log:
             assert {} == differences(log, BUILT_IN)
             assert len(events) == figures_by("columnar", log, [])["records"]["duplicates"]
@@ -325,11 +331,11 @@ class TestZones:
         last = first + 20 * 31_556_952
         changes = list(zone_offsets(rules, first, last))
         moments = [draw.randrange(first, last) for _ in range(200)]
-        for at, _ in changes[1:]:
-            moments += [at - 1, at]
+        for result, _ in changes[1:]:
+            moments += [result - 1, result]
 
         for moment in moments:
-            offset = next(seconds for at, seconds in reversed(changes) if at <= moment)
+            offset = next(seconds for result, seconds in reversed(changes) if result <= moment)
             local = datetime.fromtimestamp(moment, UTC).astimezone(rules)
             assert local.utcoffset().total_seconds() == offset
 

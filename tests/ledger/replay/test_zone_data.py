@@ -21,7 +21,7 @@ TIMES = (
 @pytest.fixture
 def log():
     lines = (f"outcome 2000-01-01 raise time={time} subject=s-{n}" for n, time in enumerate(TIMES))
-    with log_with([new_record(one) for one in story("\n".join(lines))]) as log:
+    with log_with([new_record(event) for event in story("\n".join(lines))]) as log:
         yield log
 
 

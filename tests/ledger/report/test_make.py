@@ -30,7 +30,7 @@ PLACEMENT = (
 
 @pytest.fixture
 def log(tmp_path):
-    with log_of(tmp_path, [new_record(one) for one in story(LIFE)], partitions=3) as log:
+    with log_of(tmp_path, [new_record(event) for event in story(LIFE)], partitions=3) as log:
         yield log
 
 
@@ -184,9 +184,9 @@ class TestProvisional:
         ],
     )
     def test_the_day_itself_is_still_provisional_in_the_policys_zone(self, latest, final):
-        found = provisional(policy_of(), 2022, milliseconds(latest))
+        dates = provisional(policy_of(), 2022, milliseconds(latest))
 
-        assert 8 - final == len(found)
+        assert 8 - final == len(dates)
 
     @pytest.mark.parametrize(
         ("zone", "is_final"),
@@ -195,16 +195,16 @@ class TestProvisional:
     def test_the_date_is_that_of_the_zone(self, zone, is_final):
         latest = milliseconds("2022-12-31T23:30:00Z")
 
-        found = provisional(policy_of(zone=zone), 2022, latest)
+        dates = provisional(policy_of(zone=zone), 2022, latest)
 
-        assert is_final == ("career_outcomes" not in found)
+        assert is_final == ("career_outcomes" not in dates)
 
     def test_without_records_all_are_provisional(self):
         assert 8 == len(provisional(policy_of(), 1999, None))
 
     def test_it_is_judged_by_the_latest_of_all_partitions_below_the_cut(self, tmp_path):
         times = [milliseconds(text) for text in ("2022-06-01T00:00:00Z", "2025-01-01T00:00:00Z")]
-        records = [new_record(one, at) for one, at in zip(
+        records = [new_record(item, moment) for item, moment in zip(
             story("applied a1 2022-01-10\napplied a1 2022-01-10 subject=s-2"), times, strict=True)
         ]  # fmt: skip
         with log_of(tmp_path, records, partitions=2) as log:
@@ -215,17 +215,19 @@ class TestProvisional:
         assert 8 == len(early.provisional)
 
     def test_a_quarantined_record_is_a_record_too(self, tmp_path):
-        one = new_record(story("applied a1 2022-01-10")[0], milliseconds("2025-01-01T00:00:00Z"))
-        with log_of(tmp_path, [one._replace(value=b"x")]) as log:
+        item = new_record(story("applied a1 2022-01-10")[0], milliseconds("2025-01-01T00:00:00Z"))
+        with log_of(tmp_path, [item._replace(value=b"x")]) as log:
             assert {} == reports_of(log, policy_of(), [2022])[2022].provisional
 
     @pytest.mark.parametrize("months", [12, 3_960, 1_000_000])
     @pytest.mark.parametrize(
-        "at", [0, -1, 999, 1_000, 9_000_000_000_000, 11_000_000_000_000, 2**63 - 1]
+        "recorded_at", [0, -1, 999, 1_000, 9_000_000_000_000, 11_000_000_000_000, 2**63 - 1]
     )
-    def test_any_millisecond_has_a_date(self, at, months):
+    def test_any_millisecond_has_a_date(self, recorded_at, months):
         members = {"zone": "UTC", "orientation_months": months}
         policy = policy_of(**members)
-        expected = oracle().provisional(at, oracle().BUILT_IN_POLICIES[policy.id] | members, 1970)
+        expected = oracle().provisional(
+            recorded_at, oracle().BUILT_IN_POLICIES[policy.id] | members, 1970
+        )
 
-        assert expected == provisional(policy, 1970, at)
+        assert expected == provisional(policy, 1970, recorded_at)

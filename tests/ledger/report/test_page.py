@@ -13,7 +13,7 @@ from tests.support.histories import log_of, new_record, policy_of, reports_of, s
 
 @pytest.fixture
 def report(tmp_path):
-    with log_of(tmp_path, [new_record(one) for one in story("applied a1 2022-03-10")]) as log:
+    with log_of(tmp_path, [new_record(event) for event in story("applied a1 2022-03-10")]) as log:
         return reports_of(log, policy_of(), [2022])[2022]
 
 

@@ -17,7 +17,7 @@ from tests.support.histories import log_of, new_record, policy_of, story
 @pytest.fixture
 def report(tmp_path):
     """A report of one applicant, and a log."""
-    with log_of(tmp_path, [new_record(one) for one in story("applied a1 2022-03-10")]) as log:
+    with log_of(tmp_path, [new_record(event) for event in story("applied a1 2022-03-10")]) as log:
         replayed = replay(log, log.end(), [policy_of()])
         made = build_report(replayed, log_name=log.name, policy=policy_of(), year=2022)
     file = tmp_path / "report.json"
@@ -30,10 +30,10 @@ def _wrong_engine(monkeypatch):
     right = sql_engine.query_log
 
     def wrong(*arguments, **options):
-        (found,) = right(*arguments, **options)
-        for figures in found.figures.values():
+        (result,) = right(*arguments, **options)
+        for figures in result.figures.values():
             figures.cells[2022, "applicants", "all"] += 1
-        return [replace(found, latest_recorded_at=found.latest_recorded_at)]
+        return [replace(result, latest_recorded_at=result.latest_recorded_at)]
 
     monkeypatch.setattr(sql_engine, "query_log", wrong)
 

@@ -9,7 +9,7 @@ from ledger.errors import PartlyAcknowledgedError, StoreError, UnreachableError
 from processors.kafka.agents import restart_advice
 from processors.kafka.broker_watch import BrokerWatch
 
-ONE, TWO, THREE = (f"127.0.0.1:{port}" for port in (9092, 9093, 9094))
+FIRST, SECOND, THIRD = (f"127.0.0.1:{port}" for port in (9092, 9093, 9094))
 
 
 def partly_acknowledged(reason):
@@ -47,15 +47,15 @@ class TestBrokerWatch:
         return [(line["event"], line.get("broker")) for line in logs]
 
     def test_each_loss_and_return_is_said_once(self):
-        every = [ONE, TWO, THREE]
-        expected = [("broker.lost", TWO), ("broker.back", TWO)]
-        assert expected == self.watch(every, every, [ONE, THREE], [ONE, THREE], every, every)
+        every = [FIRST, SECOND, THIRD]
+        expected = [("broker.lost", SECOND), ("broker.back", SECOND)]
+        assert expected == self.watch(every, every, [FIRST, THIRD], [FIRST, THIRD], every, every)
 
     def test_two_at_once(self):
-        expected = [("broker.lost", ONE), ("broker.lost", TWO), ("broker.back", ONE)]
-        assert expected == self.watch([ONE, TWO, THREE], [THREE], [ONE, THREE])
+        expected = [("broker.lost", FIRST), ("broker.lost", SECOND), ("broker.back", FIRST)]
+        assert expected == self.watch([FIRST, SECOND, THIRD], [THIRD], [FIRST, THIRD])
 
     def test_silence_of_all_is_one_line(self):
         silence = UnreachableError("nobody answers")
         expected = [("broker.lost", None), ("broker.back", None)]
-        assert expected == self.watch([ONE], silence, silence, [ONE])
+        assert expected == self.watch([FIRST], silence, silence, [FIRST])

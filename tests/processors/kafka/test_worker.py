@@ -65,11 +65,11 @@ def start(url, tmp_path):
 
 def append(url, pairs):
     with closing(open_log(url)) as log:
-        log.append([NewRecord(*one) for one in pairs])
+        log.append([NewRecord(*pair) for pair in pairs])
 
 
 def world(students=150, seed=11):
-    return [(one.key, one.value) for one in generate(students, seed)]
+    return [(record.key, record.value) for record in generate(students, seed)]
 
 
 def live(url, *more):
@@ -82,7 +82,7 @@ def live_at_the_end(url):
 
     def current():
         shown = live(url)
-        behind = shown and sum(one["records"] for one in shown["live"]["partitions"])
+        behind = shown and sum(partition["records"] for partition in shown["live"]["partitions"])
         return shown if behind == 0 else None
 
     return wait_until(current, "live figures without lag")
@@ -97,8 +97,8 @@ class TestLive:
         page = outcomes("live", "--year", "2022", "--log", url).stdout.decode()
 
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]
-        owners = {one["owner"].partition("@")[0] for one in shown["live"]["partitions"]}
-        assert {str(first.process.pid)} == {one.rpartition("-")[2] for one in owners}
+        owners = {partition["owner"].partition("@")[0] for partition in shown["live"]["partitions"]}
+        assert {str(first.process.pid)} == {owner.rpartition("-")[2] for owner in owners}
         assert "Lag" in page.splitlines()
         assert all(len(line) <= 100 for line in page.splitlines())
 
@@ -215,15 +215,15 @@ class TestDeadLetters:
                 lambda: list(log.read({0: 0}, log.end())), "dead letters have been published"
             )
 
-        rules = [decode_dead_letter(one.value).rule for one in letters]
+        rules = [decode_dead_letter(letter.value).rule for letter in letters]
         assert sum(shown["records"]["quarantined"].values()) == len(rules)
         assert "tombstone_is_not_an_event" in rules
-        assert all(b"payload" not in one.value for one in letters)
+        assert all(b"payload" not in letter.value for letter in letters)
 
     def test_a_crash_between_sending_and_marking_sends_again(self, url, start):
         junk = [(b"s-%d" % n, b"junk") for n in range(40)]
-        for one in junk:
-            append(url, [one])
+        for text in junk:
+            append(url, [text])
         first = start(command=(sys.executable, str(CRASHING), "before_mark"))
         for number in range(20):
             append(url, [(b"t-%d" % number, b"junk")])
@@ -237,12 +237,14 @@ class TestDeadLetters:
         with closing(open_log(f"{url}-dead-letters")) as log:
 
             def pointers():
-                found = [decode_dead_letter(one.value) for one in log.read({0: 0}, log.end())]
-                return found if len({one[:2] for one in found}) >= total else None
+                results = [
+                    decode_dead_letter(record.value) for record in log.read({0: 0}, log.end())
+                ]
+                return results if len({match[:2] for match in results}) >= total else None
 
-            found = wait_until(pointers, "all dead letters")
+            result = wait_until(pointers, "all dead letters")
 
-        assert total == len({one[:2] for one in found})
+        assert total == len({match[:2] for match in result})
 
 
 class TestEnding:

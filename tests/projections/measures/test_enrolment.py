@@ -8,11 +8,11 @@ from schemas.events import FUNDINGS
 from tests.support.histories import figures_of, policy_of, story
 from tests.support.scenarios import Scenario, each
 
-ONE = {"students_enrolled": 1}
+ENROLLED = {"students_enrolled": 1}
 
 
 def funded(group):
-    return ONE | {f"students_enrolled|funding:{group}": 1}
+    return ENROLLED | {f"students_enrolled|funding:{group}": 1}
 
 
 SCENARIOS = (
@@ -23,7 +23,7 @@ SCENARIOS = (
         enrolled e1 2022-12-31 2023-01-01 subject=s-2
         enrolled e1 2021-12-31 2023-01-01 subject=s-3
         """,
-        {2021: ONE, 2022: {"students_enrolled": 2}},
+        {2021: ENROLLED, 2022: {"students_enrolled": 2}},
     ),
     Scenario(
         "a student counts once a year, and in each year again",
@@ -32,7 +32,7 @@ SCENARIOS = (
         enrolled e2 2022-02-01 2023-01-01
         enrolled e3 2023-02-01 2024-01-01
         """,
-        {2022: ONE, 2023: ONE},
+        {2022: ENROLLED, 2023: ENROLLED},
     ),
     Scenario(
         "the funding is that of the year's earliest enrolment",
@@ -78,7 +78,7 @@ SCENARIOS = (
         enrolled e2 2022-03-01 2023-01-01
         enrolled e1 2022-02-01 2023-01-01
         """,
-        {2022: ONE | {"students_enrolled|refugee": 1}},
+        {2022: ENROLLED | {"students_enrolled|refugee": 1}},
     ),
 )
 

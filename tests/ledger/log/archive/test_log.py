@@ -144,11 +144,11 @@ class TestHoles:
             assert expected == list(log.read({0: start}, {0: 99}))
 
     def test_the_cut_as_of_a_moment_is_in_normal_form(self, log):
-        for at in range(NOON - 1_000, NOON + 22_000, 500):
-            cut = log.cut_as_of(at)
+        for moment in range(NOON - 1_000, NOON + 22_000, 500):
+            cut = log.cut_as_of(moment)
             assert cut == log.normalise(cut)
             below = [item for item in self.HELD if item.offset < cut[item.partition]]
-            assert [item for item in self.HELD if item.recorded_at <= at] == below
+            assert [item for item in self.HELD if item.recorded_at <= moment] == below
 
     def test_the_first_records_are_those_that_there_are(self, log):
         assert {0: self.HELD[0], 1: self.HELD[20]} == log.first_records()

@@ -94,7 +94,7 @@ class TestManifest:
         members = json.loads((folder / "manifest.json").read_bytes())
         (path,) = segments(folder)
         plain = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
-        first, last = (sha256_hex(plain[at]) for at in (0, -1))
+        first, last = (sha256_hex(plain[index]) for index in (0, -1))
         assert [
             {
                 "file": f"records/{path.name}",
@@ -383,9 +383,9 @@ class TestDurability:
         sealed(tmp_path / "a", records(9), segment_bytes=400)
         merge_segments(tmp_path / "a")
 
-        renamed = [at for at, (name, _) in enumerate(calls) if name == "replace"]
+        renamed = [index for index, (name, _) in enumerate(calls) if name == "replace"]
         assert len(renamed) > 8
-        for at in renamed:
-            partial = calls[at][1]
-            assert ("fsync", partial) == calls[at - 1]
-            assert ("fsync", str(Path(partial).parent)) == calls[at + 1]
+        for index in renamed:
+            partial = calls[index][1]
+            assert ("fsync", partial) == calls[index - 1]
+            assert ("fsync", str(Path(partial).parent)) == calls[index + 1]

@@ -159,12 +159,14 @@ class TestForeignProducers:
 
         for start in range(9):
             records = list(log.read({0: start}, {0: 8}))
-            assert [NOON + at for at in running[start:]] == [match.recorded_at for match in records]
+            assert [NOON + moment for moment in running[start:]] == [
+                match.recorded_at for match in records
+            ]
             latest = log.latest_recorded_at({0: start})
             assert (NOON + running[start - 1] if start else None) == latest
-        for at in (0, 49, 50, 51, 69, 70, 71, 89, 90, 91):
-            count = sum(stamp <= at for stamp in running)
-            assert {0: count} == log.cut_as_of(NOON + at)
+        for moment in (0, 49, 50, 51, 69, 70, 71, 89, 90, 91):
+            count = sum(stamp <= moment for stamp in running)
+            assert {0: count} == log.cut_as_of(NOON + moment)
 
 
 class TestTransactions:
@@ -194,7 +196,7 @@ class TestTransactions:
         assert [0, 1, 24] == [record.offset for record in everything(log)]
         assert {0: 25} == log.end()
         normal = {0: 0, 1: 1, 2: 2, 3: 2, 13: 2, 23: 2, 24: 2, 25: 25}
-        assert normal == {at: log.normalise({0: at})[0] for at in normal}
+        assert normal == {moment: log.normalise({0: moment})[0] for moment in normal}
         assert log.latest_recorded_at({0: 24}) == everything(log)[1].recorded_at
         assert [0, 1] == [record.offset for record in log.read({0: 0}, {0: 24})]
         assert [24] == [record.offset for record in log.read({0: 5}, {0: 25})]
@@ -494,13 +496,13 @@ class TestRefusals:
         assert "OUTCOMES_KAFKA_SSL_CAFILE" in line
 
     @pytest.mark.parametrize(
-        ("user", "password", "said"),
+        ("user", "password", "message"),
         [
             ("writer", "wrong-secret", "the broker refuses user writer"),
             ("stranger", "stranger-secret", "no permission for user stranger"),
         ],
     )
-    def test_a_user_without_permission(self, kafka, user, password, said):
+    def test_a_user_without_permission(self, kafka, user, password, message):
         line = self.refused(
             f"kafka://{kafka.own().sasl}/{kafka.topic()}",
             69,
@@ -509,7 +511,7 @@ class TestRefusals:
             OUTCOMES_KAFKA_SASL_USERNAME=user,
             OUTCOMES_KAFKA_SASL_PASSWORD=password,
         )
-        assert said in line
+        assert message in line
 
     @pytest.mark.parametrize(
         "variables",

@@ -91,7 +91,7 @@ class TestAsking:
 
         with capture_logs() as logs:
             ask_patiently("log", hang, seconds=60)
-        assert ["broker.lost", "broker.back"] == [one["event"] for one in logs]
+        assert ["broker.lost", "broker.back"] == [log["event"] for log in logs]
 
     def test_the_last_error_is_raised_when_the_time_is_up(self, prompt):
         with pytest.raises(UnreachableError, match="nobody there"):
@@ -148,7 +148,7 @@ class TestCommands:
         worker = Worker("kafka://nobody.invalid:9092/t", tmp_path / "state.db")
         try:
             wait_until(
-                lambda: any(one["event"] == "broker.lost" for one in worker.messages()),
+                lambda: any(message["event"] == "broker.lost" for message in worker.messages()),
                 "broker.lost",
             )
             assert worker.process.poll() is None

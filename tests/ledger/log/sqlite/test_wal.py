@@ -222,12 +222,12 @@ class TestOpening:
                 assert "3\n" == process.stdout.readline()
                 path.parent.chmod(0o755)
                 append(path, 3, first=3)
-                said = process.communicate("\n", timeout=BOUND)[0]
+                output = process.communicate("\n", timeout=BOUND)[0]
             finally:
                 path.parent.chmod(0o755)
                 process.kill()
 
-        assert "changed while it was read" in said
+        assert "changed while it was read" in output
 
     def test_a_new_log_is_not_made_beside_the_wal_of_one_that_was_moved_away(self, path, tmp_path):
         with reader(path, COUNT):
@@ -259,13 +259,13 @@ class TestOpening:
         copy = tmp_path / "copy.db"
         with reader(path) as source:
             source.execute("vacuum into ?", (str(copy),))
-        with reader(copy) as found:
-            assert ("delete",) == found.execute("pragma journal_mode").fetchone()
+        with reader(copy) as result:
+            assert ("delete",) == result.execute("pragma journal_mode").fetchone()
 
         append(copy, 1, first=3)
 
-        with reader(copy) as found:
-            assert ("wal",) == found.execute("pragma journal_mode").fetchone()
+        with reader(copy) as result:
+            assert ("wal",) == result.execute("pragma journal_mode").fetchone()
         assert [0, 1, 2, 3] == values(copy)
 
     def test_a_reader_does_not_keep_an_append_from_a_file_without_write_ahead_logging(
@@ -318,7 +318,7 @@ class TestExamination:
             other.execute("select count(*) from sqlite_master").fetchone()
             append(path, 2)
 
-            (warning,) = [one.detail for one in checks(path) if one.severity == "warning"]
+            (warning,) = [check.detail for check in checks(path) if check.severity == "warning"]
 
         assert "2 of 2 records are only in" in warning
 
