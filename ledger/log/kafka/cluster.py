@@ -55,8 +55,9 @@ def ask_once(link: Link, question: _Question[_Answer], failure: str) -> _Answer:
 class Cluster:
     """A connected client."""
 
-    def __init__(self, client: AIOKafkaClient) -> None:
+    def __init__(self, client: AIOKafkaClient, first: str) -> None:
         self._client = client
+        self._first = first
 
     def brokers(self) -> dict[int, str]:
         """Node → `host:port` of every broker that takes part in the cluster now."""
@@ -71,8 +72,10 @@ class Cluster:
         Raises:
             KafkaError: If none does.
         """
-        nodes = list(self.brokers())
-        random.shuffle(nodes)
+        brokers = self.brokers()
+        nodes = random.sample(sorted(brokers), len(brokers))
+        # The one that has just answered comes first, if it is known by the same name.
+        nodes.sort(key=lambda node: brokers[node] != self._first)
         last_error: BaseException = KafkaConnectionError("no broker is known")
         for node in nodes:
             try:
@@ -100,7 +103,7 @@ class Cluster:
 async def _connect_and_ask(link: Link, question: _Question[_Answer]) -> _Answer:
     client = await _connect(link)
     try:
-        return await question(Cluster(client))
+        return await question(Cluster(client, link.options["bootstrap_servers"][0]))
     finally:
         await client.close()
 
@@ -124,13 +127,15 @@ async def _connect(link: Link) -> AIOKafkaClient:
                 timeout=_STAGGER_SECONDS if waiting else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            for task in done:
-                last_error = task.exception()
-                if last_error is None:
-                    server, client = task.result()
-                    servers.remove(server)
-                    servers.insert(0, server)
-                    return client
+            connected = [task.result() for task in done if task.exception() is None]
+            for _, spare in connected[1:]:
+                await spare.close()
+            if connected:
+                server, client = connected[0]
+                servers.remove(server)
+                servers.insert(0, server)
+                return client
+            last_error = next((task.exception() for task in done), last_error)
     finally:
         for task in pending:
             task.cancel()
