@@ -202,12 +202,11 @@ async def _settings(cluster: Cluster, name: str) -> Mapping[str, str] | None:
 async def _create(cluster: Cluster, topic: tuple[Any, ...]) -> bool:
     request = CreateTopicsRequest([topic], int(REQUEST_SECONDS * 1_000), validate_only=False)
     _, code, message = (await cluster.ask(request, seconds=REQUEST_SECONDS)).topic_errors[0]
-    if for_code(code) is TopicAlreadyExistsError:
-        return False
-    if code:
+    exists = for_code(code) is TopicAlreadyExistsError
+    if code and not exists:
         raise for_code(code)(message)
     name = topic[0]
-    while await _describe(cluster, name, settings=False, with_leaders=True) is None:  # noqa: ASYNC110
+    while await _describe(cluster, name, settings=False, with_leaders=not exists) is None:  # noqa: ASYNC110
         # The controller knows it, the brokers learn of it a moment later.
         await asyncio.sleep(_PAUSE_SECONDS)
-    return True
+    return not exists
