@@ -171,7 +171,8 @@ class LiveFold:
         state.records.merge(increment.records)
         state.next_offset = new[-1].offset + 1
         latest = max(record.recorded_at for record in new)
-        state.latest_recorded_at = max(latest, state.latest_recorded_at or 0)
+        known = state.latest_recorded_at
+        state.latest_recorded_at = latest if known is None else max(latest, known)
         state.first_record = state.first_record or record_hash(new[0])
         # The log gives the last record this time, since there recorded_at never goes back.
         last = new[-1]._replace(recorded_at=state.latest_recorded_at)

@@ -6,7 +6,7 @@ Source: SPEC section 1, Findings.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 from schemas.admission import Event
 from schemas.events import Enrolled
@@ -15,7 +15,8 @@ from schemas.moments import Instant, instant, utc_text
 
 __all__ = ["stated_findings"]
 
-_EPOCH = date(1970, 1, 1)
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAY_MS = 86_400_000
 _HOUR = 3_600
 _PLANS = ("expected_graduation_on", "enrolled_on")
 
@@ -23,12 +24,13 @@ _PLANS = ("expected_graduation_on", "enrolled_on")
 def stated_findings(event: Event) -> Iterator[Finding]:
     """The findings that follow from an event and its `recorded_at` alone."""
     fact = event.fact
-    recorded_on = _EPOCH + timedelta(milliseconds=event.recorded_at)
+    recorded_on = _EPOCH + event.recorded_at // _DAY_MS
     for name in type(fact).model_fields:
         day = getattr(fact, name)
-        if isinstance(day, date) and name not in _PLANS and day > recorded_on + timedelta(1):
+        if isinstance(day, date) and name not in _PLANS and day.toordinal() > recorded_on + 1:
             rule = "fact_must_not_follow_its_recording"
-            yield Finding(rule, f"/data/{name}", f"{day} is after {recorded_on}")
+            recorded = utc_text(event.recorded_at).partition("T")[0]
+            yield Finding(rule, f"/data/{name}", f"{day} is after {recorded}")
     stated_at = instant(event.time)
     assert stated_at is not None
     seconds, millis = divmod(event.recorded_at, 1_000)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
 __all__ = [
     "FIRST_DAY",
     "LAST_DAY",
+    "LAST_MS",
     "Instant",
     "day",
     "instant",
@@ -27,7 +28,11 @@ __all__ = [
 
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2199, 12, 31)
+LAST_MS = 253_402_300_799_999
+"""The last millisecond that RFC 3339 can write: the end of the year 9999."""
+
 _EPOCH = date(1970, 1, 1).toordinal()
+_DAYS_IN_400_YEARS = 146_097
 _DAY_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME_TEXT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
@@ -116,8 +121,11 @@ def months_after(start: date, months: int) -> date:
 def utc_text(milliseconds: int) -> str:
     """Milliseconds since 1970 as RFC 3339 in UTC, always with three fraction digits.
 
-    >>> utc_text(1705312800000)
-    '2024-01-15T10:00:00.000Z'
+    A producer may claim any time. A year outside 0001 to 9999, which RFC 3339 cannot write, has a
+    sign and at least six digits, as ISO 8601 extends it; `milliseconds` does not read it back.
+
+    >>> utc_text(1705312800000), utc_text(1705312800000000)
+    ('2024-01-15T10:00:00.000Z', '+056009-02-28T16:00:00.000Z')
     """
     days, millis_of_day = divmod(milliseconds, 86_400_000)
     seconds, millis = divmod(millis_of_day, 1_000)
@@ -127,4 +135,10 @@ def utc_text(milliseconds: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def _day_text(days: int) -> str:
-    return str(date(1970, 1, 1) + timedelta(days=days))
+    ordinal = _EPOCH + days
+    if 1 <= ordinal <= date.max.toordinal():
+        return str(date.fromordinal(ordinal))
+    # The calendar repeats every 400 years.
+    cycles, days_on = divmod(ordinal - 1, _DAYS_IN_400_YEARS)
+    alike = date.fromordinal(days_on + 1)
+    return f"{alike.year + 400 * cycles:+07}{alike:-%m-%d}"

@@ -144,7 +144,7 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
     if latest_recorded_at is None:
         return dates
     # A foreign producer's clock may claim any time, one without a date too.
-    seconds = min(latest_recorded_at // 1_000, midnight(date.max))
+    seconds = min(max(midnight(date(1, 1, 2)), latest_recorded_at // 1_000), midnight(date.max))
     moment = datetime.fromtimestamp(seconds, UTC)
     latest_on = moment.astimezone(policy.time_zone).date().isoformat()
     return {measure: until for measure, until in dates.items() if latest_on <= until}

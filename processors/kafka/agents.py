@@ -20,6 +20,7 @@ from faust.types import TP, EventT
 from ledger.diagnostics import abort_process, logger
 from ledger.errors import PartlyAcknowledgedError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress
+from ledger.log.kafka.reader import recorded_at_of
 from processors.kafka.consumer import CommittedConsumer
 from processors.kafka.partitions import KafkaFold
 from processors.live_fold import consumer_group
@@ -195,5 +196,5 @@ def make_app(
 
 def _record(event: EventT[bytes]) -> Record:
     message = event.message
-    recorded_at = max(0, round((message.timestamp or 0) * 1_000))
+    recorded_at = recorded_at_of(round((message.timestamp or 0) * 1_000))
     return Record(message.partition, message.offset, recorded_at, message.key, message.value)

@@ -263,3 +263,40 @@ class TestSeveralAtOnce:
             assert {"0": 3} == report.json["log"]["cut"]
             assert 3 == len(outcomes("tail").out.splitlines())
             writer.execute("rollback")
+
+
+class TestWildTimes:
+    """Another program may have stamped records of a file with any number."""
+
+    @pytest.mark.parametrize(
+        ("stamp", "text"),
+        [
+            (1_700_000_000_000_000, b"+055840-11-08T22:13:20.000Z"),
+            (2**63 - 1, b"+292278994-08-17T07:12:55.807Z"),
+            (-1, b"1969-12-31T23:59:59.999Z"),
+            (-(2**63), b"-292275055-05-16T16:47:04.192Z"),
+        ],
+    )
+    def test_every_command_reads_them(self, warm, outcomes, tmp_path, stamp, text):
+        outcomes("append", "-", stdin=events(3))
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+            db.execute("drop trigger if exists records_are_final")
+            db.execute("update records set recorded_at = ?", (stamp,))
+            db.commit()
+        worker, live = ["worker", "--once"], ["live", "--year", "2022", "--json"]
+        done = warm.run_all({"worker": worker}, folder=tmp_path)
+        # A worker that comes back finds the same records.
+        done |= warm.run_all({"again": worker}, folder=tmp_path)
+        cases = {
+            "live": live,
+            "tail": ["tail"],
+            "lines": ["tail", "--jsonl"],
+            "doctor": ["doctor"],
+            "report": ["report", "--year", "2022", "--json"],
+        }
+        done |= warm.run_all(cases, folder=tmp_path)
+
+        assert dict.fromkeys(done, 0) == {name: item.code for name, item in done.items()}, done
+        for name in ("tail", "lines", "doctor"):
+            assert text in done[name].out, name
+        assert done["report"].json["digest"] == done["live"].json["digest"]

@@ -85,3 +85,24 @@ class TestPlan:
         )
 
         assert [expected] == findings_of("enrolled e1 2022-03-01 2022-02-28")
+
+
+class TestWildTimes:
+    """A foreign producer may claim to have recorded an event at any time."""
+
+    @pytest.mark.parametrize("recorded_at", [253_402_300_800_000, 1_700_000_000_000_000, 2**63 - 1])
+    def test_an_event_recorded_after_the_year_9999_follows_every_fact(self, recorded_at):
+        assert [] == rules_at(recorded_at)
+
+    @pytest.mark.parametrize("recorded_at", [-62_135_596_800_001, -(2**63)])
+    def test_an_event_recorded_before_the_year_1_precedes_every_fact(self, recorded_at):
+        expected = ["fact_must_not_follow_its_recording", "time_must_not_follow_recording"]
+        assert expected == rules_at(recorded_at)
+
+
+def rules_at(recorded_at):
+    """The rules of the findings on an event that was recorded at some millisecond."""
+    (item,) = story("applied a1 2022-01-10")
+    admitted = admit(Record(0, 0, recorded_at, b"s-1", encode(item)), 1)
+    assert isinstance(admitted, Event)
+    return [finding.rule for finding in stated_findings(admitted)]

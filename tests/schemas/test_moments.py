@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -169,6 +170,32 @@ class TestMilliseconds:
     def test_finer_digits_are_cut_off_and_not_rounded(self):
         assert 1_999 == milliseconds("1970-01-01T00:00:01.999999999Z")
         assert -1 == milliseconds("1969-12-31T23:59:59.999999999Z")
+
+    @pytest.mark.parametrize(
+        ("milliseconds_since_1970", "text"),
+        [
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "+010000-01-01T00:00:00.000Z"),
+            # Microseconds, and nanoseconds, where milliseconds are asked for.
+            (1_700_000_000_000_000, "+055840-11-08T22:13:20.000Z"),
+            (1_700_000_000_000_000_000, "+53872825-06-17T22:13:20.000Z"),
+            (2**63 - 1, "+292278994-08-17T07:12:55.807Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
+            (-62_135_596_800_001, "+000000-12-31T23:59:59.999Z"),
+            (-62_167_219_200_001, "-000001-12-31T23:59:59.999Z"),
+            (-(2**63), "-292275055-05-16T16:47:04.192Z"),
+        ],
+    )
+    def test_a_year_that_has_no_four_digits_has_a_sign_and_at_least_six(
+        self, milliseconds_since_1970, text
+    ):
+        assert text == utc_text(milliseconds_since_1970)
+
+    @given(st.integers(-(2**63), 2**63 - 1))
+    def test_any_number_of_milliseconds_has_a_text(self, milliseconds_since_1970):
+        form = r"([+-]\d{6,9}|\d{4})-\d\d-\d\dT[\d:]{8}\.\d{3}Z"
+        assert re.fullmatch(form, utc_text(milliseconds_since_1970))
 
 
 class TestMidnight:

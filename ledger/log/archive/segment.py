@@ -8,6 +8,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from datetime import date
 from pathlib import Path
 
 from ledger.errors import DamagedArchiveError, StoreError
@@ -15,10 +16,12 @@ from ledger.log.archive.damage import damaged
 from ledger.log.archive.files import PARTIAL, GzipWriter
 from ledger.log.archive.manifest import RECORDS, OffsetRange, Segment, segment_name
 from ledger.log.record_lines import format_record, read_record
-from schemas.moments import utc_text
+from schemas.moments import LAST_MS, midnight, utc_text
 from schemas.record import Record
 
 __all__ = ["SegmentWriter", "partial_path", "records_of", "sealed_bytes"]
+
+_FIRST_MS = midnight(date.min) * 1_000
 
 
 class SegmentWriter:
@@ -47,13 +50,14 @@ class SegmentWriter:
         Raises:
             StoreError: If its time cannot be represented.
         """
-        try:
-            line = format_record(record)
-        except OverflowError as error:
+        if not _FIRST_MS <= record.recorded_at <= LAST_MS:
+            when = "before the year 1" if record.recorded_at < 0 else "after the year 9999"
             raise StoreError(
-                f"record {record.partition}:{record.offset} was recorded after the year 9999; let"
-                " the broker stamp records (message.timestamp.type=LogAppendTime)"
-            ) from error
+                f"record {record.partition}:{record.offset} was recorded {when}, and an archive"
+                " ends there; correct recorded_at in the lines of `outcomes tail --jsonl`, and"
+                " append them to a new log with `outcomes append --records`"
+            )
+        line = format_record(record)
         self._file.write(line)
         last = (record.recorded_at, line)
         self._ends = (self._ends[0] if self._records else last, last)

@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from ledger.errors import UnreachableError
 from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
 from ledger.log.kafka.waiting import Wait
+from schemas.moments import LAST_MS
 
-__all__ = ["Reader", "timestamp_of"]
+__all__ = ["Reader", "recorded_at_of", "timestamp_of"]
 
 STALL_SECONDS = 30.0
 """How long a worker's read may receive nothing before its end; a command's waits as it says."""
@@ -216,5 +217,15 @@ def _below(records: Sequence[ConsumerRecord], end: int) -> Sequence[ConsumerReco
 
 
 def timestamp_of(record: ConsumerRecord) -> int:
-    """A record's time stamp in milliseconds; 0 for none, as in formats of before 2016."""
-    return max(0, record.timestamp or 0)
+    """A record's `recorded_at`, see `recorded_at_of`."""
+    return recorded_at_of(record.timestamp)
+
+
+def recorded_at_of(timestamp: int | None) -> int:
+    """The `recorded_at` that a time stamp in milliseconds stands for.
+
+    A producer that stamps its records itself may claim any time. Before 1970 counts as 1970, as
+    does none (formats of before 2016), and after 9999 as the last millisecond of 9999: no cut can
+    ask for a later one.
+    """
+    return min(max(0, timestamp or 0), LAST_MS)

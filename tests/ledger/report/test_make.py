@@ -231,3 +231,10 @@ class TestProvisional:
         )
 
         assert expected == provisional(policy, 1970, recorded_at)
+
+    @pytest.mark.parametrize("recorded_at", [-(2**63), -62_135_596_800_001, -62_135_596_800_000])
+    @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+    def test_every_measure_is_provisional_in_a_log_of_before_there_were_dates(
+        self, recorded_at, zone
+    ):
+        assert 8 == len(provisional(policy_of(zone=zone), 1970, recorded_at))

@@ -272,3 +272,9 @@ class TestRecord:
 
         with pytest.raises(StoreError, match="0:0 was recorded after the year 9999"):
             archive_log(held, tmp_path / "a")
+
+    def test_a_record_before_the_year_1_is_refused_too(self, tmp_path):
+        held = MemoryLog([Record(0, 0, -62_135_596_800_001, b"k", b"")])
+
+        with pytest.raises(StoreError, match="0:0 was recorded before the year 1"):
+            archive_log(held, tmp_path / "a")

@@ -29,6 +29,7 @@ from ledger.report import build_report
 from outcomes.doctor import examine
 from outcomes.synthetic import generate
 from projections.policy import built_in_policies
+from schemas.moments import LAST_MS
 from tests.ledger.log.contract import BOUND, NOON, LogContract, everything, numbered
 from tests.support.histories import ROOT
 
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.kafka
 
 POLICY = built_in_policies()["openclassrooms-2022"]
 QUICK_SECONDS = 10
+BEFORE_AFTER = ("before", "after")
 BRIEFLY = {"OUTCOMES_KAFKA_RETRY_SECONDS": "1"}
 COMMAND = (sys.executable, "-m", "outcomes")
 
@@ -167,6 +169,26 @@ class TestForeignProducers:
         for moment in (0, 49, 50, 51, 69, 70, 71, 89, 90, 91):
             count = sum(stamp <= moment for stamp in running)
             assert {0: count} == log.cut_as_of(NOON + moment)
+
+    def test_a_stamp_outside_the_calendar_is_read_as_its_end(self, kafka, opened, tmp_path):
+        anything = {f"message.timestamp.{side}.max.ms": str(2**63 - 1) for side in BEFORE_AFTER}
+        topic = kafka.topic(1, {"message.timestamp.type": "CreateTime", **anything})
+        with producing(kafka) as (producer, run):
+            for stamp in (0, NOON, 1_700_000_000_000_000, 2**63 - 1, NOON):
+                send(producer, run, topic, [b"%d" % stamp], timestamp_ms=stamp)
+        log = opened(topic)
+
+        stamps = [record.recorded_at for record in log.read({}, log.end())]
+
+        assert [0, NOON, LAST_MS, LAST_MS, LAST_MS] == stamps
+        assert LAST_MS == log.latest_recorded_at(log.end())
+        assert {0: 2} == log.cut_as_of(LAST_MS - 1)
+        lines = outcomes("tail", "--log", kafka.url(topic)).stdout.splitlines()
+        assert lines[3].startswith(b"0:3  9999-12-31T23:59:59.999Z  ")
+        assert "the latest is 9999-12-31T23:59:59.999Z, in the future" in [
+            check.detail.partition(";")[0] for check in examine(parse_address(kafka.url(topic)))
+        ]
+        outcomes("archive", str(tmp_path / "sealed"), "--log", kafka.url(topic))
 
 
 class TestTransactions:
