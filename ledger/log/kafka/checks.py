@@ -9,6 +9,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from ledger.log.kafka.client import Link
 from ledger.log.kafka.cluster import Cluster, ask_cluster
+from ledger.log.kafka.partitioners import advice_for
 from ledger.log.kafka.reader import Reader
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.port import Severity
@@ -83,15 +84,16 @@ def _misplaced(
     reader: Reader, begins: Mapping[int, int], ends: Mapping[int, int]
 ) -> Iterator[_Check]:
     starts = {number: max(begins[number], end - _SAMPLE) for number, end in ends.items()}
-    misplaced: dict[int, list[int]] = {}
+    misplaced: dict[int, list[tuple[int, bytes]]] = {}
     for records in reader.scan(starts, ends):
         for record in records:
             if record.key is not None and partition_of(record.key, len(ends)) != record.partition:
-                misplaced.setdefault(record.partition, []).append(record.offset)
-    for partition, offsets in sorted(misplaced.items()):
-        what = f"{len(offsets)} of the latest records of partition {partition}, such as offset"
-        advice = "set partitioner=murmur2_random in their producer, if it is a librdkafka client"
-        what = f"{what} {offsets[0]}, are in the wrong partition for their key and are quarantined"
+                misplaced.setdefault(record.partition, []).append((record.offset, record.key))
+    for partition, records_there in sorted(misplaced.items()):
+        count, (offset, _) = len(records_there), records_there[0]
+        what = f"{count} of the latest records of partition {partition}, such as offset"
+        what = f"{what} {offset}, are in the wrong partition for their key and are quarantined"
+        advice = advice_for([(key, partition) for _, key in records_there], len(ends))
         yield "warning", f"{what}; {advice}"
 
 

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from ledger.error_translation import code_of
 from ledger.errors import StoreError
+from ledger.log.sqlite.text_view import CREATE_TEXT_VIEW, TEXT_VIEW
 from ledger.sqlite_file import BUSY_SECONDS, connect, journal_path, wal_path, without_waiting
 
 __all__ = ["APPLICATION_ID", "DEFAULT_NAME", "UnlockedFile", "open_to_read", "open_to_write"]
@@ -166,6 +167,15 @@ def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> Non
     with suppress(sqlite3.OperationalError), without_waiting(connection):
         connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    _add_text_view(connection)
+
+
+def _add_text_view(connection: sqlite3.Connection) -> None:
+    """Give a log of an older ledger its view; without one, the next append tries again."""
+    known = "select 1 from sqlite_master where name = ?"
+    if connection.execute(known, (TEXT_VIEW,)).fetchone() is None:
+        with suppress(sqlite3.OperationalError), without_waiting(connection):
+            connection.execute(CREATE_TEXT_VIEW)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -192,6 +202,7 @@ def _create(connection: sqlite3.Connection, partitions: int) -> None:
         not_null={"partition", "offset", "recorded_at"},
     )
     db.table("records").create_index(["key", "partition", "offset"], index_name="records_by_key")
+    connection.execute(CREATE_TEXT_VIEW)
     connection.execute(f"pragma application_id = {APPLICATION_ID}")
     connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
