@@ -9,7 +9,7 @@ from ledger.errors import ConfigurationError
 from ledger.settings import load_settings
 from projections.policy import Policy, PolicyError, built_in_policies, parse_policy
 
-__all__ = ["find_policies", "find_policy", "live_policies"]
+__all__ = ["chosen_policies", "chosen_policy", "find_policies", "find_policy", "live_policies"]
 
 
 def live_policies(names: Sequence[str] = ()) -> list[Policy]:
@@ -19,10 +19,12 @@ def live_policies(names: Sequence[str] = ()) -> list[Policy]:
         ConfigurationError: As `find_policies`.
     """
     listed = load_settings().live_policies
-    return find_policies(names or (listed.split(",") if listed else list(built_in_policies())))
+    if names or not listed:
+        return find_policies(names or list(built_in_policies()))
+    return find_policies(listed.split(","), source="OUTCOMES_LIVE_POLICIES")
 
 
-def find_policies(names: Sequence[str]) -> list[Policy]:
+def find_policies(names: Sequence[str], *, source: str = "--policy") -> list[Policy]:
     """Several policies, see `find_policy`.
 
     Raises:
@@ -31,19 +33,43 @@ def find_policies(names: Sequence[str]) -> list[Policy]:
     by_version: dict[tuple[str, int], tuple[str, Policy]] = {}
     policies = []
     for name in names:
-        policy = find_policy(name)
+        policy = find_policy(name, source=source)
         first, namesake = by_version.setdefault((policy.id, policy.version), (name, policy))
         if namesake.sha256 != policy.sha256:
             raise ConfigurationError(
-                f"--policy {first} and --policy {name} are both {policy.id} version"
+                f"{source} {first} and {source} {name} are both {policy.id} version"
                 f" {policy.version}, and differ; give one of them an id or version of its own"
             )
         policies.append(policy)
     return policies
 
 
-def find_policy(name: str) -> Policy:
+def chosen_policies(flags: Sequence[str] | None) -> list[Policy]:
+    """The policies that the flags name, or that of `OUTCOMES_POLICY`.
+
+    Raises:
+        ConfigurationError: As `find_policies`.
+    """
+    if flags:
+        return find_policies(flags)
+    return find_policies([load_settings().policy], source="OUTCOMES_POLICY")
+
+
+def chosen_policy(flag: str | None) -> Policy:
+    """The policy that a flag names, or that of `OUTCOMES_POLICY`.
+
+    Raises:
+        ConfigurationError: As `find_policy`.
+    """
+    return chosen_policies([flag] if flag else None)[0]
+
+
+def find_policy(name: str, *, source: str = "--policy") -> Policy:
     """The policy of a built-in id or of a JSON file.
+
+    Args:
+        name: The id or the file.
+        source: What has named it, for messages.
 
     Raises:
         ConfigurationError: If it is neither, not a valid policy, or one that has the id and version
@@ -57,7 +83,7 @@ def find_policy(name: str) -> Policy:
     except (OSError, ValueError) as error:
         listed = ", ".join(known)
         raise ConfigurationError(
-            f"--policy {name}: neither built in ({listed}) nor a file that can be read"
+            f"{source} {name}: neither built in ({listed}) nor a file that can be read"
         ) from error
     try:
         policy = parse_policy(text, name)
@@ -70,7 +96,7 @@ def find_policy(name: str) -> Policy:
         and namesake.sha256 != policy.sha256
     ):
         raise ConfigurationError(
-            f"--policy {name}: {policy.id} version {policy.version} is built in and has another"
+            f"{source} {name}: {policy.id} version {policy.version} is built in and has another"
             " content; give it an id or version of its own"
         )
     return policy

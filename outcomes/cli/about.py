@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 
 from ledger.errors import LedgerError, UsageError
-from ledger.settings import load_settings
-from outcomes.cli.options import JsonOption, LogOption, log_url
+from outcomes.cli.options import JsonOption, LogOption, command_group, log_url
 from outcomes.console import terminal
 from schemas.text import one_line
 
 __all__ = ["doctor", "policy_app", "schema"]
 
-policy_app = typer.Typer(help="The policies that a report can be made under.")
+policy_app = command_group("The policies that a report can be made under.")
 
 
 @policy_app.command("list")
@@ -38,9 +37,9 @@ def policy_show(
     ] = None,
 ) -> None:
     """A policy as JSON; a file of this shape is a policy too."""
-    from ledger.policies import find_policy
+    from ledger.policies import chosen_policy
 
-    terminal.print_json(find_policy(name or load_settings().policy).model_dump(mode="json"))
+    terminal.print_json(chosen_policy(name).model_dump(mode="json"))
 
 
 def schema(

@@ -9,7 +9,6 @@ import typer
 
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
-from ledger.settings import load_settings
 from outcomes.console import terminal
 
 __all__ = ["demo", "generate"]
@@ -28,11 +27,11 @@ def demo(
     ),
 ) -> None:
     """The whole story: generate, append, report 2022 as known on 31 March 2023 and now, compare."""
-    from ledger.policies import find_policy
+    from ledger.policies import chosen_policy
     from ledger.report.page import movement_table, report_page
     from outcomes.demo import run_demo
 
-    policy = find_policy(load_settings().policy)
+    policy = chosen_policy(None)
     done = run_demo(students, seed, out, policy, lambda step: inform(f"… {step}"))
     terminal.pages(report_page(done.now), movement_table(done.then, done.now, "31 March 2023"))
     for text in (

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ledger.settings import load_settings
 from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_address
 from outcomes.console import terminal
 
@@ -47,14 +46,14 @@ def live(
     json: JsonOption = False,
 ) -> None:
     """The figures that workers keep: like report, seconds old, with the lag behind the log."""
-    from ledger.policies import find_policy
+    from ledger.policies import chosen_policy
     from ledger.report import encode_report
     from ledger.report.page import report_page
     from outcomes.console.lag_table import lag_table
     from processors.live_figures import open_live_figures
     from processors.live_report import watch as follow
 
-    chosen = find_policy(policy or load_settings().policy)
+    chosen = chosen_policy(policy)
     previous: object = None
     with open_live_figures(log_address(log), state, patient=watch) as figures:
         reports = follow(figures, chosen, year) if watch else [figures.read(chosen, year)]

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.settings import DEFAULT_LOG, load_settings
+from outcomes.console import terminal
 
 if TYPE_CHECKING:
     from ledger.log import LogAddress
 
-__all__ = ["JsonOption", "LogOption", "PolicyOption", "log_address", "log_url"]
+__all__ = ["JsonOption", "LogOption", "PolicyOption", "command_group", "log_address", "log_url"]
 
 _LOG_HELP = f"sqlite:PATH, kafka://HOST:PORT/TOPIC, archive:FOLDER; OUTCOMES_LOG, or {DEFAULT_LOG}."
 LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
@@ -19,6 +20,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
 ]
+
+
+def command_group(about: str) -> typer.Typer:
+    """A group of commands that prints its help when no command is named."""
+    group = typer.Typer(help=about, invoke_without_command=True)
+
+    @group.callback(help=about)
+    def print_help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            terminal.write(f"{context.get_help()}\n".encode())
+
+    return group
 
 
 def log_url(flag: str | None) -> str:

@@ -12,7 +12,6 @@ import typer
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
-from ledger.settings import load_settings
 from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
@@ -53,7 +52,7 @@ def report(
 ) -> None:
     """Replay the log and print a year's report; several years, policies or cuts at once."""
     from ledger.log import open_log, parse_cut
-    from ledger.policies import find_policies
+    from ledger.policies import chosen_policies
     from ledger.report import ReportQuery, encode_reports, make_reports
     from ledger.report.page import report_page
 
@@ -62,7 +61,7 @@ def report(
     address = log_address(log)
     query = ReportQuery(
         years=_years(year),
-        policies=find_policies(policy or [load_settings().policy]),
+        policies=chosen_policies(policy),
         cuts=[parse_cut(text) for text in cut or ()],
         moments=[_moment(text) for text in as_of or ()],
         engine=_engine(engine, address),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from typer.exceptions import Abort, TyperException
+from typer.main import get_command
 
 from ledger.diagnostics import configure_diagnostics, internal_error, logger, report_failure
 from ledger.errors import LedgerError
@@ -45,7 +46,7 @@ def _run(arguments: Sequence[str]) -> int:
     except terminal.PipeClosed:
         return 0
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
-        return report_failure(*_explained(error))
+        return report_failure(*_explained(error, arguments))
     except KeyboardInterrupt:
         pass
     terminal.discard_output()
@@ -68,21 +69,33 @@ def _ignore_invalid_sizes() -> None:
             os.environ.pop(name, None)
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _explained(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
     """The message, and the exit code."""
     if isinstance(error, LedgerError):
         return str(error), error.exit_code
     if isinstance(error, Abort):
         return "interrupted", _INTERRUPTED
     if isinstance(error, TyperException):
+        # That an option has no value is found before there is a context.
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "outcomes"
+        command = context.command_path if context else _command_path(arguments)
         return f"{error.format_message()} (see `{command} --help`)", error.exit_code
     if isinstance(error, OSError):
         place = error.filename or "standard output"
         return f"{place}: {error.strerror}; is the disk full?", LedgerError.exit_code
     logger().debug("command.crashed", exc_info=True)
     return internal_error(error)
+
+
+def _command_path(arguments: Sequence[str]) -> str:
+    command: object = get_command(app)
+    names = ["outcomes"]
+    for argument in arguments:
+        named = getattr(command, "commands", {}).get(argument)
+        if named is not None:
+            command = named
+            names.append(argument)
+    return " ".join(names)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -36,7 +36,7 @@ MISUSED = {
     "unknown option": (["report", "--colour"], "--colour"),
     "unknown command": (["reprot"], "reprot"),
     "unknown command of a group": (["policy", "burn"], "burn"),
-    "group without a command": (["policy"], "command"),
+    "option without its value": (["generate", "--students"], "`outcomes generate --help`"),
     "one argument too many": (["append", "-", "-"], "argument"),
     "no file": (["append"], "FILE"),
     "unknown type": (["schema", "ledger.student.flew.v1"], "ledger.student.flew.v1"),
@@ -76,7 +76,7 @@ POLICY = {
 ENVIRONMENT = {
     "log format": ({"OUTCOMES_LOG_FORMAT": "x"}, "OUTCOMES_LOG_FORMAT"),
     "log level": ({"OUTCOMES_LOG_LEVEL": "loud"}, "OUTCOMES_LOG_LEVEL"),
-    "policy": ({"OUTCOMES_POLICY": "none"}, "none"),
+    "policy": ({"OUTCOMES_POLICY": "none"}, "OUTCOMES_POLICY none: neither built in"),
     "log": ({"OUTCOMES_LOG": "none"}, "none"),
     "empty log": ({"OUTCOMES_LOG": ""}, "not a log URL"),
 }
@@ -101,6 +101,16 @@ class TestCommandLine:
     def test_a_cut_that_the_log_does_not_hold_is_one_line_and_69(self, name, done):
         fails(done[name], 69, OUT_OF_REACH[name][1])
         assert b"" == done[name].out
+
+
+class TestGroups:
+    @pytest.mark.parametrize("group", ["policy", "topic"])
+    def test_a_group_without_a_command_prints_its_help(self, warm, group, tmp_path):
+        cases = {"bare": [group], "help": [group, "--help"]}
+        done = warm.run_all(cases, folder=tmp_path)
+
+        assert (0, b"") == (done["bare"].code, done["bare"].err)
+        assert done["help"].out == done["bare"].out
 
 
 class TestPolicies:

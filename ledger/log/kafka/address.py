@@ -11,10 +11,13 @@ from ledger.settings import Settings
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["TopicAddress", "connection_options", "parse_topic_address"]
+__all__ = ["NAME_MAX", "TopicAddress", "connection_options", "parse_topic_address"]
 
 _SERVER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
-_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+NAME_MAX = 249
+"""The most characters that Kafka allows in the name of a topic."""
+
+_TOPIC = re.compile(rf"(?!\.{{1,2}}$)[A-Za-z0-9._-]{{1,{NAME_MAX}}}")
 _FORM = "kafka://HOST:PORT[,HOST:PORT]/TOPIC"
 _PORT_MAX = 65_535
 
@@ -44,6 +47,11 @@ class TopicAddress(NamedTuple):
     def dead_letters(self) -> TopicAddress:
         """The topic to which the workers of this log publish pointers to quarantined records."""
         return self._replace(topic=f"{self.topic}-dead-letters")
+
+    @property
+    def derived(self) -> tuple[TopicAddress, TopicAddress]:
+        """The topics beside that of the log, which hold only what can be rebuilt from it."""
+        return self.partials, self.dead_letters
 
     def __str__(self) -> str:
         return f"{self.cluster}/{self.topic}"

@@ -6,11 +6,13 @@ Nothing here changes a topic that exists.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka.errors import (
+    InvalidTopicError,
     LeaderNotAvailableError,
     NoError,
     TopicAlreadyExistsError,
@@ -21,7 +23,9 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from ledger.log.kafka.client import REQUEST_SECONDS, Link
+from ledger.errors import ConfigurationError, StoreError
+from ledger.log.kafka.address import NAME_MAX, TopicAddress
+from ledger.log.kafka.client import REQUEST_SECONDS, Link, link_to
 from ledger.log.kafka.cluster import Cluster, ask_cluster
 from ledger.log.port import Severity
 
@@ -30,6 +34,7 @@ __all__ = [
     "SETTINGS",
     "Topic",
     "create_topic",
+    "create_topics",
     "describe_topic",
     "topic_faults",
 ]
@@ -71,6 +76,9 @@ _EVENT_BYTES = 65_536
 _BATCH_HEAD_BYTES = 1_024
 _TOPIC_RESOURCE = 2
 _PAUSE_SECONDS = 0.1
+
+_Creation: TypeAlias = tuple[str, int, int, list[Any], list[tuple[str, str]]]
+"""Name, partitions, replicas, their assignment (by the cluster), settings."""
 
 
 class Topic(NamedTuple):
@@ -127,8 +135,38 @@ def create_topic(
         StoreError: If the cluster is out of reach or refuses.
     """
     chosen = {**settings, "min.insync.replicas": str(min_isr)}
-    topic: tuple[Any, ...] = (link.address.topic, partitions, replicas, [], list(chosen.items()))
+    topic = _creation(link.address.topic, partitions, replicas, chosen)
     return ask_cluster(link, lambda cluster: _create(cluster, topic))
+
+
+def create_topics(address: TopicAddress, *, partitions: int, replicas: int, min_isr: int) -> bool:
+    """Create the topic of a log and those that its workers publish to, see `create_topic`.
+
+    The cluster is asked about all of them before any is created.
+
+    Raises:
+        ConfigurationError: If the name leaves no room for those of the other topics.
+        StoreError: If the cluster is out of reach or refuses.
+    """
+    longest = max(address.derived, key=lambda derived: len(derived.topic)).topic
+    if len(longest) > NAME_MAX:
+        added = len(longest) - len(address.topic)
+        raise ConfigurationError(
+            f"{address}: the name has {len(address.topic)} characters, and the workers' topics add"
+            f" {added}; choose a name of at most {NAME_MAX - added}"
+        )
+    copies = {"min.insync.replicas": str(min_isr)}
+    requests = [
+        _creation(address.topic, partitions, replicas, {**SETTINGS, **copies}),
+        *(
+            _creation(derived.topic, 1, replicas, {**DERIVED_SETTINGS, **copies})
+            for derived in address.derived
+        ),
+    ]
+    link = link_to(address)
+    ask_cluster(link, lambda cluster: _validate(cluster, requests))
+    created = [ask_cluster(link, partial(_create, topic=request)) for request in requests]
+    return created[0]
 
 
 def topic_faults(topic: Topic) -> Iterator[tuple[Severity, str]]:
@@ -199,14 +237,43 @@ async def _settings(cluster: Cluster, name: str) -> Mapping[str, str] | None:
     return {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
 
 
-async def _create(cluster: Cluster, topic: tuple[Any, ...]) -> bool:
-    request = CreateTopicsRequest([topic], int(REQUEST_SECONDS * 1_000), validate_only=False)
-    _, code, message = (await cluster.ask(request, seconds=REQUEST_SECONDS)).topic_errors[0]
-    exists = for_code(code) is TopicAlreadyExistsError
-    if code and not exists:
-        raise for_code(code)(message)
+def _creation(name: str, partitions: int, replicas: int, settings: Mapping[str, str]) -> _Creation:
+    return name, partitions, replicas, [], list(settings.items())
+
+
+async def _validate(cluster: Cluster, topics: Sequence[_Creation]) -> None:
+    for name, code, message in await _answers(cluster, topics, validate_only=True):
+        _is_new(name, code, message)
+
+
+async def _answers(
+    cluster: Cluster, topics: Sequence[_Creation], *, validate_only: bool
+) -> list[tuple[str, int, str]]:
+    milliseconds = int(REQUEST_SECONDS * 1_000)
+    request = CreateTopicsRequest(list(topics), milliseconds, validate_only=validate_only)
+    response = await cluster.ask(request, seconds=REQUEST_SECONDS)
+    return [(name, code, message) for name, code, message in response.topic_errors]
+
+
+def _is_new(name: str, code: int, message: str) -> bool:
+    """Whether a topic can be, or was, created; False if it exists."""
+    error = for_code(code)
+    if error is TopicAlreadyExistsError:
+        return False
+    if error is InvalidTopicError:
+        raise StoreError(
+            f"topic {name} cannot be created: {message.rstrip('.')}; name another with --log"
+        )
+    if code:
+        raise error(message)
+    return True
+
+
+async def _create(cluster: Cluster, topic: _Creation) -> bool:
+    (answer,) = await _answers(cluster, [topic], validate_only=False)
+    is_new = _is_new(*answer)
     name = topic[0]
-    while await _describe(cluster, name, settings=False, with_leaders=not exists) is None:  # noqa: ASYNC110
+    while await _describe(cluster, name, settings=False, with_leaders=is_new) is None:  # noqa: ASYNC110
         # The controller knows it, the brokers learn of it a moment later.
         await asyncio.sleep(_PAUSE_SECONDS)
-    return not exists
+    return is_new

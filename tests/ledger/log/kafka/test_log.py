@@ -17,7 +17,7 @@ from itertools import takewhile
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber
 
 from deploy.ports import PortLease
@@ -671,6 +671,30 @@ class TestDoctor:
         assert "retention.ms=-1" in checks.stdout.decode()
 
 
+async def create_bare(kafka, name):
+    """Create a topic of somebody else."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    try:
+        await client.create_topics([NewTopic(name, 1, 1)])
+    finally:
+        await client.close()
+
+
+def topics_of(kafka, prefix):
+    """The names of all topics that begin with a prefix."""
+
+    async def names():
+        client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await client.start()
+        try:
+            return await client.list_topics()
+        finally:
+            await client.close()
+
+    return {name for name in asyncio.run(names()) if name.startswith(prefix)}
+
+
 class TestTopicCreate:
     def test_a_topic_is_created_once_and_then_left_as_it_is(self, kafka):
         url = kafka.url(kafka.name())
@@ -693,6 +717,54 @@ class TestTopicCreate:
         url = kafka.url(kafka.name())
         done = outcomes("topic", "create", "--log", url, "--replication-factor", 3, code=69)
         assert b"replication factor of 3" in done.stderr
+
+    def test_another_replication_factor_is_refused(self, kafka):
+        url = kafka.url(kafka.topic(1))
+        done = outcomes("topic", "create", "--log", url, "--replication-factor", 3, code=78)
+        assert b"1 replica of each record, not 3" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("present", "wanted"),
+        [
+            pytest.param("{}.school", "{}_school", id="the log itself"),
+            pytest.param("{}_school", "{}.school", id="the other way round"),
+            pytest.param("{}.school-partials", "{}_school", id="partials"),
+            pytest.param("{}_school-dead.letters", "{}_school-dead_letters", id="a longer name"),
+            pytest.param("{}_school-dead-letters", "{}.school", id="dead letters"),
+        ],
+    )
+    def test_a_name_that_collides_is_named_and_no_topic_is_created(self, kafka, present, wanted):
+        name = kafka.name()
+        asyncio.run(create_bare(kafka, present.format(name)))
+        url = kafka.url(wanted.format(name))
+
+        done = outcomes("topic", "create", "--log", url, code=69)
+
+        assert f"collides with existing topic: {present.format(name)};".encode() in done.stderr
+        assert b"name another with --log" in done.stderr
+        assert {present.format(name)} == topics_of(kafka, name)
+
+    @pytest.mark.parametrize("length", [237, 240, 249])
+    def test_a_name_without_room_for_the_other_topics_creates_none(self, kafka, length):
+        name = kafka.name().ljust(length, "a")
+
+        done = outcomes("topic", "create", "--log", kafka.url(name), code=78)
+
+        assert b"choose a name of at most 236" in done.stderr
+        assert set() == topics_of(kafka, name)
+
+    def test_the_longest_name_has_all_its_topics(self, kafka):
+        name = kafka.name().ljust(236, "a")
+
+        outcomes("topic", "create", "--log", kafka.url(name), "--partitions", 1)
+
+        assert {name, f"{name}-partials", f"{name}-dead-letters"} == topics_of(kafka, name)
+
+    def test_a_replication_factor_that_fails_creates_none_of_the_topics(self, kafka):
+        name = kafka.name()
+        url = kafka.url(name)
+        outcomes("topic", "create", "--log", url, "--replication-factor", 3, code=69)
+        assert set() == topics_of(kafka, name)
 
     def test_a_topic_that_breaks_promises_is_reported(self, kafka):
         topic = kafka.topic(1, {"cleanup.policy": "compact"})
