@@ -12,13 +12,15 @@ from sqlite_utils import Database
 from ledger.errors import NoFiguresError, StoreError
 from ledger.sqlite_file import connect, is_damage
 from processors.read_model.lock import lock_for_writing
+from processors.read_model.place import (
+    APPLICATION_ID,
+    application_id_of,
+    foreign_file_error,
+    refuse_foreign_place,
+)
 from processors.read_model.tables import MIGRATIONS
 
 __all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "open_file"]
-
-APPLICATION_ID = 0x4F4C5354
-_HEADER_BYTES = 100
-_APPLICATION_ID_BYTES = slice(68, 72)
 
 
 @contextmanager
@@ -33,6 +35,8 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
     """
     if read_only and not path.exists():
         raise NoFiguresError(f"no figures at {path}; `outcomes worker` keeps them")
+    # Before anything is written, its lock beside it included.
+    refuse_foreign_place(path)
     with ExitStack() as resources:
         try:
             if not read_only:
@@ -47,20 +51,16 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
             elif "about" not in tables:
                 raise NoFiguresError(f"no figures at {path} yet; a worker has just created it")
         except (sqlite3.Error, OSError) as error:
+            rebuild = ", or delete the file: it is rebuilt from the log" if _is_ours(path) else ""
             raise StoreError(
-                f"{path} cannot be opened ({error}): check the permissions of its folder, or"
-                " delete the file: it is rebuilt from the log"
+                f"{path} cannot be opened ({error}): check the permissions of its folder{rebuild}"
             ) from error
         yield connection
 
 
 def is_damaged(path: Path) -> bool:
     """Whether a read model can no longer be read whole; False for any other file, or none."""
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES)
-    if header[_APPLICATION_ID_BYTES] != APPLICATION_ID.to_bytes(4):
+    if not _is_ours(path):
         return False
     connection = connect(path, "rw")
     try:
@@ -83,8 +83,12 @@ def _refuse_foreign(path: Path, connection: sqlite3.Connection) -> set[str]:
     application_id = connection.execute("pragma application_id").fetchone()[0]
     tables = {name for (name,) in connection.execute("select name from sqlite_master")}
     if application_id != APPLICATION_ID and tables:
-        raise StoreError(f"{path} is not a read model of this ledger; name another file")
+        raise foreign_file_error(path)
     return tables
+
+
+def _is_ours(path: Path) -> bool:
+    return application_id_of(path) == APPLICATION_ID
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

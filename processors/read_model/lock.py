@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import time
 from pathlib import Path
@@ -18,6 +19,10 @@ _WAIT_SECONDS = 0.5
 
 _PAUSE_SECONDS = 0.02
 
+_NAME_MAX = 300
+_NAME = re.compile(r"(\S+-[0-9]+)?")
+"""A lock without a writer is empty, or has the name of one that was killed."""
+
 
 def lock_for_writing(path: Path) -> IO[str]:
     """Become the only writer, until the returned file is closed or the process ends.
@@ -26,7 +31,14 @@ def lock_for_writing(path: Path) -> IO[str]:
         StoreError: If another process is the writer.
     """
     # Opened without truncation: the file names the process that holds the lock.
-    lock = _lock_path(path).open("a+", encoding="utf-8")
+    lock = _lock_path(path).open("a+", encoding="utf-8", errors="replace")
+    lock.seek(0)
+    if not _NAME.fullmatch(lock.read(_NAME_MAX)):
+        lock.close()
+        raise StoreError(
+            f"{lock.name}, where the lock of {path} would be, is another's file; name another file"
+            " with --state"
+        )
     deadline = time.monotonic() + _WAIT_SECONDS
     while not _try_lock(lock, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
