@@ -28,7 +28,8 @@ from ledger.replay import replay
 from ledger.report import build_report, encode_report
 from outcomes.synthetic import generate
 from projections.policy import DEFAULT_POLICY, built_in_policies
-from schemas import Quarantined, Record, admit
+from schemas.admission import Quarantined, admit
+from schemas.record import Record
 
 SEED, YEAR = 2022, 2022
 BATCH = 10_000

@@ -33,9 +33,10 @@ from processors.kafka.partitions import CATCH_UP_RECORDS, KafkaFold
 from processors.live_fold import LiveFold
 from processors.read_model.store import Store
 from projections.policy import built_in_policies
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
 from schemas.events import Applied, CategoriesDeclared, Enrolled, OutcomeDeclared, Retracted
 from schemas.moments import instant, months_after
+from schemas.record import Record
 
 Cells = Counter[tuple[str, int, str]]
 

@@ -27,7 +27,8 @@ from projections.facts import facts_of
 from projections.figures import Figures, Tally
 from projections.history import Disposition, resolve
 from projections.policy import Policy
-from schemas import Event, Quarantined, Record, admit
+from schemas.admission import Event, Quarantined, admit
+from schemas.record import Record
 from schemas.version import RULES_VERSION
 
 __all__ = ["FOLD_VERSION", "FoldCancelledError", "LiveFold", "consumer_group"]

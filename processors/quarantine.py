@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ledger.log import Cut, Log
-from schemas import Quarantined, admit
+from schemas.admission import Quarantined, admit
 
 __all__ = ["QuarantineScan", "scan_quarantined"]
 

@@ -4,10 +4,3 @@ Read `events` for the nine facts, `envelope` for what surrounds them, `rules` fo
 that a record has to keep, and `admission` for how its bytes become an event or the name of the
 first rule that it fails.
 """
-
-from __future__ import annotations
-
-from schemas.admission import Event, Quarantined, admit
-from schemas.record import Record
-
-__all__ = ["Event", "Quarantined", "Record", "admit"]

@@ -19,7 +19,7 @@ from ledger.log.archive import ArchiveLog, Segment, as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from ledger.numbers import pluralise
 from ledger.temporary import temporary_folder
-from schemas import Record
+from schemas.record import Record
 
 __all__ = ["Columns", "ColumnsChangedError", "open_columns"]
 

@@ -16,9 +16,10 @@ from typing import Any
 import orjson
 
 from ledger.columns.database import Database
-from schemas import Quarantined, Record, admit
+from schemas.admission import Quarantined, admit
 from schemas.events import CATEGORIES, Evidence, Identity
 from schemas.moments import instant
+from schemas.record import Record
 
 __all__ = ["LAYOUT", "write_column_files", "write_columns"]
 

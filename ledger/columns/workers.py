@@ -25,7 +25,7 @@ from ledger.log.archive import Segment
 from ledger.log.archive.files import translate_archive_errors
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.progress import PROGRESS_EVERY, ProgressCallback
-from schemas import Record
+from schemas.record import Record
 
 __all__ = ["SINGLE_PROCESS_BYTES", "BuiltFile", "Job", "build_files"]
 

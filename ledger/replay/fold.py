@@ -18,7 +18,7 @@ from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts
 from projections.history import History, resolve
 from projections.policy import Policy
-from schemas import Event, Quarantined, admit
+from schemas.admission import Event, Quarantined, admit
 
 __all__ = ["fold_log"]
 

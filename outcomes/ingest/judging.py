@@ -12,9 +12,10 @@ from ledger.log import NewRecord
 from ledger.log.record_lines import parse_record
 from outcomes.ingest.lines import Line
 from projections.findings import stated_findings
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
 from schemas.faults import faults
 from schemas.finding import Finding
+from schemas.record import Record
 from schemas.rules import VALUE_BYTES_MAX
 
 __all__ = ["EVENTS", "RECORDS", "Judgement", "LineFinding", "LineForm", "recording_findings"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ledger.log.record_lines import format_record
 from outcomes.synthetic.stream import WorldRecord
-from schemas import Record
+from schemas.record import Record
 
 __all__ = ["event_lines", "record_lines"]
 

@@ -24,7 +24,7 @@ from ledger.log.kafka.reader import recorded_at_of
 from processors.kafka.consumer import CommittedConsumer
 from processors.kafka.partitions import KafkaFold
 from processors.live_fold import consumer_group
-from schemas import Record
+from schemas.record import Record
 
 __all__ = ["Agents", "make_app", "restart_advice"]
 

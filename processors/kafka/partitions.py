@@ -23,7 +23,7 @@ from processors.dead_letters import dead_letter_key, encode_dead_letter
 from processors.kafka.broker_watch import BrokerWatch
 from processors.live_fold import FoldCancelledError, LiveFold
 from processors.partials import encode_partial, partial_key
-from schemas import Record
+from schemas.record import Record
 
 __all__ = ["KafkaFold", "Topics"]
 

@@ -13,7 +13,8 @@ import pytest
 from ledger.log import NewRecord, open_log
 from ledger.replay import replay
 from ledger.report import build_report
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
+from schemas.record import Record
 from tests.emit.page import PAGE, PATIENCE_SECONDS, ROOT, command, environment, files, put_files
 from tests.emit.topics import POLICY, counters_of
 from tests.repository.test_readme import blocks, matches, steps

@@ -8,7 +8,7 @@ from ledger.log import open_log
 from ledger.replay import replay
 from ledger.report import build_report
 from projections.policy import built_in_policies
-from schemas import Event, admit
+from schemas.admission import Event, admit
 from schemas.partition import partition_of
 
 PARTITIONS = 4

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from projections.findings import stated_findings
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
 from schemas.moments import milliseconds
+from schemas.record import Record
 from tests.support.histories import encode, story
 
 RECORDED_AT = "2024-01-15T23:59:59.999Z"

@@ -21,8 +21,9 @@ from outcomes.cli.app import app
 from projections.figures import RecordCounts
 from projections.history import Disposition
 from projections.policy import Policy, built_in_policies
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
 from schemas.events import FACTS
+from schemas.record import Record
 from schemas.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]

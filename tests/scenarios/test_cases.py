@@ -9,9 +9,10 @@ import pytest
 
 from ledger.log import NewRecord
 from projections.zones import zone_data_release
-from schemas import Quarantined, Record, admit
+from schemas.admission import Quarantined, admit
 from schemas.moments import milliseconds
 from schemas.partition import partition_of
+from schemas.record import Record
 from tests.support.histories import (
     CASES,
     counts_of,

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas import Event, Quarantined, Record, admit
-from schemas.admission import admit_by_rules
+from schemas.admission import Event, Quarantined, admit, admit_by_rules
 from schemas.canonical import Content
 from schemas.events import Applied
 from schemas.faults import faults
 from schemas.partition import partition_of
+from schemas.record import Record
 from schemas.rules import RULES, VALUE_BYTES_MAX
 from tests.support.applications import APPLIED, changed, inserted, with_data
 from tests.support.bytes import anything

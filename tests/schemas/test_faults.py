@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given, settings
 
-from schemas import Record
 from schemas.faults import faults
+from schemas.record import Record
 from tests.support.applications import APPLIED, changed, inserted, with_data
 from tests.support.bytes import anything
 from tests.support.histories import encode, event, story

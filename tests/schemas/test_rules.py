@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Record, admit
+from schemas.admission import admit
+from schemas.record import Record
 from schemas.rules import RULES, broken_rule, read
 from tests.support.applications import APPLIED
 from tests.support.bytes import anything

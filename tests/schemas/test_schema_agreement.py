@@ -13,10 +13,11 @@ import jsonschema
 import jsonschema_rs
 import pytest
 
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
 from schemas.catalogue import event_schemas
 from schemas.events import CATEGORIES, CHOICES, FACTS
 from schemas.partition import partition_of
+from schemas.record import Record
 
 MUTANTS_PER_TYPE = 600
 PARTITIONS = 5

@@ -28,7 +28,8 @@ from projections.facts import facts_of
 from projections.figures import Figures
 from projections.history import History, resolve
 from projections.policy import built_in_policies, parse_policy
-from schemas import Event, Record, admit
+from schemas.admission import Event, admit
+from schemas.record import Record
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"

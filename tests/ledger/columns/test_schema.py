@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from ledger.columns.schema import write_column_files, write_columns
-from schemas import Record
 from schemas.events import FACTS
 from schemas.partition import partition_of
+from schemas.record import Record
 from tests.support.histories import NOON, encode, story
 
 STORY = """
