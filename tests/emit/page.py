@@ -21,7 +21,9 @@ PIPE_BYTES = 65_536
 
 def files():
     """The programs: name → text; the first line of each says how it is called."""
-    programs = [*blocks(PAGE, "python"), *blocks(PAGE, "java")]
+    programs = [
+        text for language in ("python", "java", "js", "go") for text in blocks(PAGE, language)
+    ]
     return {re.match(r"(?:#|//) (\S+)\n", text)[1]: text for text in programs}
 
 

@@ -125,9 +125,11 @@ class TestCorrection:
 
 class TestPage:
     def test_every_program_of_the_page_is_run(self):
-        assert {"emit_confluent.py", "emit_aiokafka.py", "Emit.java", "outbox.py"} == set(files())
+        python = {"emit_confluent.py", "emit_aiokafka.py", "outbox.py"}
+        assert {*python, "Emit.java", "emit.mjs", "emit.go", "murmur2.go"} == set(files())
 
     def test_every_command_of_the_page_is_run(self):
         words = ("emit_confluent.py", "emit_aiokafka.py", "Emit.java", "kcat")
-        run = {command(word) for word in (*words, "outbox.py", "topic create")}
+        more = ("outbox.py", "topic create", "node emit.mjs", "go run emit.go")
+        run = {command(word) for word in (*words, *more)}
         assert run == set(blocks(PAGE, "sh"))
