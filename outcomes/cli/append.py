@@ -8,44 +8,92 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.diagnostics import diagnostics_are_json, inform, logger
-from ledger.errors import BadInputError
+from ledger.errors import BadInputError, LedgerError
 from ledger.numbers import pluralise
 from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
 
 if TYPE_CHECKING:
+    from outcomes.ingest.appending import Appended
     from outcomes.ingest.judging import LineFinding
+    from outcomes.ingest.validating import Listing, Validation
 
 __all__ = ["append", "validate"]
 
-FileArgument = Annotated[str, typer.Argument(metavar="FILE|-", help="JSON lines; - is stdin.")]
+FilesArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE...|-", help="JSON lines or an array, also gzip; - is stdin."),
+]
 
 
-def validate(file: FileArgument, json: JsonOption = False) -> None:
+def validate(
+    files: FilesArgument,
+    max_faults: Annotated[
+        int, typer.Option(min=0, help="How many faults, and warnings, are listed; 0 for all.")
+    ] = 100,
+    json: JsonOption = False,
+) -> None:
     """Check events as if recorded now: one line per fault; exit 65 if there is any."""
-    from outcomes.ingest.validating import validate_input
+    from outcomes.ingest.validating import validate_inputs
 
     on_fault, on_warning = (_ignore, _ignore) if json else (_print_fault, _print_warning)
-    checked = validate_input(file, on_fault=on_fault, on_warning=on_warning)
+    checked = validate_inputs(files, max_faults, on_fault=on_fault, on_warning=on_warning)
     if json:
-        terminal.print_json(
-            {
-                "schema": "ledger/validation/v1",
-                "lines": checked.lines,
-                "faults": [fault.as_json() for fault in checked.faults],
-                "warnings": [warning.as_json() for warning in checked.warnings],
-            }
-        )
-    lines, warnings = pluralise(checked.lines, "line"), pluralise(len(checked.warnings), "warning")
-    at_fault = len({fault.number for fault in checked.faults})
-    inform(f"{lines}, {at_fault or 'none'} at fault, {warnings}")
-    if checked.faults:
+        terminal.print_json(_validation_as_json(checked))
+    _inform_of_rest(checked.faults, "fault")
+    _inform_of_rest(checked.warnings, "warning")
+    inform(_summary(checked))
+    if checked.faults.total:
         raise typer.Exit(BadInputError.exit_code)
 
 
+def _validation_as_json(checked: Validation) -> dict[str, object]:
+    return {
+        "schema": "ledger/validation/v1",
+        "lines": sum(file.entries for file in checked.files),
+        "faults": [fault.as_json() for fault in checked.faults.listed],
+        "warnings": [warning.as_json() for warning in checked.warnings.listed],
+        "faults_by_rule": dict(checked.faults.entries),
+        "warnings_by_rule": dict(checked.warnings.entries),
+        "files": [
+            {
+                "file": one_line(file.name),
+                "unit": file.noun,
+                "entries": file.entries,
+                "at_fault": file.at_fault,
+            }
+            for file in checked.files
+        ],
+    }
+
+
+def _inform_of_rest(listing: Listing, noun: str) -> None:
+    rest = listing.total - len(listing.listed)
+    if rest:
+        inform(f"{pluralise(rest, f'more {noun}')}; --max-faults 0 lists all")
+
+
+def _summary(checked: Validation) -> str:
+    nouns = {file.noun for file in checked.files}
+    entries = sum(file.entries for file in checked.files)
+    counted = pluralise(entries, nouns.pop() if len(nouns) == 1 else "event")
+    files = f" of {pluralise(len(checked.files), 'file')}" if len(checked.files) > 1 else ""
+    at_fault = sum(file.at_fault for file in checked.files)
+    warnings = pluralise(checked.warnings.total, "warning")
+    return (
+        f"{counted}{files}, {f'{at_fault:,}' if at_fault else 'none'} at fault"
+        f"{_by_rule(checked.faults)}, {warnings}{_by_rule(checked.warnings)}"
+    )
+
+
+def _by_rule(listing: Listing) -> str:
+    counts = (f"{rule} {count:,}" for rule, count in listing.entries.most_common())
+    return f" ({', '.join(counts)})" if listing.entries else ""
+
+
 def append(
-    file: FileArgument,
+    files: FilesArgument,
     log: LogOption = None,
     records: Annotated[
         bool, typer.Option("--records", help="Lines are records of tail --jsonl; unchecked.")
@@ -56,26 +104,36 @@ def append(
     batch: Annotated[int, typer.Option(min=1, help="Lines per batch of stdin.")] = 10_000,
     json: JsonOption = False,
 ) -> None:
-    """Append events: a file whole or not at all, standard input batch by batch."""
+    """Append events: files whole or not at all, standard input batch by batch."""
     from ledger.log import format_cut
-    from outcomes.ingest.appending import AppendOptions, append_input
+    from outcomes.ingest.appending import AppendOptions, Callbacks, append_inputs
     from outcomes.ingest.judging import EVENTS, RECORDS
 
     options = AppendOptions(RECORDS if records else EVENTS, skip_invalid, batch)
+    on_failure = _print_failure if json else _ignore
     progress = partial(terminal.progress, "appending", None)
-    done = append_input(file, log_address(log), options, on_fault=_report_fault, progress=progress)
+    callbacks = Callbacks(_report_fault, on_failure, progress)
+    done = append_inputs(files, log_address(log), options, callbacks)
     if json:
-        end = {str(partition): offset for partition, offset in done.end.items()}
-        members = {"acknowledged": done.acknowledged, "skipped": done.skipped, "end": end}
-        terminal.print_json(members)
+        terminal.print_json(_appended_as_json(done))
         return
+    assert done.end is not None
     acknowledged = f"{pluralise(done.acknowledged, 'record')} acknowledged"
     skipped = f", {pluralise(done.skipped, 'line')} skipped" if done.skipped else ""
     terminal.line(f"{acknowledged}{skipped}; end {format_cut(done.end)}")
 
 
-def _ignore(fault: LineFinding) -> None:
-    """All faults are printed together, at the end."""
+def _appended_as_json(done: Appended) -> dict[str, object]:
+    end = None if done.end is None else {str(number): end for number, end in done.end.items()}
+    return {"acknowledged": done.acknowledged, "skipped": done.skipped, "end": end}
+
+
+def _print_failure(done: Appended, error: LedgerError) -> None:
+    terminal.print_json({**_appended_as_json(done), "error": str(error)})
+
+
+def _ignore(*_: object) -> None:
+    """What is printed together at the end, or not at all."""
 
 
 def _print_fault(fault: LineFinding) -> None:
@@ -96,4 +154,5 @@ def _report_fault(fault: LineFinding) -> None:
 def _fault_line(fault: LineFinding) -> str:
     rule, pointer, reason = fault.finding
     place = f" at {pointer}" if pointer else ""
-    return one_line(f"line {fault.number}: {rule}{place}: {reason}")
+    file = f"{fault.file}, " if fault.file else ""
+    return one_line(f"{file}{fault.noun} {fault.number}: {rule}{place}: {reason}")

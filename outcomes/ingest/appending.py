@@ -1,24 +1,31 @@
 """Appending JSON lines to a log.
 
-A file is judged whole before any of it is appended, so it is appended whole or not at all. Standard
-input is appended in batches, each all or none, so that a live pipe works.
+Files are judged whole before any of them is appended, so they are appended whole or not at all.
+Standard input is appended in batches, each all or none, so that a live pipe works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
-from ledger.errors import BadInputError, InterruptError, LedgerError, PartlyAcknowledgedError
+from ledger.errors import (
+    BadInputError,
+    InterruptError,
+    LedgerError,
+    PartlyAcknowledgedError,
+    UsageError,
+)
 from ledger.log import Cut, Log, LogAddress, NewRecord, open_to_append
 from ledger.numbers import pluralise
+from outcomes.ingest.entries import Entries
 from outcomes.ingest.files import STDIN, open_input
 from outcomes.ingest.judging import EVENTS, LineFinding, LineForm
-from outcomes.ingest.lines import Line, read_lines
+from outcomes.ingest.lines import Line
 from outcomes.ingest.spool import open_spool
 
-__all__ = ["JSON_LINES_HINT", "AppendOptions", "Appended", "append_input"]
+__all__ = ["JSON_LINES_HINT", "AppendOptions", "Appended", "Callbacks", "append_inputs"]
 
 JSON_LINES_HINT = "name a file of JSON lines, or - for standard input"
 
@@ -43,123 +50,175 @@ class Appended(NamedTuple):
     Attributes:
         acknowledged: How many records.
         skipped: How many lines were left out.
-        end: The log's end after it.
+        end: The log's end after it; None where a failure leaves it unknown.
     """
 
     acknowledged: int
     skipped: int
-    end: Cut
+    end: Cut | None
 
 
-def append_input(
-    path: str,
-    address: LogAddress,
-    options: AppendOptions,
-    *,
-    on_fault: Callable[[LineFinding], None],
-    progress: Callable[[], AbstractContextManager[Callable[[int], None]]],
+class Callbacks(NamedTuple):
+    """Who hears what while an append runs.
+
+    Attributes:
+        on_fault: Gets each fault.
+        on_failure: Gets what is durable when an append fails, before the error is raised.
+        progress: Shows how many records of standard input have been acknowledged.
+    """
+
+    on_fault: Callable[[LineFinding], None]
+    on_failure: Callable[[Appended, LedgerError], None]
+    progress: Callable[[], AbstractContextManager[Callable[[int], None]]]
+
+
+def append_inputs(
+    paths: Sequence[str], address: LogAddress, options: AppendOptions, callbacks: Callbacks
 ) -> Appended:
-    """Append a file whole or not at all, or standard input batch by batch.
+    """Append files whole or not at all, or standard input batch by batch.
 
     Args:
-        path: A file, or `-`.
+        paths: Files, or `-` alone.
         address: The log, which is made when it is missing and the input is without a fault.
         options: How.
-        on_fault: Gets each fault.
-        progress: Shows how many records of standard input have been acknowledged.
+        callbacks: Who hears of it.
 
     Raises:
+        UsageError: If `-` is beside files.
         BadInputError: If a line is at fault and is not to be skipped; of standard input the
             batches before its own stay appended.
         InterruptError: If a person stopped it; says what the log holds.
         StoreError: If the log could not take them.
     """
-    run = _Append(options, on_fault)
-    with open_input(path, JSON_LINES_HINT) as stream, open_to_append(address) as opener:
-        batches = read_lines(stream, options.batch, bytes_max=options.form.bytes_max)
-        if path == STDIN:
-            with progress() as advance:
-                count = run.append_batches(opener, batches, advance)
-        else:
-            count = run.append_whole(opener, batches, path)
-        return Appended(count, len(run.lines_at_fault), opener().end())
+    if STDIN in paths and len(paths) > 1:
+        raise UsageError("- is appended in batches and files are not; append them one by one")
+    with ExitStack() as stack:
+        inputs = [
+            Entries(stack.enter_context(open_input(path, JSON_LINES_HINT)), path, options.form)
+            for path in paths
+        ]
+        opener = stack.enter_context(open_to_append(address))
+        run = _Append(options, callbacks, opener, inputs)
+        try:
+            run.append_batches() if STDIN in paths else run.append_whole()
+        except LedgerError as error:
+            callbacks.on_failure(run.appended(), error)
+            raise
+        return run.appended()._replace(end=opener().end())
 
 
 class _Append:
-    """One run, with the lines found at fault."""
+    """One run: what it has acknowledged, and how many lines were at fault."""
 
-    def __init__(self, options: AppendOptions, on_fault: Callable[[LineFinding], None]) -> None:
+    def __init__(
+        self,
+        options: AppendOptions,
+        callbacks: Callbacks,
+        opener: Callable[[], Log],
+        inputs: Sequence[Entries],
+    ) -> None:
         self.options = options
-        self.on_fault = on_fault
-        self.lines_at_fault = set[int]()
+        self.callbacks = callbacks
+        self.opener = opener
+        self.inputs = inputs
+        self.acknowledged = 0
+        self.end: Cut | None = None
+        self.at_fault = 0
 
-    def append_whole(
-        self, opener: Callable[[], Log], batches: Iterable[list[Line]], path: str
-    ) -> int:
+    def appended(self) -> Appended:
+        """What has been made durable so far."""
+        skipped = self.at_fault if self.options.skip_invalid else 0
+        return Appended(self.acknowledged, skipped, self.end)
+
+    def append_whole(self) -> None:
         """Judge all lines first, then append all of them, or none where a line is at fault."""
         try:
             with open_spool() as spool:
-                for batch in batches:
-                    for record in self._judged(batch):
-                        if not self._refused():
-                            spool.put(record)
+                for entries in self.inputs:
+                    for batch in entries.batches(self.options.batch):
+                        for record in self._judged(entries, batch):
+                            if not self._refused():
+                                spool.put(record)
                 if self._refused():
-                    count = len(self.lines_at_fault)
+                    count = pluralise(self.at_fault, self._noun())
+                    are = "is" if self.at_fault == 1 else "are"
                     raise BadInputError(
-                        f"nothing appended, lines at fault: {count}; fix them, or append the others"
-                        " with --skip-invalid"
+                        f"nothing appended, {count} {are} at fault; fix what is listed, or append"
+                        " the rest with --skip-invalid"
                     )
-                return opener().append(spool.records()).records
+                self._append(spool.records())
         except KeyboardInterrupt as error:
-            whole = f"the log holds all of {path} or nothing of it"
+            names = " and ".join(entries.path for entries in self.inputs)
+            whole = f"the log holds all of {names} or nothing of it"
             raise InterruptError(f"interrupted, {whole}; sending it again is safe") from error
 
-    def append_batches(
-        self,
-        opener: Callable[[], Log],
-        batches: Iterable[list[Line]],
-        advance: Callable[[int], None],
-    ) -> int:
-        """Append batch after batch, each all or none."""
-        acknowledged = 0
+    def append_batches(self) -> None:
+        """Append batch after batch of standard input, each all or none."""
+        (entries,) = self.inputs
         try:
-            for batch in batches:
-                before = len(self.lines_at_fault)
-                records = list(self._judged(batch))
-                if self._refused():
-                    raise BadInputError(
-                        f"stopped at line {batch[0].number} with {acknowledged} acknowledged, at"
-                        f" fault: {len(self.lines_at_fault) - before} of the next {len(batch)}"
-                        " lines; fix them and send all again"
-                    )
-                acknowledged += _append(opener, records, acknowledged)
-                advance(acknowledged)
+            with self.callbacks.progress() as advance:
+                for batch in self._batches(entries):
+                    before = self.at_fault
+                    records = list(self._judged(entries, batch))
+                    if self._refused():
+                        raise BadInputError(
+                            f"stopped at {entries.noun} {batch[0].number:,} with"
+                            f" {self.acknowledged:,} acknowledged, at fault:"
+                            f" {self.at_fault - before:,} of the next"
+                            f" {pluralise(len(batch), entries.noun)}; fix them and send all again"
+                        )
+                    self._append_batch(records)
+                    advance(self.acknowledged)
         except KeyboardInterrupt as error:
-            count = f"{pluralise(acknowledged, 'record')} acknowledged"
-            raise InterruptError(f"interrupted, {count}; sending all again is safe") from error
-        return acknowledged
+            raise InterruptError(
+                f"interrupted, {self._count()} acknowledged; sending all again is safe"
+            ) from error
+
+    def _batches(self, entries: Entries) -> Iterator[list[Line]]:
+        try:
+            yield from entries.batches(self.options.batch)
+        except BadInputError as error:
+            if not self.acknowledged:
+                raise
+            raise error.with_context(f"{self._count()} acknowledged before") from error
+
+    def _append_batch(self, records: list[NewRecord]) -> None:
+        try:
+            self._append(records)
+        except PartlyAcknowledgedError as error:
+            error.acknowledged = self.acknowledged
+            error.args = (f"{error}; {self._count()} acknowledged in all",)
+            raise
+        except LedgerError as error:
+            raise error.with_context(
+                f"{self._count()} acknowledged before; sending all again is safe"
+            ) from error
+
+    def _append(self, records: Iterable[NewRecord]) -> None:
+        try:
+            count, self.end = self.opener().append(records)
+        except PartlyAcknowledgedError as error:
+            self.acknowledged += error.acknowledged
+            self.end = None
+            raise
+        self.acknowledged += count
+
+    def _count(self) -> str:
+        return pluralise(self.acknowledged, "record")
+
+    def _noun(self) -> str:
+        nouns = {entries.noun for entries in self.inputs}
+        return nouns.pop() if len(nouns) == 1 else "event"
 
     def _refused(self) -> bool:
-        return bool(self.lines_at_fault) and not self.options.skip_invalid
+        return bool(self.at_fault) and not self.options.skip_invalid
 
-    def _judged(self, batch: list[Line]) -> Iterator[NewRecord]:
+    def _judged(self, entries: Entries, batch: list[Line]) -> Iterator[NewRecord]:
+        file = entries.path if len(self.inputs) > 1 else None
         for line in batch:
             record, faults = self.options.form.judge(line)
+            self.at_fault += bool(faults)
             for fault in faults:
-                self.lines_at_fault.add(line.number)
-                self.on_fault(LineFinding(line.number, fault))
+                self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))
             if record is not None:
                 yield record
-
-
-def _append(opener: Callable[[], Log], records: list[NewRecord], before: int) -> int:
-    try:
-        return opener().append(records).records
-    except PartlyAcknowledgedError as error:
-        error.acknowledged += before
-        error.args = (f"{error} ({error.acknowledged} in all)",)
-        raise
-    except LedgerError as error:
-        raise error.with_context(
-            f"{before} were acknowledged before; sending all again is safe"
-        ) from error

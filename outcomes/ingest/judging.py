@@ -11,12 +11,14 @@ from ledger.clock import now_ms
 from ledger.log import NewRecord
 from ledger.log.record_lines import parse_record
 from outcomes.ingest.lines import Line
+from outcomes.ingest.personal_data import personal_data_findings
 from projections.findings import stated_findings
 from schemas.admission import Event, admit
 from schemas.faults import faults
 from schemas.finding import Finding
 from schemas.record import Record
 from schemas.rules import VALUE_BYTES_MAX
+from schemas.text import one_line
 
 __all__ = ["EVENTS", "RECORDS", "Judgement", "LineFinding", "LineForm", "recording_findings"]
 
@@ -29,14 +31,24 @@ Judgement = tuple[NewRecord | None, list[Finding]]
 
 
 class LineFinding(NamedTuple):
-    """What is said of a line."""
+    """What is said of a line, or of an item of an array.
+
+    Attributes:
+        number: From 1.
+        finding: What is said.
+        noun: `line` or `item`.
+        file: The file, where there are several.
+    """
 
     number: int
     finding: Finding
+    noun: str = "line"
+    file: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """As commands print and log it."""
-        return {"line": self.number, **self.finding._asdict()}
+        file = {} if self.file is None else {"file": one_line(self.file)}
+        return {**file, self.noun: self.number, **self.finding._asdict()}
 
 
 class LineForm(NamedTuple):
@@ -45,10 +57,12 @@ class LineForm(NamedTuple):
     Attributes:
         judge: Gives a record to append, or the line's faults.
         bytes_max: The longest line that can be without a fault.
+        is_any_json: Whether they may be items of an array, and packed by gzip.
     """
 
     judge: Callable[[Line], Judgement]
     bytes_max: int
+    is_any_json: bool
 
 
 def recording_findings(line: Line) -> Iterator[Finding]:
@@ -57,6 +71,7 @@ def recording_findings(line: Line) -> Iterator[Finding]:
     admitted = admit(record, 1)
     if isinstance(admitted, Event):
         yield from stated_findings(admitted)
+        yield from personal_data_findings(line.text)
 
 
 def _judge_event(line: Line) -> Judgement:
@@ -87,8 +102,8 @@ def _subject(text: bytes) -> bytes | None:
     return subject.encode("utf-8") if isinstance(subject, str) else None
 
 
-EVENTS = LineForm(_judge_event, VALUE_BYTES_MAX)
-"""One event a line."""
+EVENTS = LineForm(_judge_event, VALUE_BYTES_MAX, is_any_json=True)
+"""One event a line, or an item."""
 
-RECORDS = LineForm(_judge_record, _RECORD_LINE_BYTES_MAX)
+RECORDS = LineForm(_judge_record, _RECORD_LINE_BYTES_MAX, is_any_json=False)
 """One record a line, as `outcomes tail --jsonl` prints it."""

@@ -46,16 +46,19 @@ VERIFICATION = {
     "disagreements[]",
 }
 LINE = ("line", "rule", "pointer", "reason")
+VALIDATION = {"schema", "lines", "faults_by_rule", "warnings_by_rule"} | {
+    f"files[].{name}" for name in ("file", "unit", "entries", "at_fault")
+}
 MEMBERS = {
     "report": REPORT,
     "reports": {f"[].{path}" for path in REPORT},
     "live": REPORT | {f"live.partitions[].{name}" for name in LAG},
     "verify": VERIFICATION | {"differences[]"},
     "verify a wrong one": VERIFICATION | DIFFERENCE,
-    "validate": {"schema", "lines", "warnings[]"} | {f"faults[].{name}" for name in LINE},
-    "validate a doubtful one": {"schema", "lines", "faults[]"}
-    | {f"warnings[].{name}" for name in LINE},
+    "validate": VALIDATION | {"warnings[]"} | {f"faults[].{name}" for name in LINE},
+    "validate a doubtful one": VALIDATION | {"faults[]"} | {f"warnings[].{name}" for name in LINE},
     "append": {"acknowledged", "skipped", "end"},
+    "append a wrong one": {"acknowledged", "skipped", "end", "error"},
     "backup": {"backup", "records", "bytes", "end"},
     "archive": {"archive", "records", "segments", "typed", "end", "digest"},
     "archive --merge": {"archive", "segments_before", "segments", "typed", "digest"},
@@ -64,7 +67,7 @@ MEMBERS = {
     "doctor": {"[].name", "[].verdict", "[].detail"},
 }
 # Their members are data: partitions, rules and measures.
-DATA = ("cut", "quarantined", "provisional", "end")
+DATA = ("cut", "quarantined", "provisional", "end", "faults_by_rule", "warnings_by_rule")
 
 
 def members(value, path=""):
@@ -98,6 +101,7 @@ def printed(warm, world, tmp_path_factory):
         "validate a doubtful one": (["validate", "-"], {"stdin": event(1, data=late)}),
         "append": (["append", "-", "--log", "sqlite:own.db"], {"stdin": event(1)}),
         "backup": ["backup", "copy.db"],
+        "append a wrong one": (["append", "-", "--log", "sqlite:none.db"], {"stdin": b"{"}),
         "archive": ["archive", "sealed"],
         "archive --merge": ["archive", "sealed", "--merge"],
         "archive --refresh": ["archive", "sealed", "--refresh"],

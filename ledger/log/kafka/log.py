@@ -81,7 +81,7 @@ class KafkaLog:
             end = self.end()
         except StoreError as error:
             raise PartlyAcknowledgedError(
-                f"all {count} acknowledged, then {error}", count
+                f"all {count:,} records acknowledged, then {error}", count
             ) from error
         return Acknowledged(count, end)
 

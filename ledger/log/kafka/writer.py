@@ -119,8 +119,8 @@ class Writer:
                         reason = self._final_reason(error)
                         count = delivery.acknowledged
                         raise PartlyAcknowledgedError(
-                            f"{reason}; {count} of these records were acknowledged, the same can be"
-                            " sent again safely",
+                            f"{reason}; {count:,} of these records were acknowledged, the same can"
+                            " be sent again safely",
                             count,
                         ) from reason
         return delivery

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import sys
 from contextlib import contextmanager
 
@@ -15,11 +17,12 @@ from ledger.errors import (
     InterruptError,
     PartlyAcknowledgedError,
     StoreError,
+    UsageError,
 )
 from ledger.log import parse_address
 from outcomes.ingest import appending
-from outcomes.ingest.appending import AppendOptions, append_input
-from tests.e2e.command import count, event, events
+from outcomes.ingest.appending import AppendOptions, Callbacks, append_inputs
+from tests.e2e.command import count, event, events, rows
 
 
 @contextmanager
@@ -31,16 +34,15 @@ def no_progress():
 def append(tmp_path):
     """Appends a file; its faults are collected."""
 
-    def do(data, *, name="events.jsonl", skip_invalid=False, batch=2):
-        do.faults = []
+    def do(data, *, name="events.jsonl", skip_invalid=False, batch=2, others=()):
+        do.faults, do.failures = [], []
         if name != "-":
             (tmp_path / name).write_bytes(data)
-        return append_input(
-            name if name == "-" else str(tmp_path / name),
+        return append_inputs(
+            [name if name == "-" else str(tmp_path / name), *(map(str, others))],
             parse_address(f"sqlite:{tmp_path / 'own.db'}"),
             AppendOptions(skip_invalid=skip_invalid, batch=batch),
-            on_fault=do.faults.append,
-            progress=no_progress,
+            Callbacks(do.faults.append, lambda *failure: do.failures.append(failure), no_progress),
         )
 
     do.log = tmp_path / "own.db"
@@ -91,7 +93,7 @@ class TestFile:
         assert (3, 0, {0: 3}) == append(events(3))
 
     def test_a_fault_in_its_last_line_leaves_nothing(self, append):
-        with pytest.raises(BadInputError, match="nothing appended, lines at fault: 1; fix them"):
+        with pytest.raises(BadInputError, match="nothing appended, 1 line is at fault; fix what"):
             append(events(3) + b"{")
         assert [4] == [fault.number for fault in append.faults]
         assert not append.log.exists()
@@ -101,13 +103,46 @@ class TestFile:
             event(1) + b"\n{\n" + event(2) + b"\n[]\n", skip_invalid=True
         )
 
+    def test_items_of_an_array_are_appended_as_their_exact_bytes(self, append):
+        items = [json.dumps(json.loads(event(n)), indent=2).encode() for n in range(3)]
+        assert (3, 0, {0: 3}) == append(gzip.compress(b"[\n" + b" ,\n".join(items) + b"\n]\n"))
+        assert items == [row[4] for row in rows(append.log)]
+
+    def test_an_item_at_fault_is_called_an_item(self, append):
+        with pytest.raises(BadInputError, match="nothing appended, 2 items are at fault; fix"):
+            append(b"[" + event(1) + b",{},2]")
+        assert [("item", 2), ("item", 3)] == sorted({(f.noun, f.number) for f in append.faults})
+
+    def test_several_files_are_appended_whole_or_not_at_all(self, append, tmp_path):
+        faulty, other = tmp_path / "faulty.jsonl", tmp_path / "other.json"
+        faulty.write_bytes(b"{\n")
+        other.write_bytes(b"[" + event(3) + b",1]")
+        with pytest.raises(BadInputError, match="nothing appended, 2 events are at fault"):
+            append(events(2), others=[faulty, other])
+        assert {str(faulty), str(other)} == {fault.file for fault in append.faults}
+        assert not append.log.exists()
+        assert (3, 2, {0: 3}) == append(events(2), others=[faulty, other], skip_invalid=True)
+
+    def test_standard_input_is_not_one_of_several(self, append):
+        with pytest.raises(UsageError, match="append them one by one"):
+            append(events(1), others=["-"])
+
 
 class TestStandardInput:
+    def test_an_array_goes_in_batches_and_says_what_was_acknowledged(self, append, stdin):
+        stdin(b"[" + b",".join([event(1), event(2), event(3)]) + b"")
+        with pytest.raises(
+            BadInputError, match=r"after item 2; is it whole\? - 2 records acknowledged"
+        ):
+            append(b"", name="-")
+        assert 2 == count(append.log)
+
     def test_batches_before_a_fault_stay_appended(self, append, stdin):
         stdin(events(4) + b"{\n")
         with pytest.raises(BadInputError, match="stopped at line 5 with 4 acknowledged"):
             append(b"", name="-")
         assert 4 == count(append.log)
+        assert [(4, 0, {0: 4})] == [appended for appended, _ in append.failures]
 
     @pytest.mark.parametrize(
         "error",
@@ -126,15 +161,18 @@ class TestStandardInput:
         with pytest.raises(type(error)) as caught:
             append(b"", name="-")
         assert str(caught.value).startswith(str(error))
-        assert "4 were acknowledged before; sending all again is safe" in str(caught.value)
+        assert "4 records acknowledged before; sending all again is safe" in str(caught.value)
         assert error.exit_code == caught.value.exit_code
 
     def test_a_batch_that_was_acknowledged_in_part_is_added_up(self, append, stdin, failing):
         stdin(events(5))
         failing(3, PartlyAcknowledgedError("lost the broker, 1 acknowledged", 1))
-        with pytest.raises(PartlyAcknowledgedError, match=r"1 acknowledged \(5 in all\)") as caught:
+        with pytest.raises(
+            PartlyAcknowledgedError, match="1 acknowledged; 5 records acknowledged in all"
+        ) as caught:
             append(b"", name="-")
         assert 5 == caught.value.acknowledged
+        assert [((5, 0, None), caught.value)] == append.failures
 
     def test_an_interruption_says_how_many_were_acknowledged(self, append, stdin, failing):
         stdin(events(5))

@@ -414,7 +414,7 @@ class TestOutage:
         count = raised.value.acknowledged
         assert 100_000 == count
         line = str(raised.value)
-        assert f"; {count} of these records were acknowledged" in line
+        assert f"; {count:,} of these records were acknowledged" in line
         assert "sent again safely" in line
         assert line.isprintable()
         held = [int(record.value) for record in everything(log)]

@@ -1,0 +1,126 @@
+"""What looks like a person's address, number or name in an event; a log forgets nothing.
+
+These are guesses, for a warning: they say where the value is, never the value. A random id looks
+like none of them; `tests/outcomes/ingest/test_personal_data.py` measures how seldom it does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import orjson
+
+from schemas.finding import Finding
+from schemas.json_places import escape_pointer
+
+__all__ = ["is_like_a_name", "personal_data_findings"]
+
+_EMAIL_ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)(?:[\w-]+\.)+[^\W\d_]{2,}")
+_PHONE_NUMBERS = (
+    re.compile(r"\btel:\+?[\d().-]{6,}"),
+    # International, +33 6 12 34 56 78, whatever separates its digits.
+    re.compile(r"(?<![\d+])\+[1-9](?:[ .()/-]{0,2}\d){7,13}(?!\d)"),
+    re.compile(r"(?<![\w.+:-])00[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,6}){2,6}(?![\w:-])"),
+    # National, with a leading zero and at least three groups: 06 12 34 56 78.
+    re.compile(r"(?<![\w.+:-])\(?0[1-9]\d{0,3}\)?(?:[ ./-]{1,2}\d{2,4}){2,5}(?![\w:-])"),
+    # National, in two groups: 0171/1234567.
+    re.compile(r"(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?[ /]{1,3}\d{5,9}(?![\w:-])"),
+    # North American: (555) 123-4567.
+    re.compile(r"(?<![\w.+:-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:-])"),
+)
+_DIGITS = re.compile(r"(?:\d\D{0,3}){6}")
+_PHONE_DIGITS_MIN = 9
+_PHONE_MEMBER = re.compile(r"(?:tele)?phone(?:_?number)?|tel|mobile", re.IGNORECASE)
+_PHONE_MEMBER_DIGITS_MIN = 7
+_NAME = re.compile(r"([A-Z]?[a-z]{1,14}|[A-Z]{2,15})[._:-]([A-Z]?[a-z]{1,14}|[A-Z]{2,15})")
+_VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
+_PREFIXES = frozenset(
+    [
+        "id",
+        "user",
+        "student",
+        "learner",
+        "person",
+        "subject",
+        "pseudonym",
+        "stu",
+        "usr",
+        "pupil",
+        "member",
+        "applicant",
+        "test",
+    ]
+)
+_REMEDY = "write a pseudonym, an append-only log forgets nothing"
+_Kind = tuple[str, str]  # rule and reason
+_EMAIL = ("string_must_not_be_an_email_address", f"looks like an e-mail address; {_REMEDY}")
+_PHONE = ("string_must_not_be_a_telephone_number", f"looks like a telephone number; {_REMEDY}")
+_SUBJECT = ("subject_must_not_be_a_name", f"two words, like a name; {_REMEDY}")
+
+
+def personal_data_findings(event: bytes) -> Iterator[Finding]:
+    """Where an event seems to tell who the person is.
+
+    Args:
+        event: The bytes of one that is admitted.
+    """
+    members = orjson.loads(event)
+    if is_like_a_name(members["subject"]):
+        yield Finding(_SUBJECT[0], "/subject", _SUBJECT[1])
+    for pointer, kind in _kinds(members, ""):
+        yield Finding(kind[0], pointer, kind[1])
+
+
+def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
+    """What strings and member names look like, each with a pointer that does not repeat it."""
+    if isinstance(value, str):
+        if kind := _kind(value):
+            yield pointer, kind
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _kinds(item, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            kind = _kind_of_name(name)
+            if kind:
+                yield pointer, kind
+            inner = pointer if kind else pointer + escape_pointer(name)
+            if _PHONE_MEMBER.fullmatch(name) and _has_digits(child):
+                yield inner, _PHONE
+            else:
+                yield from _kinds(child, inner)
+
+
+def _kind(text: str) -> _Kind | None:
+    if ("@" in text or "%40" in text) and _EMAIL_ADDRESS.search(text):
+        return _EMAIL
+    # The first pattern spares most strings the others.
+    if len(text) >= _PHONE_DIGITS_MIN and _DIGITS.search(text) and _is_phone_number(text):
+        return _PHONE
+    return None
+
+
+_kind_of_name = lru_cache(4_096)(_kind)
+
+
+def _is_phone_number(text: str) -> bool:
+    return any(
+        len(re.sub(r"\D", "", match[0])) >= _PHONE_DIGITS_MIN or match[0].startswith("tel:")
+        for pattern in _PHONE_NUMBERS
+        for match in pattern.finditer(text)
+    )
+
+
+def _has_digits(value: object) -> bool:
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    return is_text and len(re.sub(r"\D", "", str(value))) >= _PHONE_MEMBER_DIGITS_MIN
+
+
+def is_like_a_name(subject: str) -> bool:
+    """Whether a subject is two words of letters that can be spoken, and no kind of id."""
+    match = _NAME.fullmatch(subject)
+    if match is None or match[1].lower() in _PREFIXES:
+        return False
+    return all(len(word) > 1 and _VOWEL.search(word) for word in match.groups())
