@@ -19,6 +19,7 @@ __all__ = [
     "InterruptError",
     "LedgerError",
     "NoFiguresError",
+    "NoLogError",
     "PartlyAcknowledgedError",
     "StoreError",
     "UnreachableError",
@@ -65,6 +66,10 @@ class StoreError(LedgerError):
 
 class NoFiguresError(StoreError):
     """No worker has kept live figures of a log yet."""
+
+
+class NoLogError(StoreError):
+    """No log is kept in the file that was named."""
 
 
 class UnreachableError(StoreError):

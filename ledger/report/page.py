@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.log import format_cut
-from ledger.numbers import growth, percent, points, thousands
+from ledger.numbers import growth, percent, pluralise, points, thousands
 from ledger.report.model import Report
 from projections.measures.catalogue import FAMILIES, RATES
 from schemas.text import one_line
@@ -262,14 +262,14 @@ def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
 def _accounts(report: Report) -> Iterator[RenderableType]:
     records, log = report.records, report.log
     yield Text(
-        f"Records  {thousands(log.records)} = {thousands(records.events)} events"
-        f" + {thousands(records.duplicates)} duplicates"
-        f" + {thousands(records.conflicts)} conflicts"
+        f"Records  {thousands(log.records)} = {pluralise(records.events, 'event')}"
+        f" + {pluralise(records.duplicates, 'duplicate')}"
+        f" + {pluralise(records.conflicts, 'conflict')}"
         f" + {thousands(sum(records.quarantined.values()))} quarantined"
     )
     yield Text(
-        f"of which {thousands(records.repeats)} repeats,"
-        f" {thousands(records.retracted)} retracted, {thousands(records.orphans)} orphans;"
+        f"of which {pluralise(records.repeats, 'repeat')},"
+        f" {thousands(records.retracted)} retracted, {pluralise(records.orphans, 'orphan')};"
         f" retractions {thousands(records.pending)} pending, {thousands(records.void)} void"
     )
     for rule, count in records.quarantined.items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +14,10 @@ from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from outcomes.console import terminal
 
-__all__ = ["demo", "generate"]
+__all__ = ["DEMO_LOG", "demo", "generate"]
+
+DEMO_LOG = Path("demo") / "demo-ledger.db"
+"""Where the demo keeps its log when it is given no folder."""
 
 _STUDENTS_MAX = 100_000_000
 _WRITE_BYTES = 262_144
@@ -34,12 +40,19 @@ def demo(
     policy = chosen_policy(None)
     done = run_demo(students, seed, out, policy, lambda step: inform(f"… {step}"))
     terminal.pages(report_page(done.now), movement_table(done.then, done.now, "31 March 2023"))
+    program = "outcomes" if shutil.which("outcomes") else shlex.quote(sys.argv[0])
     for text in (
         "",
         f"{done.log_file}: the log, {done.acknowledged.records:,} records",
         f"{done.then_file}: the report as known on 31 March 2023",
         f"{done.now_file}: the report as known now",
         f"Replayed twice: {'the same' if done.replays_agree else 'DIFFERENT'} bytes.",
+        "",
+        "To go on with this log:",
+        f"export OUTCOMES_LOG={shlex.quote(f'sqlite:{done.log_file}')}",
+        f"{program} report --year 2023 --policy openclassrooms-2023",
+        f"{program} verify {shlex.quote(str(done.now_file))}",
+        f"{program} doctor",
     ):
         terminal.line(text)
     if not done.replays_agree:

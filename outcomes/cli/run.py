@@ -10,8 +10,9 @@ from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
 from ledger.diagnostics import configure_diagnostics, internal_error, logger, report_failure
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NoLogError
 from outcomes.cli.app import app
+from outcomes.cli.demo import DEMO_LOG
 from outcomes.console import terminal
 from outcomes.console.streams import whole_streams
 
@@ -71,6 +72,8 @@ def _ignore_invalid_sizes() -> None:
 
 def _explained(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
     """The message, and the exit code."""
+    if isinstance(error, NoLogError) and DEMO_LOG.exists():
+        return f"{error}; that of the demo is --log sqlite:{DEMO_LOG}", error.exit_code
     if isinstance(error, LedgerError):
         return str(error), error.exit_code
     if isinstance(error, Abort):

@@ -538,6 +538,22 @@ class TestDemo:
             assert f"out/{name}: " in played[0].text
             assert (folder / "out" / name).stat().st_size
 
+    def test_its_last_lines_say_how_to_go_on_with_its_log(self, played):
+        last = played[0].text.rstrip().splitlines()[-4:]
+        assert "export OUTCOMES_LOG=sqlite:out/demo-ledger.db" == last[0]
+        log = {"OUTCOMES_LOG": "sqlite:out/demo-ledger.db"}
+        for line in last[1:]:
+            words = line.split()[1:]
+            done = run_all({"it": (words, {"env": log})}, folder=played[2])["it"]
+            assert 0 == done.code, done
+
+    def test_a_command_without_a_log_names_that_of_the_demo(self, tmp_path):
+        (tmp_path / "demo").mkdir()
+        (tmp_path / "demo" / "demo-ledger.db").touch()
+        done = run_all({"it": ["report", "--year", "2022"]}, folder=tmp_path)["it"]
+        assert 69 == done.code
+        assert b"that of the demo is --log sqlite:demo/demo-ledger.db" in done.err
+
     def test_it_touches_no_other_file(self, played):
         folder = played[2]
         assert "mine" == (folder / "out" / "mine.txt").read_text()

@@ -11,7 +11,7 @@ from typing import cast
 from sqlite_utils import Database
 
 from ledger.error_translation import code_of
-from ledger.errors import StoreError
+from ledger.errors import NoLogError, StoreError
 from ledger.log.sqlite.text_view import CREATE_TEXT_VIEW, TEXT_VIEW
 from ledger.sqlite_file import BUSY_SECONDS, connect, journal_path, wal_path, without_waiting
 
@@ -89,7 +89,7 @@ def open_to_read(file: Path) -> tuple[sqlite3.Connection, UnlockedFile | None]:
     if not file.exists():
         lost = wal_path(file)
         hint = f"; {lost} holds records of one that was moved away" if _size(lost) else ""
-        raise StoreError(
+        raise NoLogError(
             f"no log at {file}{hint}; `outcomes append` makes one, or name it with --log"
         )
     unlocked: UnlockedFile | None = None
