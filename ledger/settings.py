@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -9,9 +11,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import ConfigurationError
 
-__all__ = ["DEFAULT_LOG", "Settings", "load_settings"]
+__all__ = ["DEFAULT_LOG", "Settings", "configured_state", "load_settings", "unknown_variables"]
 
 DEFAULT_LOG = "sqlite:ledger.db"
+_PREFIX = "OUTCOMES_"
+_OF_TESTS = "OUTCOMES_TEST_"
 
 
 class Settings(BaseSettings):
@@ -20,6 +24,7 @@ class Settings(BaseSettings):
     Attributes:
         log: URL of the log (SPEC section 6, log URLs).
         policy: A built-in id or a policy file.
+        state: The read model of a worker, a file or a folder; see `outcomes worker --state`.
         log_format: Diagnostics on stderr as text for a person, or as one JSON object a line.
         log_level: The lowest level of diagnostics that is shown.
         live_years: First and last year that workers on Kafka keep live, `2019..2027`; the last
@@ -37,10 +42,11 @@ class Settings(BaseSettings):
             brokers that are away; other commands wait 15 s at most.
     """
 
-    model_config = SettingsConfigDict(env_prefix="OUTCOMES_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore")
 
     log: str = DEFAULT_LOG
     policy: str = "openclassrooms-2022"
+    state: str | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     live_years: str | None = Field(default=None, pattern=r"^\d{4}\.\.\d{4}$")
@@ -65,5 +71,21 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        name = "OUTCOMES_" + "_".join(map(str, fault["loc"])).upper()
+        name = _PREFIX + "_".join(map(str, fault["loc"])).upper()
         raise ConfigurationError(f"environment variable {name}: {fault['msg']}") from error
+
+
+def configured_state() -> Path | None:
+    """The read model that `OUTCOMES_STATE` names, if it names one."""
+    state = load_settings().state
+    return Path(state) if state else None
+
+
+def unknown_variables() -> list[str]:
+    """The variables of the environment that look like settings and are none, sorted."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(
+        name
+        for name in map(str.upper, os.environ)
+        if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS) and name not in known
+    )

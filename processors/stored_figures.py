@@ -12,6 +12,7 @@ from ledger.errors import NoFiguresError, StoreError
 from ledger.log import ArchiveAddress, Log, SqliteAddress, open_log
 from ledger.log.identity import PrefixIdentities, describe_difference
 from ledger.replay import FiguresAtCut
+from ledger.settings import configured_state
 from processors.lag import measure_lag
 from processors.live_fold import FOLD_VERSION
 from processors.live_report import LiveReport, LiveStatus, make_live_report
@@ -70,11 +71,16 @@ class StoredFigures:
 
 
 def state_path(address: FileAddress, state: Path | None) -> Path:
-    """The read model's file: the one named, or one beside the log.
+    """The read model's file: the one named, here or by `OUTCOMES_STATE`, or one beside the log.
 
-    It belongs to one version of the fold; a newer one builds its own beside it.
+    In a folder it has the name that it would have beside the log. That is of one version of the
+    fold; a newer one builds its own beside it.
     """
-    return state or Path(f"{address.path}.live-{FOLD_VERSION}.db")
+    named = state or configured_state()
+    beside = Path(f"{address.path}.live-{FOLD_VERSION}.db")
+    if named is None:
+        return beside
+    return named / beside.name if named.is_dir() else named
 
 
 def read_store(store: Store, log: Log, policies: Sequence[Policy]) -> FiguresAtCut:

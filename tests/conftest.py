@@ -22,7 +22,7 @@ settings.register_profile(
     deadline=None,
     phases=[Phase.generate],
 )
-settings.load_profile(os.environ.get("OUTCOMES_HYPOTHESIS_PROFILE", "ci"))
+settings.load_profile(os.environ.get("OUTCOMES_TEST_HYPOTHESIS_PROFILE", "ci"))
 
 
 _ID_LENGTH_MAX = 60

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from ledger.diagnostics import configure_diagnostics
+from ledger.diagnostics import configure_diagnostics, logger
 from ledger.errors import UsageError
-from ledger.settings import load_settings
+from ledger.settings import load_settings, unknown_variables
 from outcomes.cli import about, append, archive, backup, demo, live, report, tail, topic
 from outcomes.console import terminal
 
@@ -70,5 +70,7 @@ def outcomes(
     if form not in ("console", "json"):
         raise UsageError(f"--log-format {form}: write console or json")
     configure_diagnostics("json" if form == "json" else "console", settings.log_level)
+    for name in unknown_variables():
+        logger().warning("setting.unknown", variable=name, effect="none")
     if context.invoked_subcommand is None:
         terminal.write(f"{context.get_help()}\n".encode())

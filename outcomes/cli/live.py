@@ -13,7 +13,8 @@ from outcomes.console import terminal
 __all__ = ["live", "worker"]
 
 StateOption = Annotated[
-    Path | None, typer.Option("--state", metavar="FILE", help="The read model; beside the log.")
+    Path | None,
+    typer.Option("--state", metavar="FILE|FOLDER", help="The read model; beside the log."),
 ]
 
 

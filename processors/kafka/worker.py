@@ -21,11 +21,11 @@ from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.client import KAFKA_ERRORS, link_to, translate_error
 from ledger.log.kafka.log import KafkaLog
 from ledger.log.kafka.waiting import Patience, ask_patiently
-from ledger.settings import load_settings
+from ledger.settings import configured_state, load_settings
 from processors.kafka.agents import make_app, restart_advice
 from processors.kafka.partitions import KafkaFold, Topics
 from processors.live_fold import FOLD_VERSION, LiveFold
-from processors.read_model.store import Store
+from processors.read_model.store import open_store
 from projections.policy import Policy
 from schemas.moments import utc_text
 from schemas.text import one_line
@@ -61,19 +61,22 @@ def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Poli
 
     Args:
         address: The log.
-        state: The read model's file; by default in the working folder, named after the topic.
+        state: The read model, see `open_store`; that of `OUTCOMES_STATE`, or in the working folder
+            and named after the topic where None.
         policies: The policies to keep live.
 
     Raises:
         ConfigurationError: If the settings are wrong.
     """
-    path = state or Path(f"{address.topic}.live-{FOLD_VERSION}.db")
+    path = state or configured_state() or Path(f"{address.topic}.live-{FOLD_VERSION}.db")
     years = live_years()
 
     def build() -> KafkaFold:
         retry_seconds = load_settings().kafka_retry_seconds
-        store = Store(path)
-        logger().info("worker.started", log=str(address), state=str(path), policies=len(policies))
+        store = open_store(path)
+        logger().info(
+            "worker.started", log=str(address), state=str(store.path), policies=len(policies)
+        )
         topics = ask_patiently(address, lambda: _open_topics(address), seconds=retry_seconds)
         log = topics.log
         fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)

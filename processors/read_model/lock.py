@@ -12,7 +12,7 @@ from typing import IO
 
 from ledger.errors import StoreError
 
-__all__ = ["lock_for_writing", "lock_holder"]
+__all__ = ["InUseError", "lock_for_writing", "lock_holder"]
 
 _WAIT_SECONDS = 0.5
 """How long to try for the lock: a reader that asks who holds it has it for a moment."""
@@ -24,11 +24,16 @@ _NAME = re.compile(r"(\S+-[0-9]+)?")
 """A lock without a writer is empty, or has the name of one that was killed."""
 
 
+class InUseError(StoreError):
+    """Another process writes to the read model."""
+
+
 def lock_for_writing(path: Path) -> IO[str]:
     """Become the only writer, until the returned file is closed or the process ends.
 
     Raises:
-        StoreError: If another process is the writer.
+        InUseError: If another process is the writer.
+        StoreError: If its file is another program's.
     """
     # Opened without truncation: the file names the process that holds the lock.
     lock = _lock_path(path).open("a+", encoding="utf-8", errors="replace")
@@ -43,7 +48,7 @@ def lock_for_writing(path: Path) -> IO[str]:
     while not _try_lock(lock, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
             lock.close()
-            raise StoreError(
+            raise InUseError(
                 f"{path} has a worker already; stop it, or name another file with --state"
             )
         time.sleep(_PAUSE_SECONDS)

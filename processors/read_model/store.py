@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from ledger.errors import StoreError
 from processors.dead_letters import DeadLetter
 from processors.read_model.checksum import CHECKSUM_MODULUS, Cell, cell_hash, student_hash
 from processors.read_model.file import open_file
+from processors.read_model.lock import InUseError
 from processors.read_model.partition_state import PartitionState
 from processors.read_model.tables import PARTITION_TABLES
 from projections.figures import RecordCounts
 
-__all__ = ["Store"]
+__all__ = ["Store", "open_store"]
 
 
 class Store:
@@ -227,3 +229,21 @@ class Store:
 
 def _sent_name(partition: int) -> str:
     return f"dead_letters_sent:{partition}"
+
+
+def open_store(state: Path) -> Store:
+    """Open a read model as its only writer.
+
+    Args:
+        state: Its file; or a folder, where it is the first `worker-K.db` that has no writer. So
+            workers that are started alike share a folder.
+
+    Raises:
+        StoreError: As `Store`.
+    """
+    if not state.is_dir():
+        return Store(state)
+    for number in count(1):
+        with suppress(InUseError):
+            return Store(state / f"worker-{number}.db")
+    raise AssertionError

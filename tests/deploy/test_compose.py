@@ -6,21 +6,25 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 import typer
 import yaml
 
+from ledger.log.kafka.address import connection_options
 from ledger.settings import Settings
 from outcomes.cli.app import app
 from tests.support.image import IMAGE, ROOT, last_stage
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
-WORKERS = ["worker-1", "worker-2"]
-OURS = ["topics", *WORKERS]
+OURS = ["topics", "worker"]
+SASL = ROOT / "deploy" / "docker-compose.sasl.yml"
 RECIPE = ROOT / "deploy" / "kafka"
 
 
@@ -35,31 +39,58 @@ def parse(arguments: list[str]) -> None:
         context = command.make_context(name, rest, parent=context)
 
 
+def docker_compose(*files: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What Debian's docker-compose makes of files, one upon the other."""
+    tool = shutil.which("docker-compose")
+    if tool is None:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("no docker-compose; install Debian's package docker-compose")
+    named = [word for file in files for word in ("--file", str(file))]
+    return subprocess.run(
+        [tool, *named, "config"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 class TestCompose:
     def test_debians_docker_compose_accepts_it(self) -> None:
-        tool = shutil.which("docker-compose")
-        if tool is None:
-            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            refuse("no docker-compose; install Debian's package docker-compose")
-        done = subprocess.run(
-            [tool, "--file", ROOT / "docker-compose.yml", "config"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = docker_compose(ROOT / "docker-compose.yml")
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(SERVICES) == sorted(yaml.safe_load(done.stdout)["services"])
 
     def test_it_runs_a_broker_the_topics_and_two_workers(self) -> None:
         assert ["kafka", *OURS] == list(SERVICES)
+        assert 2 == SERVICES["worker"]["scale"]
+
+    def test_nothing_keeps_workers_from_being_scaled(self) -> None:
+        assert set() == {"hostname", "container_name", "ports"} & SERVICES["worker"].keys()
+
+    @pytest.mark.parametrize("name", SERVICES)
+    def test_memory_and_logs_are_bounded(self, name: str) -> None:
+        service = SERVICES[name]
+        assert re.fullmatch(r"[12]g", service["mem_limit"])
+        assert {"max-size": "10m", "max-file": "5"} == service["logging"]["options"]
+
+    def test_the_brokers_heap_leaves_memory_for_the_rest_of_it(self) -> None:
+        kafka = SERVICES["kafka"]
+        assert ("-Xms512m -Xmx1g", "2g") == (
+            kafka["environment"]["KAFKA_HEAP_OPTS"],
+            kafka["mem_limit"],
+        )
+
+    def test_versions_are_pinned_to_the_patch(self) -> None:
+        assert re.fullmatch(r"apache/kafka:\d+\.\d+\.\d+", SERVICES["kafka"]["image"])
 
     def test_no_port_is_open_beyond_this_machine(self) -> None:
         ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
         assert ["127.0.0.1:9092:9092"] == ports
 
-    @pytest.mark.parametrize("name", ["kafka", *WORKERS])
+    @pytest.mark.parametrize("name", ["kafka", "worker"])
     def test_what_runs_on_is_watched_started_again_and_given_time_to_end(self, name: str) -> None:
         service = SERVICES[name]
         assert service["healthcheck"].keys() >= {"test", "interval", "timeout", "retries"}
@@ -78,12 +109,12 @@ class TestCompose:
         assert "user" not in service
         assert not service.get("privileged")
 
-    def test_each_worker_keeps_a_read_model_of_its_own(self) -> None:
+    def test_workers_share_a_folder_in_which_each_has_a_file(self) -> None:
         folder = dict(last_stage(IMAGE))["WORKDIR"]
-        assert [[f"{name}:{folder}"] for name in WORKERS] == [
-            SERVICES[name]["volumes"] for name in WORKERS
-        ]
-        assert ["kafka", *WORKERS] == list(COMPOSE["volumes"])
+        worker = SERVICES["worker"]
+        assert [f"workers:{folder}"] == worker["volumes"]
+        assert folder == worker["environment"]["OUTCOMES_STATE"]
+        assert ["kafka", "workers"] == list(COMPOSE["volumes"])
 
     def test_the_log_lies_on_its_volume(self) -> None:
         kafka = SERVICES["kafka"]
@@ -93,7 +124,7 @@ class TestCompose:
         answers = {"kafka": {"condition": "service_healthy"}}
         there = {"topics": {"condition": "service_completed_successfully"}}
         assert answers == SERVICES["topics"]["depends_on"]
-        assert [answers | there] * 2 == [SERVICES[name]["depends_on"] for name in WORKERS]
+        assert answers | there == SERVICES["worker"]["depends_on"]
 
     @pytest.mark.parametrize("name", OURS)
     def test_every_command_is_one_that_outcomes_knows(self, name: str) -> None:
@@ -108,7 +139,7 @@ class TestCompose:
 
     def test_the_commands_in_its_heading_are_known_too(self) -> None:
         text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-        typed = re.findall(r"^# +docker compose exec worker-1 outcomes (.+)$", text, re.MULTILINE)
+        typed = re.findall(r"^# +docker compose exec worker outcomes (.+)$", text, re.MULTILINE)
         assert typed
         for line in typed:
             parse(shlex.split(line))
@@ -126,8 +157,73 @@ class TestCompose:
         kafka = SERVICES["kafka"]
         listeners = kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
         assert [f"PLAINTEXT://{server}", "HOST://127.0.0.1:9092"] == listeners
-        assert server == kafka["healthcheck"]["test"][-1]
+        assert f"/dev/tcp/{server.replace(':', '/')} " in kafka["healthcheck"]["test"][-1]
         assert server.partition(":")[0] == kafka["hostname"]
+
+
+class TestBrokerCheck:
+    """The check of the broker's health, run by this machine's bash."""
+
+    def status(self, server: str) -> int:
+        command = SERVICES["kafka"]["healthcheck"]["test"]
+        assert "CMD" == command[0]
+        script = command[-1].replace("kafka/19092", server.replace(":", "/"))
+        done = subprocess.run(["timeout", "10", *command[1:-1], script], stderr=-3, check=False)
+        return done.returncode
+
+    @pytest.mark.kafka
+    def test_a_broker_that_answers_is_healthy(self, kafka) -> None:
+        assert 0 == self.status(kafka.bootstrap)
+
+    def test_a_closed_port_is_not(self) -> None:
+        assert 0 != self.status("127.0.0.1:1")
+
+    @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 10])
+    def test_a_port_that_answers_anything_else_is_not(self, answer: bytes) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            answering = threading.Thread(target=answer_once, args=(server, answer))
+            answering.start()
+            assert 0 != self.status(f"127.0.0.1:{server.getsockname()[1]}")
+            answering.join(10)
+
+
+def answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(100)
+        connection.sendall(answer)
+
+
+class TestSasl:
+    def test_without_a_password_it_is_refused(self) -> None:
+        done = docker_compose(ROOT / "docker-compose.yml", SASL, OUTCOMES_KAFKA_SASL_PASSWORD="")
+        assert done.returncode != 0
+        assert "set a password" in done.stderr
+
+    def test_every_connection_from_outside_the_broker_has_a_user(self) -> None:
+        done = docker_compose(ROOT / "docker-compose.yml", SASL, OUTCOMES_KAFKA_SASL_PASSWORD="pw")
+        assert (done.returncode, done.stderr) == (0, "")
+        services = yaml.safe_load(done.stdout)["services"]
+        kafka = services["kafka"]["environment"]
+        protocols = dict(
+            pair.split(":") for pair in kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+        )
+        for listener in kafka["KAFKA_LISTENERS"].split(","):
+            name, _, place = listener.partition("://")
+            is_open = place in ("127.0.0.1:19091", ":29093")
+            assert is_open == (protocols[name] == "PLAINTEXT"), listener
+        for name in ("CLIENT", "HOST"):
+            users = kafka[f"KAFKA_LISTENER_NAME_{name}_PLAIN_SASL_JAAS_CONFIG"]
+            assert users.endswith(' required user_outcomes="pw";')
+        for name in OURS:
+            variables = services[name]["environment"]
+            assert "pw" == variables["OUTCOMES_KAFKA_SASL_PASSWORD"]
+            settings = {key.removeprefix("OUTCOMES_").lower(): variables[key] for key in variables}
+            options = connection_options(Settings(**settings))
+            assert ("SASL_PLAINTEXT", "PLAIN") == (
+                options["security_protocol"],
+                options["sasl_mechanism"],
+            )
 
 
 class TestOneRecipe:
@@ -148,7 +244,7 @@ class TestOneRecipe:
         there = {
             name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
             for name, value in SERVICES["kafka"]["environment"].items()
-            if name != "CLUSTER_ID"
+            if name not in ("CLUSTER_ID", "KAFKA_HEAP_OPTS")
         }
         differing = {name for name in here.keys() & there.keys() if here[name] != there[name]}
         # Addresses and folders differ by nature.
@@ -163,9 +259,11 @@ class TestImage:
         assert int(user) > 0
         assert int(group) > 0
 
-    def test_every_stage_starts_from_the_slim_python_of_the_tests(self) -> None:
+    def test_every_stage_starts_from_one_patch_of_the_slim_python_of_the_tests(self) -> None:
         stages = [argument.partition(" AS ")[0] for name, argument in IMAGE if name == "FROM"]
-        assert ["python:3.11-slim"] * 2 == stages
+        assert 2 == len(stages)
+        assert 1 == len(set(stages))
+        assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", stages[0])
 
     def test_what_it_copies_is_there_and_reaches_the_engine(self) -> None:
         ignored, allowed = [], []
@@ -183,7 +281,7 @@ class TestImage:
         assert ["*", "**/__pycache__"] == ignored
 
     def test_the_health_check_asks_a_script_that_is_in_it(self) -> None:
-        target = SERVICES["worker-1"]["healthcheck"]["test"][-1]
+        target = SERVICES["worker"]["healthcheck"]["test"][-1]
         assert f"deploy/worker_health.py {target}" in [
             argument for name, argument in IMAGE if name == "COPY"
         ]

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from deploy.worker_health import fault
+from deploy.worker_health import fault, group_members
+from ledger.errors import UnreachableError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
@@ -54,9 +56,54 @@ class TestFault:
         expected = "no partition is with the worker on here"
         assert expected == fault(live((owner, 5, 0.0)), "here", None)
 
+    def test_a_spare_that_is_in_the_group_is_alive(self) -> None:
+        state = live(("away-1@h", 5, 0.0), ("far-1@h", 5, 9e9))
+        assert None is fault(state, "here", None, ["away-1@h", "far-1@h", "here-1@h"])
+
+    @pytest.mark.parametrize(
+        ("owner", "members"),
+        [
+            pytest.param(None, ["here-1@h"], id="a partition is left"),
+            pytest.param("away-1@h", ["away-1@h"], id="it has left the group"),
+            pytest.param("away-1@h", ["away-1@h", "here2-1@h"], id="another host's name"),
+        ],
+    )
+    def test_one_that_could_have_a_partition_is_no_spare(self, owner, members) -> None:
+        expected = "no partition is with the worker on here"
+        assert expected == fault(live((owner, 5, 0.0)), "here", None, members)
+
+
+def wait_for_file(path: Path) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not path.exists():
+        assert time.monotonic() < until, path
+        time.sleep(0.05)
+
 
 @pytest.mark.kafka
 class TestCheck:
+    def test_workers_that_are_started_alike_share_a_folder_and_a_spare_is_a_member(
+        self, kafka, tmp_path: Path, monkeypatch
+    ) -> None:
+        monkeypatch.setenv("OUTCOMES_LOG", kafka.url(kafka.name()))
+        monkeypatch.setenv("OUTCOMES_STATE", str(tmp_path))
+        command = [sys.executable, "-m", "outcomes"]
+        partitions = 2
+        create = [*command, "topic", "create", "--partitions", str(partitions)]
+        subprocess.run(create, check=True, timeout=60, capture_output=True)
+        workers = []
+        try:
+            for count in (1, 2, 3):
+                workers.append(subprocess.Popen([*command, "worker"], cwd=ROOT))
+                self.wait_for_members(count)
+                if count <= partitions:
+                    wait_for_file(tmp_path / f"worker-{count}.db")
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.wait(PATIENCE_SECONDS)
+
     def test_a_worker_that_is_stopped_but_not_ended_is_not_alive(
         self, kafka, tmp_path: Path
     ) -> None:
@@ -78,6 +125,16 @@ class TestCheck:
         finally:
             worker.kill()
             worker.wait()
+
+    def wait_for_members(self, count: int) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            # A broker without any group has no coordinator yet.
+            with suppress(UnreachableError):
+                if len(group_members()) == count:
+                    return
+            time.sleep(0.2)
+        raise AssertionError(group_members())
 
     def wait_until(self, environment, output, status) -> None:
         until = time.monotonic() + PATIENCE_SECONDS

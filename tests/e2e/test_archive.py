@@ -28,7 +28,7 @@ from tests.e2e.command import (
 )
 from tests.ledger.log.contract import everything
 
-KILLS = int(os.environ.get("OUTCOMES_KILLS", "4"))
+KILLS = int(os.environ.get("OUTCOMES_TEST_KILLS", "4"))
 """How often a run is killed; more for a long run."""
 
 MANY = 12_000

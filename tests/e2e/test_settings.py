@@ -154,6 +154,21 @@ class TestEnvironment:
     def test_a_wrong_value_is_one_line_and_78(self, name, done):
         fails(done[name], 78, ENVIRONMENT[name][1])
 
+    @pytest.mark.parametrize("name", ["OUTCOMES_STAT", "OUTCOMES_KAFKA_SASL_USER", "Outcomes_Log"])
+    def test_a_variable_that_is_no_setting_is_warned_of(self, warm, name, tmp_path):
+        environment = {name: "secret", "OUTCOMES_TEST_KAFKA": "x"}
+        cases = {"list": (["policy", "list"], {"env": environment})}
+        done = warm.run_all(cases, folder=tmp_path)["list"]
+
+        assert 0 == done.code
+        if name == "Outcomes_Log":
+            # Settings are read in either case.
+            assert b"" == done.err
+        else:
+            assert 1 == done.err.count(b"\n")
+            assert name.encode() in done.err
+            assert b"secret" not in done.err
+
     def test_the_policy_may_come_from_the_environment(self, ask, world):
         variables = {"OUTCOMES_LOG": world.url, "OUTCOMES_POLICY": "openclassrooms-2023"}
         report = ask(*REPORT, "--json", env=variables).json

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.command import event, fails, finish, run, run_all, started, until
 from tests.ledger.columns.archives import column_file, faults, flip_bit, leftovers, snapshot
 
-KILLS = int(os.environ.get("OUTCOMES_KILLS", "3"))
+KILLS = int(os.environ.get("OUTCOMES_TEST_KILLS", "3"))
 """How often a run is killed; more for a long run."""
 
 MANY = 9_000

@@ -237,5 +237,5 @@ class Stage:
 
 
 def seed_of_run():
-    """Of all that is drawn; `OUTCOMES_FAULTS_SEED` chooses another."""
-    return int(os.environ.get("OUTCOMES_FAULTS_SEED", "2026"))
+    """Of all that is drawn; `OUTCOMES_TEST_FAULTS_SEED` chooses another."""
+    return int(os.environ.get("OUTCOMES_TEST_FAULTS_SEED", "2026"))

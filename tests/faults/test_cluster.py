@@ -32,8 +32,8 @@ def cluster(tmp_path):
 
 
 def chosen():
-    """By the seed; `OUTCOMES_FAULTS=all` takes every one."""
-    if os.environ.get("OUTCOMES_FAULTS") == "all":
+    """By the seed; `OUTCOMES_TEST_FAULTS=all` takes every one."""
+    if os.environ.get("OUTCOMES_TEST_FAULTS") == "all":
         return sorted(CLUSTER_SCENARIOS)
     return [random.Random(seed_of_run()).choice(SHORT)]
 

@@ -17,8 +17,8 @@ ALWAYS = ("kill_one_of_two",)
 
 
 def chosen():
-    """By the seed; `OUTCOMES_FAULTS=all` takes every one, or names some by commas."""
-    request = os.environ.get("OUTCOMES_FAULTS")
+    """By the seed; `OUTCOMES_TEST_FAULTS=all` takes every one, or names some by commas."""
+    request = os.environ.get("OUTCOMES_TEST_FAULTS")
     if request:
         return sorted(SCENARIOS) if request == "all" else request.split(",")
     others = sorted(SCENARIOS.keys() - set(ALWAYS))

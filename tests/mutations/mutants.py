@@ -150,7 +150,11 @@ def is_noticed(mutant: Mutant, folder: Path) -> bool:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *EQUALITY],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "OUTCOMES_HYPOTHESIS_PROFILE": "mutants"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "OUTCOMES_TEST_HYPOTHESIS_PROFILE": "mutants",
+        },
         capture_output=True,
         text=True,
         timeout=_SECONDS_MAX,
