@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ledger.errors import BadInputError
+from ledger.numbers import pluralise
 from outcomes.ingest.lines import Line
 
 __all__ = ["ArraySplitter"]
@@ -114,8 +115,8 @@ class ArraySplitter:
     def _refuse_more(self, text: bytes) -> None:
         if text.strip(_BLANK):
             raise BadInputError(
-                f"{self._name} goes on after its array, which has {self._number:,} items; send what"
-                " follows by itself"
+                f"{self._name} goes on after its array, {pluralise(self._number, 'item')}; send"
+                " what follows by itself"
             )
 
 

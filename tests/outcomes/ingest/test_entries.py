@@ -153,7 +153,7 @@ class TestArrays:
             (b"[1, 2", "ends inside its array, after item 1"),
             (b'["x', "ends inside its array, after item 0"),
             (b'["x\\', "ends inside its array, after item 0"),
-            (b"[1] [2]", "goes on after its array, which has 1 items"),
+            (b"[1] [2]", "goes on after its array, 1 item; send"),
             (b"[1}", "a brace too many after item 1"),
         ],
     )
