@@ -125,7 +125,7 @@ def utc_text(milliseconds: int) -> str:
     sign and at least six digits, as ISO 8601 extends it; `milliseconds` does not read it back.
 
     >>> utc_text(1705312800000), utc_text(1705312800000000)
-    ('2024-01-15T10:00:00.000Z', '+056009-02-28T16:00:00.000Z')
+    ('2024-01-15T10:00:00.000Z', '+056009-03-18T16:00:00.000Z')
     """
     days, millis_of_day = divmod(milliseconds, 86_400_000)
     seconds, millis = divmod(millis_of_day, 1_000)
