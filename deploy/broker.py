@@ -54,27 +54,33 @@ def kafka_jars(cache: Path = CACHE) -> Path:
     """
     if shutil.which("java") is None:
         raise NoKafkaError("no java; install a Java 17 runtime")
-    recipe = RECIPE / "pom.xml"
-    libs = cache / "libs"
+    cache.mkdir(parents=True, exist_ok=True)
+    # Two test processes of a new checkout ask at the same moment.
+    with (cache / "download.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _are_current(cache):
+            _download(cache)
+    return cache / "libs"
+
+
+def _are_current(cache: Path) -> bool:
     stamp = cache / "pom.xml"
-    if stamp.exists() and stamp.read_bytes() == recipe.read_bytes():
-        return libs
+    return stamp.exists() and stamp.read_bytes() == (RECIPE / "pom.xml").read_bytes()
+
+
+def _download(cache: Path) -> None:
+    recipe, libs = RECIPE / "pom.xml", cache / "libs"
     maven = shutil.which("mvn")
     if maven is None:
         raise NoKafkaError("Kafka is missing and so is mvn to download it; install maven")
-    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
         fresh = Path(folder) / "libs"
         command = [maven, "-B", "-q", "-f", str(recipe), "dependency:copy-dependencies"]
         command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
         _run(*command, tool="Maven cannot download Kafka", seconds=_DOWNLOAD_SECONDS)
         shutil.rmtree(libs, ignore_errors=True)
-        with contextlib.suppress(
-            OSError
-        ):  # Another run may have been first; its jars are the same.
-            fresh.rename(libs)
-    shutil.copy(recipe, stamp)
-    return libs
+        fresh.rename(libs)
+    shutil.copy(recipe, cache / "pom.xml")
 
 
 class Broker:
