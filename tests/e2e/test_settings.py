@@ -37,7 +37,7 @@ MISUSED = {
     "unknown command": (["reprot"], "reprot"),
     "unknown command of a group": (["policy", "burn"], "burn"),
     "option without its value": (["generate", "--students"], "`outcomes generate --help`"),
-    "one argument too many": (["append", "-", "-"], "argument"),
+    "one argument too many": (["doctor", "ledger.db"], "argument"),
     "no file": (["append"], "FILE"),
     "unknown type": (["schema", "ledger.student.flew.v1"], "ledger.student.flew.v1"),
     "unknown log format": (["--log-format", "xml", *REPORT], "--log-format xml"),
