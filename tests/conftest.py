@@ -54,9 +54,13 @@ LONGEST_FIRST = (
 """Where files take long, longest first: several processes that begin with them end together."""
 
 
-def pytest_collection_modifyitems(items):
-    """Put the files that take longest first; the order within a file stays."""
-    items.sort(key=lambda item: position(item.nodeid))
+def pytest_collection_modifyitems(config, items):
+    """Put the files that take longest first; the order within a file stays.
+
+    One process alone keeps the order it was asked for: it is the quick tests that notice a mutant.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: position(item.nodeid))
 
 
 def position(nodeid):
