@@ -126,10 +126,11 @@ class TestCopies:
     """What several programs agree on is in the checkout, so that a clone stands alone."""
 
     @pytest.mark.skipif(not AGREED.is_dir(), reason="nothing agreed lies beside the checkout")
-    def test_the_cases_are_the_agreed_ones_byte_for_byte(self):
+    @pytest.mark.parametrize("folder", ["cases", "vectors"])
+    def test_the_cases_and_vectors_are_the_agreed_ones_byte_for_byte(self, folder: str):
         agreed, here = (
-            {path.name: path.read_bytes() for path in folder.glob("*.json")}
-            for folder in (AGREED / "cases", ROOT / "tests" / "cases")
+            {path.name: path.read_bytes() for path in place.glob("*.json")}
+            for place in (AGREED / folder, ROOT / "tests" / folder)
         )
         assert sorted(here) == sorted(agreed)
         assert [name for name in agreed if here[name] != agreed[name]] == []

@@ -1,0 +1,1 @@
+"""Evidence: Merkle trees over a log's records, signed checkpoints, and proofs that others check."""
