@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from ledger.log.kafka.client import KAFKA_ERRORS, Link, Loop, translate_errors
 from ledger.log.kafka.waiting import ask_patiently
 
-__all__ = ["Cluster", "ask_cluster", "ask_once"]
+__all__ = ["Cluster", "answering_options", "ask_cluster", "ask_once"]
 
 _BROKER_SECONDS = 2.5
 """How long one broker may take before the next one is asked."""
@@ -50,6 +50,21 @@ def ask_once(link: Link, question: _Question[_Answer], failure: str) -> _Answer:
             return loop.run(_connect_and_ask(link, question))
     finally:
         loop.close()
+
+
+async def answering_options(link: Link) -> dict[str, Any]:
+    """The options of a link for a client that connects through a server that answers.
+
+    Of several servers aiokafka would try one after another in random order, and wait for each that
+    is silent.
+
+    Raises:
+        KafkaConnectionError: If none answers.
+    """
+    servers: list[str] = link.options["bootstrap_servers"]
+    if len(servers) > 1:
+        await (await _connect(link)).close()
+    return {**link.options, "bootstrap_servers": servers[:1]}
 
 
 class Cluster:

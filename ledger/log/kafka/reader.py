@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from ledger.errors import UnreachableError
 from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
+from ledger.log.kafka.cluster import answering_options
 from ledger.log.kafka.waiting import Wait
 from schemas.moments import LAST_MS
 
@@ -51,7 +52,7 @@ class Reader:
 
     async def _start(self, isolation: str) -> None:
         self._consumer = AIOKafkaConsumer(
-            **self._link.options,
+            **await answering_options(self._link),
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level=isolation,
