@@ -18,7 +18,8 @@ from ledger.log.sqlite import backup as backup_module
 from ledger.log.sqlite.backup import back_up
 from ledger.log.sqlite.log import SqliteLog
 from tests.e2e.command import fails
-from tests.ledger.log.contract import BOUND, everything
+from tests.ledger.log.contract import everything
+from tests.support.bounds import BOUND
 from tests.support.histories import ROOT
 from tests.support.permissions import without_root
 

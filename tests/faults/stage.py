@@ -150,7 +150,7 @@ class Stage:
         self.check.wait_until_current()
         for worker in self._workers:
             if worker.process.poll() is None:
-                assert worker.stop()[0] == 0, worker.messages()[-3:]
+                assert worker.stop() == 0, worker.messages()[-3:]
         self.check.live_equals_replay(self.published, self.sent, quarantined=self.quarantined)
 
     def finish_with(self, supervise):

@@ -307,6 +307,67 @@ PLANTED = (
         assert exempt == ["ledger/clock.py"]
 
 
+CLOCKS = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time"})
+MEASURING = frozenset({"tests/faults/soak.py"})
+"""What prints how long it took; it is no test."""
+
+
+def durations(source: str) -> list[int]:
+    """The lines that compute how long something has taken: a difference from an earlier moment.
+
+    A bound is a moment to come, `until = monotonic() + BOUND`, which needs no difference.
+    """
+    tree = ast.parse(source)
+    moments = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and is_reading_a_clock(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+        if is_reading_a_clock(node.left)
+        or (isinstance(node.left, ast.Name) and node.left.id in moments)
+    ]
+
+
+def is_reading_a_clock(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
+    return name in CLOCKS
+
+
+class TestDurations:
+    """A machine may be as slow as it likes: what a test measures is never time."""
+
+    def test_no_test_measures_how_long_something_takes(self) -> None:
+        results = {
+            name: lines
+            for name, text in repository_texts()
+            if name.startswith("tests/") and name.endswith(".py") and name not in MEASURING
+            if (lines := durations(text))
+        }
+        assert results == {}, "say what it must not wait for, see tests/support/bounds.py"
+
+    @pytest.mark.parametrize(
+        ("planted", "lines"),
+        [
+            ("assert time.monotonic() - begun < 3", [1]),
+            ("begun = perf_counter()\nwork()\nend = perf_counter()\nassert end - begun < 3", [4]),
+            ("until = time.monotonic() + BOUND\nassert time.monotonic() < until", []),
+            ("sleep(begun + sent / rate - time.monotonic())", []),
+        ],
+        ids=["beside the clock", "between two moments", "a bound", "a pace"],
+    )
+    def test_a_timed_assertion_is_seen(self, planted: str, lines: list[int]) -> None:
+        assert durations(planted) == lines
+
+
 def long_functions(source: str, name: str) -> list[str]:
     return [
         f"{name}:{node.lineno} {node.name}"

@@ -17,9 +17,7 @@ import pytest
 from ledger.errors import CutNotHeldError, StoreError
 from ledger.log import NewRecord
 from schemas.partition import partition_of
-
-BOUND = 30
-"""Seconds after which a wait has failed."""
+from tests.support.bounds import BOUND
 
 NOON = 1_705_312_800_000
 

@@ -23,13 +23,14 @@ from processors.dead_letters import decode_dead_letter
 from processors.kafka import published
 from processors.live_figures import open_live_figures
 from projections.policy import built_in_policies
+from tests.support.bounds import AN_HOUR
 from tests.support.producers import produce
 from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 
 pytestmark = pytest.mark.kafka
 
-QUICK_SECONDS = 10
 LARGE = {"compression_type": "zstd", "message_max_bytes": 400_000_000}
+PATIENT = {"OUTCOMES_KAFKA_RETRY_SECONDS": str(AN_HOUR)}
 CRASHING = Path(__file__).parents[2] / "faults" / "crashing_worker.py"
 
 
@@ -249,25 +250,35 @@ class TestDeadLetters:
 
 class TestEnding:
     @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-    def test_it_stops_at_once_on_a_signal(self, url, start, how, code):
+    def test_a_signal_stops_it(self, url, start, how, code):
         worker = start().wait_for("partitions.assigned")
-        begun = time.monotonic()
         worker.process.send_signal(how)
 
         assert code == worker.process.wait(PATIENCE)
-        assert time.monotonic() - begun < 3
 
-    def test_it_stops_at_once_while_the_broker_is_away(self, kafka, url, start):
+    def test_a_broker_that_is_away_is_not_waited_for(self, kafka, url, start):
         append(url, world(20))
-        worker = start().wait_for("partitions.assigned")
+        worker = start(environment=PATIENT).wait_for("partitions.assigned")
         kafka.own().kill()
         try:
-            code, seconds = worker.stop()
+            code = worker.stop()
         finally:
             kafka.own().start()
 
         assert 0 == code
-        assert seconds < 3
+
+    def test_a_silent_broker_is_not_waited_for(self, kafka, url, start):
+        """It has no time to leave the group, which is the last thing that a worker logs."""
+        append(url, world(20))
+        worker = start(environment=PATIENT).wait_for("partitions.assigned")
+        kafka.own().pause()
+        try:
+            code = worker.stop()
+        finally:
+            kafka.own().resume()
+
+        assert 0 == code
+        assert "worker.stopped" not in [message["event"] for message in worker.messages()]
 
     def test_a_broker_that_is_silent_while_partitions_move_is_named(self, url, start):
         code, last = start(command=(sys.executable, str(CRASHING), "no_answer")).ended()
@@ -276,8 +287,11 @@ class TestEnding:
         assert f"{url} is out of reach" in last["message"]
         assert "start the worker again" in last["message"]
 
-    def test_an_idle_worker_says_that_a_broker_is_lost_and_that_it_is_back(self, kafka, start):
+    def test_an_idle_worker_says_that_a_broker_is_lost_and_that_it_is_back(self, kafka, url, start):
         worker = start().wait_for("partitions.assigned")
+        # Until it has followed a record, it may still be busy with the partitions.
+        append(url, world(1))
+        live_at_the_end(url)
         kafka.own().kill()
         try:
             worker.wait_for("broker.lost")
@@ -296,13 +310,12 @@ class TestEnding:
 
 
 class TestRefusals:
-    """One line, exit 69 or 78, within ten seconds."""
+    """One line, exit 69 or 78, at once: a worker that waited would do so for an hour."""
 
     def refused(self, *arguments, **environment):
-        begun = time.monotonic()
-        done = outcomes("worker", *arguments, env={**os.environ, **environment})
-        assert time.monotonic() - begun < QUICK_SECONDS
-        (line,) = done.stderr.decode().splitlines()
+        done = outcomes("worker", *arguments, env={**os.environ, **PATIENT, **environment})
+        # Where a machine is busy, the wait for an answer is announced before.
+        (line,) = (line for line in done.stderr.decode().splitlines() if "broker." not in line)
         return done.returncode, line
 
     def test_a_topic_that_is_missing(self, kafka):

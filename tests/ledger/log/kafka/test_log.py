@@ -11,18 +11,19 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import ExitStack, closing, contextmanager
 from itertools import takewhile
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError, OutOfOrderSequenceNumber
 
 from deploy.ports import PortLease
 from ledger.errors import CutNotHeldError, PartlyAcknowledgedError, StoreError
 from ledger.log import NewRecord, open_log, parse_address
+from ledger.log.kafka import client
 from ledger.log.kafka.log import KafkaLog
 from ledger.replay import replay
 from ledger.report import build_report
@@ -30,13 +31,13 @@ from outcomes.doctor import examine
 from outcomes.synthetic import generate
 from projections.policy import built_in_policies
 from schemas.moments import LAST_MS
-from tests.ledger.log.contract import BOUND, NOON, LogContract, everything, numbered
+from tests.ledger.log.contract import NOON, LogContract, everything, numbered
+from tests.support.bounds import AN_HOUR, BOUND, finish
 from tests.support.histories import ROOT
 
 pytestmark = pytest.mark.kafka
 
 POLICY = built_in_policies()["openclassrooms-2022"]
-QUICK_SECONDS = 10
 BEFORE_AFTER = ("before", "after")
 BRIEFLY = {"OUTCOMES_KAFKA_RETRY_SECONDS": "1"}
 COMMAND = (sys.executable, "-m", "outcomes")
@@ -437,16 +438,15 @@ class TestOutage:
 
         assert 200 == len(everything(log))
 
-    def test_closing_takes_a_bounded_time_while_the_broker_is_silent(self, kafka, opened):
+    def test_closing_does_not_wait_for_a_silent_broker(self, kafka, opened, monkeypatch):
         broker = kafka.own()
+        monkeypatch.setattr(client, "REQUEST_SECONDS", AN_HOUR)
         log = opened(kafka.topic(1))
         log.append(numbered(1))
         log.end()
         broker.pause()
         try:
-            begun = time.monotonic()
-            log.close()
-            assert time.monotonic() - begun < QUICK_SECONDS
+            finish(log.close)
         finally:
             broker.resume()
 
@@ -455,9 +455,8 @@ def log_url(log):
     return str(log._link.address)
 
 
-def outcomes(*arguments, stdin=b"", code=0, **variables):
-    """Run the command line; whatever goes wrong is one line."""
-    done = subprocess.run(
+def run(*arguments, stdin=b"", **variables):
+    return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=ROOT,
         input=stdin,
@@ -466,20 +465,32 @@ def outcomes(*arguments, stdin=b"", code=0, **variables):
         timeout=BOUND,
         check=False,
     )
+
+
+def without_waits(errors):
+    """The lines of stderr but those that announce a wait, which a busy machine may bring about."""
+    return [line for line in errors.splitlines() if "broker." not in line]
+
+
+def outcomes(*arguments, stdin=b"", code=0, **variables):
+    """Run the command line; whatever goes wrong is one line."""
+    done = run(*arguments, stdin=stdin, **variables)
     assert code == done.returncode, done.stderr.decode()
-    assert done.stderr.count(b"\n") == (code not in (0, 1)), done.stderr.decode()
+    assert len(without_waits(done.stderr.decode())) == (code not in (0, 1)), done.stderr.decode()
     return done
 
 
 class TestRefusals:
-    """What cannot work ends within ten seconds, in one line that says what to do."""
+    """What waiting does not cure ends at once, although the command would wait for an hour."""
 
     def refused(self, url, code, **variables):
-        begun = time.monotonic()
-        done = outcomes("report", "--year", 2022, "--log", url, code=code, **variables)
-        assert time.monotonic() - begun < QUICK_SECONDS
+        """The one line that says what to do; how long a broker is waited for may come before."""
+        named = {"OUTCOMES_KAFKA_RETRY_SECONDS": str(AN_HOUR), **variables}
+        done = run("tail", "--follow", "--log", url, **named)
+        assert code == done.returncode, done.stderr.decode()
         assert b"secret" not in done.stderr
-        return done.stderr.decode()
+        (line,) = without_waits(done.stderr.decode())
+        return line
 
     def test_a_closed_port(self):
         (port,) = (lease := PortLease(1)).ports
@@ -830,17 +841,25 @@ class TestCommandLine:
 
 
 class TestOpen:
-    def test_it_opens_through_the_first_server_that_answers(self, kafka):
+    def test_it_works_through_the_first_server_that_answers(self, kafka, monkeypatch):
+        """aiokafka takes one of several at random, and waits for one that is silent."""
+        given, bootstrap = [], AIOKafkaClient.bootstrap
+
+        async def recorded(self):
+            given.append(self.hosts)
+            await bootstrap(self)
+
+        monkeypatch.setattr(AIOKafkaClient, "bootstrap", recorded)
+        monkeypatch.setattr(client, "REQUEST_SECONDS", AN_HOUR)
         lease = PortLease(1)
         with socket.create_server(("127.0.0.1", 0)) as silent:
             servers = f"127.0.0.1:{lease.ports[0]},127.0.0.1:{silent.getsockname()[1]}"
             url = f"kafka://{servers},{kafka.bootstrap}/{kafka.topic(2)}"
-            started = time.monotonic()
             with closing(open_log(url)) as log:
                 log.append(numbered(3))
                 assert 3 == len(everything(log))
-        assert time.monotonic() - started < QUICK_SECONDS
         lease.release()
+        assert {1} == {len(servers) for servers in given}
 
     def test_it_is_a_kafka_log_named_after_its_topic(self, kafka, opened):
         topic = kafka.topic(4)

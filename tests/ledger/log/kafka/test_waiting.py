@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from ledger.errors import StoreError, UnreachableError, UnresolvedHostError
 from ledger.log.kafka import waiting
 from ledger.log.kafka.waiting import Patience, ask_patiently
 from ledger.settings import Settings
+from tests.support.bounds import AN_HOUR, BOUND, finish
 from tests.support.workers import Worker, wait_until
 
 OUTCOMES = Path(sys.executable).with_name("outcomes")
@@ -83,10 +83,7 @@ class TestAsking:
 
     def test_a_call_that_hangs_is_announced_while_it_hangs(self, prompt):
         def hang():
-            with_deadline = time.monotonic() + 10
-            while not logs:
-                assert time.monotonic() < with_deadline
-                time.sleep(0.01)
+            wait_until(lambda: logs, "an announcement")
             return "answer"
 
         with capture_logs() as logs:
@@ -97,11 +94,9 @@ class TestAsking:
         with pytest.raises(UnreachableError, match="nobody there"):
             ask_patiently("log", failing(1_000), seconds=0.3)
 
-    def test_an_error_that_waiting_does_not_cure_is_raised_at_once(self):
-        started = time.monotonic()
+    def test_an_error_that_waiting_does_not_cure_is_raised_at_the_first_try(self):
         with pytest.raises(StoreError, match="nobody there"):
             ask_patiently("log", failing(1, StoreError), seconds=60)
-        assert time.monotonic() - started < 1
 
     def test_a_name_that_does_not_resolve_is_final_unless_it_is_waited_for(self, prompt):
         with pytest.raises(UnresolvedHostError):
@@ -118,31 +113,36 @@ class TestAsking:
 
 
 class TestCommands:
-    def test_a_command_says_within_two_seconds_what_it_waits_for(self, closed_port):
-        command = [OUTCOMES, "--log-format", "json", "report", "--year", "2022"]
-        started = time.monotonic()
+    @pytest.mark.parametrize(
+        ("command", "seconds"),
+        [
+            pytest.param(("report", "--year", "2022"), 15, id="a report"),
+            pytest.param(("tail", "--follow"), AN_HOUR, id="a follower"),
+        ],
+    )
+    def test_a_command_says_at_the_beginning_what_it_waits_for(self, closed_port, command, seconds):
         with subprocess.Popen(
-            [*command, "--log", closed_port], stderr=subprocess.PIPE, text=True
+            [OUTCOMES, "--log-format", "json", *command, "--log", closed_port],
+            env={**os.environ, "OUTCOMES_KAFKA_RETRY_SECONDS": str(AN_HOUR)},
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
-            line = process.stderr.readline()
-            waited = time.monotonic() - started
+            line = finish(process.stderr.readline)
             process.kill()
         assert '"event": "broker.lost"' in line
-        assert '"gives_up_after_seconds": 15' in line
+        assert f'"gives_up_after_seconds": {seconds}' in line
         assert "Connection refused" in line
-        assert waited < 5  # two seconds, and the start of Python on a busy machine
 
     def test_a_name_that_does_not_resolve_fails_a_command_at_once(self):
         done = subprocess.run(
             [OUTCOMES, "doctor", "--log", "kafka://nobody.invalid:9092/t"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=BOUND,
             check=False,
         )
         assert 69 == done.returncode
         assert "no host is called nobody.invalid" in done.stdout
-        assert "broker.lost" not in done.stderr
 
     def test_a_worker_waits_for_a_name(self, tmp_path):
         worker = Worker("kafka://nobody.invalid:9092/t", tmp_path / "state.db")
@@ -156,14 +156,14 @@ class TestCommands:
             worker.kill()
 
     def test_the_time_to_wait_is_a_setting(self, closed_port):
-        started = time.monotonic()
         done = subprocess.run(
             [OUTCOMES, "tail", "--log", closed_port],
             env={**os.environ, "OUTCOMES_KAFKA_RETRY_SECONDS": "0.5"},
             capture_output=True,
-            timeout=60,
+            timeout=BOUND,
             check=False,
         )
         assert 69 == done.returncode
+        # A longer wait is announced.
+        assert b"broker.lost" not in done.stderr
         assert 1 == done.stderr.count(b"\n")
-        assert time.monotonic() - started < 10
