@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import repeat
 
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
@@ -25,7 +26,7 @@ from projections.maturity import provisional_until
 from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
 from projections.policy import Policy
 from projections.zones import zone_data_release
-from schemas.moments import midnight
+from schemas.moments import is_time, midnight, utc_text
 from schemas.version import RULES_VERSION
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "no_progress_bar",
     "provisional",
 ]
+
+# A day from the calendar's ends, since a zone is up to a day away from UTC.
+_FIRST_SECOND, _LAST_SECOND = midnight(date(1, 1, 2)), midnight(date.max)
 
 ProgressBar = Callable[[int], AbstractContextManager[ProgressCallback]]
 """Opens a display of so many records; the function that it yields takes how many have been read."""
@@ -99,15 +103,18 @@ def make_reports(
         replayed = replay_each(log, cuts, query.policies, engine=query.engine, progress=advance)
     if replayed[0].remark is not None:
         notify(replayed[0].remark)
+    moments = query.moments or repeat(None)
     return [
-        build_report(figures, log_name=log.name, policy=policy, year=year)
-        for figures in replayed
+        build_report(figures, log_name=log.name, policy=policy, year=year, as_of=as_of)
+        for figures, as_of in zip(replayed, moments, strict=False)
         for policy in query.policies
         for year in query.years
     ]
 
 
-def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year: int) -> Report:
+def build_report(
+    replayed: FiguresAtCut, *, log_name: str, policy: Policy, year: int, as_of: int | None = None
+) -> Report:
     """The report of one year under one policy.
 
     Args:
@@ -115,6 +122,7 @@ def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year:
         log_name: See `Log.name`.
         policy: One of those that were replayed.
         year: The reference year.
+        as_of: The moment that the cut was taken at, in milliseconds, if it was asked for.
     """
     figures = replayed.figures[policy.sha256]
     cut = {str(partition): replayed.cut[partition] for partition in sorted(replayed.cut)}
@@ -130,6 +138,8 @@ def build_report(replayed: FiguresAtCut, *, log_name: str, policy: Policy, year:
         provisional=provisional(policy, year, replayed.latest_recorded_at),
         zone_data=zone_data_release(),
         digest="",
+        as_of=_zoned(as_of, policy),
+        latest=_zoned(replayed.latest_recorded_at, policy),
     )
     return report.model_copy(update={"digest": digest_of(report)})
 
@@ -144,10 +154,24 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
     if latest_recorded_at is None:
         return dates
     # A foreign producer's clock may claim any time, one without a date too.
-    seconds = min(max(midnight(date(1, 1, 2)), latest_recorded_at // 1_000), midnight(date.max))
+    seconds = min(max(_FIRST_SECOND, latest_recorded_at // 1_000), _LAST_SECOND)
     moment = datetime.fromtimestamp(seconds, UTC)
     latest_on = moment.astimezone(policy.time_zone).date().isoformat()
     return {measure: until for measure, until in dates.items() if latest_on <= until}
+
+
+def _zoned(milliseconds: int | None, policy: Policy) -> str | None:
+    """A moment in the policy's zone as RFC 3339, in UTC where its offset has no whole minutes."""
+    if milliseconds is None:
+        return None
+    seconds, millis = divmod(milliseconds, 1_000)
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+        return utc_text(milliseconds)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=millis * 1_000)
+    text = moment.astimezone(policy.time_zone).isoformat(
+        timespec="milliseconds" if millis else "seconds"
+    )
+    return text if is_time(text) else utc_text(milliseconds)
 
 
 def _counts(figures: Figures, policy: Policy, year: int) -> Iterator[CountRow]:

@@ -166,6 +166,8 @@ class Report(ReportOutline):
         provisional: Measure → the last date on which it is not final yet.
         zone_data: The release of the zone rules, such as `2026.3`; outside the digest.
         digest: `sha256:` and the hash of all that the figures depend on.
+        as_of: The moment that was asked for, in the policy's zone with its offset; in no document.
+        latest: Likewise the latest `recorded_at` below the cut; None without records.
     """
 
     policy: PolicyName
@@ -176,3 +178,5 @@ class Report(ReportOutline):
     provisional: Mapping[str, str]
     zone_data: str
     digest: str
+    as_of: Annotated[str | None, Field(exclude=True)] = None
+    latest: Annotated[str | None, Field(exclude=True)] = None

@@ -6,6 +6,7 @@ The figures of all but the largest schools fit 80 columns, and no figure is cut 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -13,24 +14,28 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.log import format_cut
-from ledger.numbers import growth, percent, pluralise, points, thousands
+from ledger.numbers import growth, percent, pluralise, thousands
 from ledger.report.model import Report
+from ledger.report.words import (
+    ATTENTION,
+    GROUPS,
+    POINTS,
+    SMALL_GROUP,
+    SMALL_MARK,
+    Cells,
+    head_lines,
+    heading_of,
+    label_of,
+    main_figure,
+    names_of,
+    plain_words,
+    points_if_telling,
+)
 from projections.measures.catalogue import FAMILIES, RATES
 from schemas.text import one_line
 
 __all__ = ["movement_table", "plain_table", "report_page", "titled"]
 
-_GROUPS = {
-    "all": "all",
-    "job_seeker": "job seekers",
-    "low_qualification": "low qualification",
-    "disadvantaged_area": "disadvantaged areas",
-    "refugee": "refugees",
-    "disability": "with disabilities",
-    "any_category": "any of the five",
-    "no_category": "none of the five",
-    "undeclared": "undeclared",
-}
 _COMPARED = (
     "job_seeker",
     "low_qualification",
@@ -41,50 +46,14 @@ _COMPARED = (
 )
 _PADDING = (0, 2, 0, 0)
 _ROOM = 10_000
-_AGAINST = f"percentage points against “{_GROUPS['no_category']}”"
-# Words for the keys of `projections.measures.catalogue`; a key without words is shown as it is.
-_HEADINGS = {
-    "conversion": f"Conversion rates, {_AGAINST}",
-    "employment": f"Graduate employment, {_AGAINST}",
-    "employment_in_field": "Employment in the field of study, and bounds of the placement rate",
-    "kind": "Outcomes by kind",
-    "population": "by population",
-    "funding": "Enrolled by funding",
-}
-_LABELS = {
-    "career_outcomes": "outcomes",
-    "students_enrolled": "enrolled",
-    "orientation_rate": "orientation",
-    "graduation_rate": "graduation",
-    "response_rate": "response",
-    "placement_rate": "placement",
-    "placement_in_field_rate": "in the field",
-    "placement_rate_if_silent_not_placed": "if the silent are: not placed",
-    "placement_rate_if_silent_placed": "placed",
-}
 # Twelve lines would be longer than the rest of the page.
 _BREAKDOWNS_HIDDEN = ("month",)
 _HEADLINES = tuple(family.headline for family in FAMILIES if family.headline is not None)
 
 
-class _Cells:
-    """A report's cells by measure and group."""
-
-    def __init__(self, report: Report) -> None:
-        self.counts = {(row.measure, row.group): (row.count, row.previous) for row in report.counts}
-        self.rates = {
-            (row.measure, row.group): (row.numerator, row.denominator) for row in report.rates
-        }
-        self.provisional = report.provisional
-
-    def mark(self, measure: str) -> str:
-        """A star on what is provisional."""
-        return "*" if measure in self.provisional else ""
-
-
 def report_page(report: Report) -> Group:
     """The report as one page of text and tables."""
-    cells = _Cells(report)
+    cells = Cells(report)
     return Group(
         *_head(report, cells),
         _counts_table(report, cells),
@@ -97,20 +66,12 @@ def report_page(report: Report) -> Group:
     )
 
 
-def _head(report: Report, cells: _Cells) -> Iterator[RenderableType]:
-    policy, year = report.policy, report.reference_year
-    title = Text(f"Impact report {year}", style="bold")
-    name = one_line(policy.id)
-    title.append(f"   policy {name} version {policy.version} ({policy.sha256[:12]})", "dim")
-    yield title
-    outcomes, before = cells.counts["career_outcomes", "all"]
+def _head(report: Report, cells: Cells) -> Iterator[RenderableType]:
+    yield from head_lines(report)
     declared, _ = cells.counts["outcomes_declared", "all"]
     repeated, _ = cells.counts["outcomes_repeated", "all"]
-    yield Text.assemble(
-        (f"{thousands(outcomes)} career outcomes{cells.mark('career_outcomes')}", "bold green"),
-        f", {growth(outcomes, before)} on {year - 1} ({thousands(before)}); "
-        f"{thousands(declared)} declared, {thousands(repeated)} of them repeats",
-    )
+    line = main_figure(report, cells)
+    yield line.append(f"; {thousands(declared)} declared, {thousands(repeated)} of them repeats")
 
 
 def plain_table(*columns: str) -> Table:
@@ -139,63 +100,55 @@ class _Uncut:
         yield from console.render(self._table, options.update(width=width))
 
 
-def _counts_table(report: Report, cells: _Cells) -> Group:
-    heads = (f"{_label(measure)}{cells.mark(measure)}" for measure in _HEADLINES)
+def _counts_table(report: Report, cells: Cells) -> Group:
+    heads = (f"{label_of(measure)}{cells.star(measure)}" for measure in _HEADLINES)
     table = plain_table(*heads)
     columns = [_counts(cells, measure) for measure in _HEADLINES]
-    for group, *row in zip(_GROUPS, *columns, strict=True):
-        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
+    for group, *row in zip(GROUPS, *columns, strict=True):
+        table.add_row(GROUPS[str(group)], *row, style=_style(str(group)))
     return titled(f"Counts, and growth on {report.reference_year - 1}", table)
 
 
-def _counts(cells: _Cells, measure: str) -> list[Text]:
+def _counts(cells: Cells, measure: str) -> list[Text]:
     """A measure's count and growth, a group a line."""
-    pairs = [cells.counts[measure, group] for group in _GROUPS]
-    return _aligned(
-        [(thousands(count), growth(count, before)) for count, before in pairs], "", "dim"
-    )
+    rows = []
+    for group in GROUPS:
+        count, before = cells.counts[measure, group]
+        mark = cells.count_mark(measure, group)
+        rows.append((f"{mark}{thousands(count)}", growth(count, before)))
+    return _aligned(rows)
 
 
-def _rates_table(cells: _Cells, heading: str) -> Group:
+def _rates_table(cells: Cells, heading: str) -> Group:
     """Each rate in percent, its points against those none of the five, and its two counts."""
     rates = [rate.name for rate in RATES if rate.heading == heading and not rate.is_bound]
     bounds = [rate.name for rate in RATES if rate.heading == heading and rate.is_bound]
-    heads = [f"{_label(name)}{cells.mark(name)}" for name in rates]
+    heads = [f"{label_of(name)}{cells.star(name)}" for name in rates]
     columns = [_rates(cells, name) for name in rates]
     if bounds:
-        heads.append(" – ".join(map(_label, bounds)) + cells.mark(bounds[0]))
-        columns.append([_bounds(cells, bounds, group) for group in _GROUPS])
+        heads.append(" – ".join(map(label_of, bounds)) + cells.star(bounds[0]))
+        columns.append([_bounds(cells, bounds, group) for group in GROUPS])
     table = plain_table(*heads)
-    for group, *row in zip(_GROUPS, *columns, strict=True):
-        table.add_row(_GROUPS[str(group)], *row, style=_style(str(group)))
-    return titled(_heading(heading), table)
+    for group, *row in zip(GROUPS, *columns, strict=True):
+        table.add_row(GROUPS[str(group)], *row, style=_style(str(group)))
+    return titled(heading_of(heading), table)
 
 
-def _heading(key: str) -> str:
-    return _HEADINGS.get(key, _plain(key))
-
-
-def _label(measure: str) -> str:
-    return _LABELS.get(measure, _plain(measure))
-
-
-def _plain(key: str) -> str:
-    return key.replace("_", " ")
-
-
-def _rates(cells: _Cells, name: str) -> list[Text]:
+def _rates(cells: Cells, name: str) -> list[Text]:
     """A rate in percent, its points against those none of the five, its counts, a group a line."""
     base = cells.rates[name, "no_category"]
     rows = []
-    for group in _GROUPS:
+    for group in GROUPS:
         rate = cells.rates[name, group]
-        against = points(rate, base) if group in _COMPARED else ""
-        rows.append((percent(*rate), against, f"{thousands(rate[0])}/{thousands(rate[1])}"))
-    return _aligned(rows, "", "cyan", "dim")
+        against = points_if_telling(rate, base) if group in _COMPARED else ""
+        counts = f"{cells.rate_mark(name, group)}{thousands(rate[0])}/{thousands(rate[1])}"
+        rows.append((percent(*rate), against, counts))
+    return _aligned(rows, "", POINTS)
 
 
-def _bounds(cells: _Cells, bounds: Sequence[str], group: str) -> Text:
-    return Text(" – ".join(percent(*cells.rates[name, group]) for name in bounds))
+def _bounds(cells: Cells, bounds: Sequence[str], group: str) -> Text:
+    range_shown = " – ".join(percent(*cells.rates[name, group]) for name in bounds)
+    return Text(f"{cells.rate_mark(bounds[0], group)}{range_shown}")
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
@@ -204,13 +157,13 @@ def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
     return [
         Text(" ").join(
             Text(part.rjust(width), style)
-            for part, width, style in zip(row, widths, styles, strict=True)
+            for part, width, style in zip_longest(row, widths, styles, fillvalue="")
         )
         for row in rows
     ]
 
 
-def _breakdowns(cells: _Cells) -> _Uncut:
+def _breakdowns(cells: Cells) -> _Uncut:
     side_by_side = Table.grid(padding=(0, 4))
     side_by_side.add_row(
         *(
@@ -223,9 +176,9 @@ def _breakdowns(cells: _Cells) -> _Uncut:
     return _Uncut(side_by_side)
 
 
-def _breakdown(cells: _Cells, measure: str, key: str) -> Table:
+def _breakdown(cells: Cells, measure: str, key: str) -> Table:
     table = Table(
-        title=f"\n{_heading(key)}",
+        title=f"\n{heading_of(key)}",
         box=None,
         title_justify="left",
         title_style="bold",
@@ -234,7 +187,7 @@ def _breakdown(cells: _Cells, measure: str, key: str) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     rows = [
-        (_plain(group.removeprefix(f"{key}:")), count)
+        (plain_words(group.removeprefix(f"{key}:")), count)
         for (name, group), (count, _) in cells.counts.items()
         if name == measure and group.startswith(f"{key}:")
     ]
@@ -248,14 +201,17 @@ def _style(group: str) -> str:
     return "bold" if group == "all" else ""
 
 
-def _feet(report: Report, cells: _Cells) -> Iterator[RenderableType]:
+def _feet(report: Report, cells: Cells) -> Iterator[RenderableType]:
     yield Text()
     dates = sorted(set(cells.provisional.values()))
     if dates:
-        yield Text("* provisional, observation period still open:", style="yellow")
+        yield Text("* provisional, observation period still open:", style=ATTENTION)
     for date in dates:
         measures = (name for name, until in cells.provisional.items() if until == date)
-        yield Text(f"  {_names(measures)} until {date}", style="yellow")
+        yield Text(f"  {names_of(measures)} until {date}", style=ATTENTION)
+    if cells.has_small_groups:
+        years = f"{report.reference_year} or {report.reference_year - 1}"
+        yield Text(f"{SMALL_MARK} fewer than {SMALL_GROUP} people in {years}: too few to compare")
     yield from _accounts(report)
 
 
@@ -273,31 +229,27 @@ def _accounts(report: Report) -> Iterator[RenderableType]:
         f" retractions {thousands(records.pending)} pending, {thousands(records.void)} void"
     )
     for rule, count in records.quarantined.items():
-        yield Text(f"         {thousands(count):>6}  {rule}", style="yellow")
+        yield Text(f"         {thousands(count):>6}  {rule}", style=ATTENTION)
     yield Text(
         f"Log      {log.name}, rules {report.rules}, cut {format_cut(report.cut)}", overflow="fold"
     )
     yield Text(f"Digest   {report.digest}")
 
 
-def _names(measures: Iterator[str]) -> str:
-    names = sorted(measures)
-    placement = [name for name in names if name.startswith("placement")]
-    others = [_plain(name) for name in names if name not in placement]
-    return " and ".join([*others, *(["placement rates"] if placement else [])])
-
-
 def movement_table(then: Report, now: Report, known_on: str) -> Group:
     """How late facts moved a year's main figures between two cuts."""
-    before, after = _Cells(then), _Cells(now)
+    before, after = Cells(then), Cells(now)
     table = plain_table(f"known on {known_on}", "now", "moved")
     for measure in _HEADLINES:
         (count, _), (count_now, _) = before.counts[measure, "all"], after.counts[measure, "all"]
-        moved = f"{count_now - count:+,}".replace("-", "−")
-        figure = f"{thousands(count)}{before.mark(measure) or ' '}"
-        table.add_row(_label(measure), figure, thousands(count_now), moved)
+        moved = f"{count_now - count:+,}".replace("-", "−") if count_now != count else "0"
+        figure = f"{thousands(count)}{before.star(measure) or ' '}"
+        table.add_row(label_of(measure), figure, thousands(count_now), moved)
     for name in (rate.name for rate in RATES if not rate.is_bound):
         rate, rate_now = before.rates[name, "all"], after.rates[name, "all"]
-        figure = f"{percent(*rate)}{before.mark(name) or ' '}"
-        table.add_row(_label(name), figure, percent(*rate_now), f"{points(rate_now, rate)} points")
+        figure = f"{percent(*rate)}{before.star(name) or ' '}"
+        moved = points_if_telling(rate_now, rate)
+        table.add_row(
+            label_of(name), figure, percent(*rate_now), f"{moved} points" if moved else ""
+        )
     return titled(f"How late facts moved {now.reference_year}", table)

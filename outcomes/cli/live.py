@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from outcomes.cli.options import JsonOption, LogOption, PolicyOption, log_address
+from outcomes.cli.options import (
+    BriefOption,
+    JsonOption,
+    LogOption,
+    PolicyOption,
+    log_address,
+    refuse_brief_json,
+)
 from outcomes.console import terminal
 
 __all__ = ["live", "worker"]
@@ -44,16 +51,18 @@ def live(
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh when figures or the lag change.")
     ] = False,
+    brief: BriefOption = False,
     json: JsonOption = False,
 ) -> None:
     """The figures that workers keep: like report, seconds old, with the lag behind the log."""
     from ledger.policies import chosen_policy
     from ledger.report import encode_report
     from ledger.report.page import report_page
-    from outcomes.console.lag_table import lag_table
+    from outcomes.console.lag_table import brief_live_page, lag_table
     from processors.live_figures import open_live_figures
     from processors.live_report import watch as follow
 
+    refuse_brief_json(brief=brief, json=json)
     chosen = chosen_policy(policy)
     previous: object = None
     with open_live_figures(log_address(log), state, patient=watch) as figures:
@@ -62,6 +71,8 @@ def live(
             if json:
                 members = {"partitions": [partition._asdict() for partition in lag]}
                 terminal.write(encode_report(report.model_copy(update={"live": members})))
+            elif brief:
+                terminal.pages(brief_live_page(report, lag))
             elif report == previous:
                 terminal.pages(lag_table(lag))
             else:

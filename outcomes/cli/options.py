@@ -6,17 +6,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.errors import UsageError
 from ledger.settings import DEFAULT_LOG, load_settings
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
     from ledger.log import LogAddress
 
-__all__ = ["JsonOption", "LogOption", "PolicyOption", "command_group", "log_address", "log_url"]
+__all__ = [
+    "BriefOption",
+    "JsonOption",
+    "LogOption",
+    "PolicyOption",
+    "command_group",
+    "log_address",
+    "log_url",
+    "refuse_brief_json",
+]
 
 _LOG_HELP = f"sqlite:PATH, kafka://HOST:PORT/TOPIC, archive:FOLDER; OUTCOMES_LOG, or {DEFAULT_LOG}."
 LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+BriefOption = Annotated[
+    bool, typer.Option("--brief", help="The main figures and what needs attention, 15 lines.")
+]
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
 ]
@@ -32,6 +45,16 @@ def command_group(about: str) -> typer.Typer:
             terminal.write(f"{context.get_help()}\n".encode())
 
     return group
+
+
+def refuse_brief_json(*, brief: bool, json: bool) -> None:
+    """Refuse two forms of one report.
+
+    Raises:
+        UsageError: If both are asked for.
+    """
+    if brief and json:
+        raise UsageError("--brief and --json are two forms of a report; give one of them")
 
 
 def log_url(flag: str | None) -> str:

@@ -12,7 +12,7 @@ import typer
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
-from outcomes.cli.options import JsonOption, LogOption, log_address
+from outcomes.cli.options import BriefOption, JsonOption, LogOption, log_address, refuse_brief_json
 from outcomes.console import terminal
 from schemas.text import one_line
 
@@ -48,14 +48,17 @@ def report(
     engine: Annotated[
         str | None, typer.Option(metavar="fold|columnar", help="By student, or by column in SQL.")
     ] = None,
+    brief: BriefOption = False,
     json: JsonOption = False,
 ) -> None:
     """Replay the log and print a year's report; several years, policies or cuts at once."""
     from ledger.log import open_log, parse_cut
     from ledger.policies import chosen_policies
     from ledger.report import ReportQuery, encode_reports, make_reports
+    from ledger.report.brief import brief_page
     from ledger.report.page import report_page
 
+    refuse_brief_json(brief=brief, json=json)
     if as_of and cut:
         raise UsageError("--as-of and --cut both say how far to read; give one of them")
     address = log_address(log)
@@ -70,7 +73,9 @@ def report(
     if json:
         terminal.write(encode_reports(reports))
     else:
-        terminal.pages(*map(report_page, reports))
+        render = brief_page if brief else report_page
+        apart = [part for report in reports for part in ("", render(report))]
+        terminal.pages(*apart[1:])
 
 
 def verify(

@@ -1,16 +1,21 @@
-"""The lag of live figures behind the log, as a table."""
+"""The lag of live figures behind the log, as a table or in a few words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 
-from ledger.numbers import thousands
+from ledger.numbers import pluralise, thousands
+from ledger.report import Report
+from ledger.report.brief import brief_page
 from ledger.report.page import plain_table, titled
 from processors.lag import Lag
 
-__all__ = ["lag_table"]
+__all__ = ["brief_live_page", "lag_table"]
+
+_SECONDS_EXPECTED = 60
+"""A worker that keeps up is less than this behind."""
 
 
 def lag_table(lags: Sequence[Lag]) -> Group:
@@ -21,3 +26,22 @@ def lag_table(lags: Sequence[Lag]) -> Group:
         numbers = (*map(thousands, offsets), f"{lag.seconds:.1f}")
         table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "none")
     return titled("Lag", table)
+
+
+def brief_live_page(report: Report, lags: Sequence[Lag]) -> Group:
+    """The report in brief, with the lag and what of it needs attention."""
+    waiting = sum(lag.records for lag in lags)
+    behind = f"{pluralise(waiting, 'record')}, {max(lag.seconds for lag in lags):.1f} s"
+    workers = pluralise(len({lag.owner for lag in lags if lag.owner}), "worker")
+    line = f"{behind if waiting else 'none'}; {workers} on {pluralise(len(lags), 'partition')}"
+    return brief_page(report, lag=line, attention=list(_needing_attention(lags)))
+
+
+def _needing_attention(lags: Sequence[Lag]) -> Iterator[str]:
+    partitions = pluralise(len(lags), "partition")
+    alone = sum(lag.owner is None for lag in lags)
+    if alone:
+        yield "no worker" if alone == len(lags) else f"no worker on {alone:,} of {partitions}"
+    late = sum(lag.seconds > _SECONDS_EXPECTED for lag in lags)
+    if late:
+        yield f"{late:,} of {partitions} more than {_SECONDS_EXPECTED} s behind"

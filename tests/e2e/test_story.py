@@ -62,7 +62,7 @@ class TestAppendAndReport:
         assert f"{lines:,} records acknowledged; end 0:{lines}\n" == appended.text
         reported = outcomes("report", "--year", "2022")
         assert (0, b"") == (reported.code, reported.err)
-        assert reported.text.startswith("Impact report 2022 ")
+        assert reported.text.startswith("Impact report 2022, latest record ")
         assert "career outcomes" in reported.text
         assert f"cut 0:{lines}\n" in reported.text
         assert sorted(path.name for path in tmp_path.iterdir() if path.stat().st_size) == sorted(
