@@ -6,7 +6,6 @@ The figures of all but the largest schools fit 80 columns, and no figure is cut 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -116,7 +115,7 @@ def _counts(cells: Cells, measure: str) -> list[Text]:
         count, before = cells.counts[measure, group]
         mark = cells.count_mark(measure, group)
         rows.append((f"{mark}{thousands(count)}", growth(count, before)))
-    return _aligned(rows)
+    return _aligned(rows, "", "")
 
 
 def _rates_table(cells: Cells, heading: str) -> Group:
@@ -143,7 +142,7 @@ def _rates(cells: Cells, name: str) -> list[Text]:
         against = points_if_telling(rate, base) if group in _COMPARED else ""
         counts = f"{cells.rate_mark(name, group)}{thousands(rate[0])}/{thousands(rate[1])}"
         rows.append((percent(*rate), against, counts))
-    return _aligned(rows, "", POINTS)
+    return _aligned(rows, "", POINTS, "")
 
 
 def _bounds(cells: Cells, bounds: Sequence[str], group: str) -> Text:
@@ -157,7 +156,7 @@ def _aligned(rows: Sequence[tuple[str, ...]], *styles: str) -> list[Text]:
     return [
         Text(" ").join(
             Text(part.rjust(width), style)
-            for part, width, style in zip_longest(row, widths, styles, fillvalue="")
+            for part, width, style in zip(row, widths, styles, strict=True)
         )
         for row in rows
     ]
