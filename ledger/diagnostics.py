@@ -1,6 +1,7 @@
 """Diagnostics: what the ledger does, on stderr, never mixed with data.
 
 Events are named `noun.verb_past`; their fields carry counts, offsets and paths, never a person.
+Most commands log nothing, so structlog, a third of their start, is loaded by the first to do so.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import NoReturn, TextIO, cast
-
-import structlog
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 from ledger.errors import LedgerError
 from schemas.text import one_line
+
+if TYPE_CHECKING:
+    import structlog
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -44,6 +46,14 @@ class _Stderr:
                 sys.stderr.flush()
 
 
+class _State:
+    """What was chosen, and whether structlog has been told."""
+
+    form = "console"
+    level = "info"
+    is_pending = False
+
+
 def configure_diagnostics(form: str, level: str) -> None:
     """Set the format of diagnostics; colour only if stderr is a terminal.
 
@@ -51,6 +61,12 @@ def configure_diagnostics(form: str, level: str) -> None:
         form: `console` for a person, `json` for one object a line.
         level: The lowest level shown, as in `logging`.
     """
+    _State.form, _State.level, _State.is_pending = form, level, True
+
+
+def _configure(form: str, level: str) -> None:
+    import structlog  # noqa: PLC0415 - see the module
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -75,13 +91,18 @@ def configure_diagnostics(form: str, level: str) -> None:
 
 def logger() -> structlog.typing.FilteringBoundLogger:
     """The logger of the calling module."""
+    import structlog  # noqa: PLC0415 - see the module
+
+    if _State.is_pending:
+        _State.is_pending = False
+        _configure(_State.form, _State.level)
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
 def diagnostics_are_json() -> bool:
     """Whether the format is JSON."""
-    return isinstance(structlog.get_config()["processors"][-1], structlog.processors.JSONRenderer)
+    return _State.form == "json"
 
 
 def inform(sentence: str) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from ledger.environment import DEFAULT_LOG, PREFIX, variables
 from ledger.errors import ConfigurationError
 
-__all__ = ["DEFAULT_LOG", "Settings", "configured_state", "load_settings", "unknown_variables"]
+__all__ = ["Settings", "configured_state", "load_settings", "unknown_variables"]
 
-DEFAULT_LOG = "sqlite:ledger.db"
-_PREFIX = "OUTCOMES_"
-_OF_TESTS = "OUTCOMES_TEST_"
+_OF_TESTS = "test_"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the environment can set.
 
     Attributes:
@@ -41,8 +38,6 @@ class Settings(BaseSettings):
         kafka_retry_seconds: How long a command that appends or follows, or a worker, waits for
             brokers that are away; other commands wait 15 s at most.
     """
-
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore")
 
     log: str = DEFAULT_LOG
     policy: str = "openclassrooms-2022"
@@ -68,10 +63,10 @@ def load_settings() -> Settings:
         ConfigurationError: If a variable has an invalid value.
     """
     try:
-        return Settings()
+        return Settings.model_validate(variables())
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        name = _PREFIX + "_".join(map(str, fault["loc"])).upper()
+        name = PREFIX + "_".join(map(str, fault["loc"])).upper()
         raise ConfigurationError(f"environment variable {name}: {fault['msg']}") from error
 
 
@@ -83,9 +78,8 @@ def configured_state() -> Path | None:
 
 def unknown_variables() -> list[str]:
     """The variables of the environment that look like settings and are none, sorted."""
-    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
     return sorted(
-        name
-        for name in map(str.upper, os.environ)
-        if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS) and name not in known
+        f"{PREFIX}{name.upper()}"
+        for name in variables()
+        if not name.startswith(_OF_TESTS) and name not in Settings.model_fields
     )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import ConfigurationError, StoreError
-from ledger.log.archive.log import ArchiveLog, refuse_appending
 from ledger.log.kafka.address import TopicAddress, parse_topic_address
 from ledger.log.port import Log
 from ledger.log.sqlite.log import SqliteLog
@@ -120,6 +119,11 @@ def open_log(address: LogAddress | str, *, create: bool = False, patient: bool =
             _refuse_ambiguous(file)
             return SqliteLog.open(path, partitions=partitions, create=create)
         case ArchiveAddress(path):
+            from ledger.log.archive.log import (  # noqa: PLC0415 - pydantic's models take a while
+                ArchiveLog,
+                refuse_appending,
+            )
+
             if create:
                 refuse_appending(path)
             return ArchiveLog.open(path)

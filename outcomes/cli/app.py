@@ -11,7 +11,6 @@ import typer
 
 from ledger.diagnostics import configure_diagnostics, logger
 from ledger.errors import UsageError
-from ledger.settings import load_settings, unknown_variables
 from outcomes.cli import about, append, archive, backup, demo, live, report, tail, topic
 from outcomes.console import terminal
 
@@ -22,6 +21,8 @@ app = typer.Typer(
     help="Any year's report of student outcomes, rebuilt from the log of events.",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
+    # Frames of rich around the help would double the time until it is there.
+    rich_markup_mode=None,
     invoke_without_command=True,
 )
 app.add_typer(about.policy_app, name="policy")
@@ -41,7 +42,8 @@ for command in (
     append.append,
     tail.tail,
 ):
-    app.command()(command)
+    # The first line whole, where a short help would be cut off.
+    app.command(short_help=(command.__doc__ or "").partition("\n")[0])(command)
 
 
 def _version(wanted: bool) -> None:
@@ -65,6 +67,8 @@ def outcomes(
     ] = False,
 ) -> None:
     """Any year's report of student outcomes, rebuilt from the log of events."""
+    from ledger.settings import load_settings, unknown_variables
+
     settings = load_settings()
     form = log_format or settings.log_format
     if form not in ("console", "json"):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.environment import DEFAULT_LOG
 from ledger.errors import UsageError
-from ledger.settings import DEFAULT_LOG, load_settings
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def refuse_brief_json(*, brief: bool, json: bool) -> None:
 
 def log_url(flag: str | None) -> str:
     """The log that a command works on: the flag, the environment, or the default."""
+    from ledger.settings import load_settings
+
     return flag or load_settings().log
 
 

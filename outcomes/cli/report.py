@@ -55,8 +55,6 @@ def report(
     from ledger.log import open_log, parse_cut
     from ledger.policies import chosen_policies
     from ledger.report import ReportQuery, encode_reports, make_reports
-    from ledger.report.brief import brief_page
-    from ledger.report.page import report_page
 
     refuse_brief_json(brief=brief, json=json)
     if as_of and cut:
@@ -73,6 +71,9 @@ def report(
     if json:
         terminal.write(encode_reports(reports))
     else:
+        from ledger.report.brief import brief_page
+        from ledger.report.page import report_page
+
         render = brief_page if brief else report_page
         apart = [part for report in reports for part in ("", render(report))]
         terminal.pages(*apart[1:])

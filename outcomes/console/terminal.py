@@ -13,23 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-import orjson
-from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from ledger.errors import StoreError
 from schemas.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from ledger.log.progress import ProgressCallback
 
 __all__ = [
@@ -117,6 +106,8 @@ def _discard(stream: TextIO) -> None:
 
 def print_json(value: object) -> None:
     """One JSON document, indented, with a line end; bytes that are not UTF-8 are escaped."""
+    import orjson  # noqa: PLC0415 - not for every command
+
     try:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:
@@ -136,6 +127,8 @@ def pages(*renderables: RenderableType) -> None:
 
     A narrower terminal breaks the lines itself: a figure is never cut off.
     """
+    from rich.console import Console  # noqa: PLC0415 - rich takes a while
+
     text = io.StringIO()
     colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     screen = Console(
@@ -145,13 +138,6 @@ def pages(*renderables: RenderableType) -> None:
         screen.print(renderable, highlight=False, crop=False)
     lines = (line.rstrip() for line in text.getvalue().splitlines())
     write(("\n".join(lines) + "\n").encode(errors="backslashreplace"))
-
-
-class _Rate(ProgressColumn):
-    """How many a second, over the last half minute."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
 
 
 @contextmanager
@@ -164,17 +150,10 @@ def progress(what: str, total: int | None) -> Iterator[ProgressCallback]:
         what: Label, two or three words.
         total: The last number that the yielded function will get; None when unknown.
     """
-    screen = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    if not screen.is_terminal:
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    from outcomes.console.progress_bar import progress_bar  # noqa: PLC0415 - rich takes a while
+
+    with progress_bar(what, total) as advance:
+        yield advance

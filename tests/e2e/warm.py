@@ -13,6 +13,8 @@ import os
 import resource
 import sys
 
+import ledger.report.page
+import outcomes.cli.run  # noqa: F401 - loaded for the commands
 from outcomes.__main__ import main
 
 

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from sqlite_utils import Database
-
 from ledger.clock import now_ms
 from ledger.error_translation import code_of
 from ledger.errors import ConfigurationError, StoreError
@@ -59,7 +57,6 @@ class SqliteLog:
         self._unlocked = unlocked
         self._checkpointed_at: float | None = None
         self._appended = False
-        self._db = Database(connection)
         self._connection = connection
         connection.execute("pragma cache_size = -65536")
         row = connection.execute("select name, partitions from log").fetchone()
@@ -191,7 +188,7 @@ class SqliteLog:
         if self._appended:
             self._checkpoint()
             self._appended = False
-        self._db.close()
+        self._connection.close()
 
     def examine(self) -> Iterator[Check]:
         """Check the file and the order of its records, see `port.Log`; reads all of it."""
@@ -262,5 +259,5 @@ class SqliteLog:
             yield
             self._connection.execute("commit")
         except BaseException:
-            self._db.rollback()
+            self._connection.rollback()
             raise

@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from sqlite_utils import Database
-
 from ledger.error_translation import code_of
 from ledger.errors import NoLogError, StoreError
 from ledger.log.sqlite.text_view import CREATE_TEXT_VIEW, TEXT_VIEW
@@ -193,6 +191,8 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, partitions: int) -> None:
+    from sqlite_utils import Database  # noqa: PLC0415 - only a new log needs it
+
     db = Database(connection)
     db.table("log").create({"name": str, "partitions": int}, not_null={"name", "partitions"})
     connection.execute("insert into log values (?, ?)", (DEFAULT_NAME, partitions))
