@@ -47,7 +47,7 @@ class _Stderr:
 
 
 class _State:
-    """What was chosen, and whether structlog has been told."""
+    """What was chosen, and whether structlog does not know it yet."""
 
     form = "console"
     level = "info"

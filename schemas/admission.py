@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from schemas.canonical import Content
 from schemas.envelope import SUBJECT, is_ordinary
 from schemas.events import FACTS, Fact
+from schemas.json_text import Shape
 from schemas.partition import partition_of
 from schemas.record import Record
 from schemas.rules import (
@@ -28,7 +29,7 @@ from schemas.rules import (
     read_decoded,
 )
 
-__all__ = ["Event", "Quarantined", "admit", "admit_by_rules"]
+__all__ = ["Event", "Quarantined", "admit", "admit_by_rules", "admit_decoded"]
 
 _VALIDATE: dict[str, Callable[[object], Fact]] = {
     name: fact.__pydantic_validator__.validate_python for name, fact in FACTS.items()
@@ -80,7 +81,14 @@ def admit(record: Record, partitions: int) -> Event | Quarantined:
     Returns:
         The event, or the name of the first rule that the record fails. Never raises for data.
     """
-    decoded, shape = decode(record.value)
+    return admit_decoded(record, partitions, decode(record.value))
+
+
+def admit_decoded(
+    record: Record, partitions: int, reading: tuple[Any, Shape | None]
+) -> Event | Quarantined:
+    """What `admit` says, where `decode` has made a reading of the record's value already."""
+    decoded, shape = reading
     if shape is PLAIN and is_ordinary(decoded):
         event = _ordinary_event(record, partitions, decoded)
         if event is not None:

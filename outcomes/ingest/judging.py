@@ -11,13 +11,11 @@ from ledger.clock import now_ms
 from ledger.log import NewRecord
 from ledger.log.record_lines import parse_record
 from outcomes.ingest.lines import Line
-from outcomes.ingest.personal_data import personal_data_findings
-from projections.findings import stated_findings
-from schemas.admission import Event, admit
+from schemas.admission import Event, admit, admit_decoded
 from schemas.faults import faults
 from schemas.finding import Finding
 from schemas.record import Record
-from schemas.rules import VALUE_BYTES_MAX
+from schemas.rules import VALUE_BYTES_MAX, decode
 from schemas.text import one_line
 
 __all__ = ["EVENTS", "RECORDS", "Judgement", "LineFinding", "LineForm", "recording_findings"]
@@ -67,7 +65,12 @@ class LineForm(NamedTuple):
 
 def recording_findings(line: Line) -> Iterator[Finding]:
     """What an auditor would ask about an event that is recorded now; it stays an event."""
-    record = Record(0, line.number, now_ms(), _subject(line.text), line.text)
+    from outcomes.ingest.personal_data import (  # noqa: PLC0415 - its patterns take a while
+        personal_data_findings,
+    )
+    from projections.findings import stated_findings  # noqa: PLC0415 - not for an append
+
+    record = Record(0, line.number, now_ms(), _subject(_parsed(line.text)), line.text)
     admitted = admit(record, 1)
     if isinstance(admitted, Event):
         yield from stated_findings(admitted)
@@ -76,11 +79,12 @@ def recording_findings(line: Line) -> Iterator[Finding]:
 
 def _judge_event(line: Line) -> Judgement:
     """An event, checked by all rules of admission but the last, which needs the log."""
-    key = _subject(line.text)
+    reading = decode(line.text)
+    key = _subject(reading[0])
     record = Record(0, line.number, 0, key, line.text)
-    if isinstance(admit(record, 1), Event):
+    if isinstance(admit_decoded(record, 1, reading), Event):
         return NewRecord(key, line.text), []
-    return None, faults(record, 1)
+    return None, faults(record._replace(key=_subject(_parsed(line.text))), 1)
 
 
 def _judge_record(line: Line) -> Judgement:
@@ -93,12 +97,17 @@ def _judge_record(line: Line) -> Judgement:
         return None, [Finding(_NOT_A_RECORD, "", str(error))]
 
 
-def _subject(text: bytes) -> bytes | None:
-    """The key that a producer would send; None where the line names no subject."""
+def _parsed(text: bytes) -> object:
+    """The JSON value of a text of any size; None where it is none."""
     try:
-        subject = orjson.loads(text)["subject"]
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
         return None
+
+
+def _subject(decoded: object) -> bytes | None:
+    """The key that a producer would send; None where the line names no subject."""
+    subject = decoded.get("subject") if isinstance(decoded, dict) else None
     return subject.encode("utf-8") if isinstance(subject, str) else None
 
 

@@ -13,31 +13,56 @@ from ledger.log import NewRecord
 __all__ = ["Spool", "open_spool"]
 
 _MEMORY_BYTES = 33_554_432
+_RECORD_BYTES = 256
+"""What Python needs for a record beside its value, roughly."""
+_NULL = b"null"
 
 
 class Spool:
-    """Records in the order in which they were put in."""
+    """Records in the order in which they were put in: first those of the file, then the latest."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._latest: list[NewRecord] = []
+        self._room = _MEMORY_BYTES
 
     def put(self, record: NewRecord) -> None:
-        """Keep one more: its three lengths, -1 for null, and its bytes."""
-        parts = [b"" if part is None else part for part in record[:2]]
-        lengths = [-1 if part is None else len(part) for part in record[:2]]
-        moment = -1 if record.recorded_at is None else record.recorded_at
-        self._file.write(f"{lengths[0]} {lengths[1]} {moment}\n".encode("ascii") + b"".join(parts))
+        """Keep one more."""
+        self._latest.append(record)
+        self._room -= _RECORD_BYTES + len(record.value or b"")
+        if self._room < 0:
+            self._file.writelines(map(_packed, self._latest))
+            self._latest, self._room = [], _MEMORY_BYTES
 
     def records(self) -> Iterator[NewRecord]:
         """All of them, from the first."""
-        self._file.seek(0)
+        if self._file.tell():
+            self._file.seek(0)
+            yield from self._unpacked()
+        yield from self._latest
+
+    def _unpacked(self) -> Iterator[NewRecord]:
         while head := self._file.readline():
-            key, value, recorded_at = map(int, head.split())
-            yield NewRecord(
-                None if key < 0 else self._file.read(key),
-                None if value < 0 else self._file.read(value),
-                None if recorded_at < 0 else recorded_at,
+            key, value, recorded_at = (
+                None if number == _NULL else int(number) for number in head.split()
             )
+            yield NewRecord(
+                None if key is None else self._file.read(key),
+                None if value is None else self._file.read(value),
+                recorded_at,
+            )
+
+
+def _packed(record: NewRecord) -> bytes:
+    """The two lengths and the time, then the bytes."""
+    key, value, recorded_at = record
+    numbers = (
+        None if key is None else len(key),
+        None if value is None else len(value),
+        recorded_at,
+    )
+    head = b" ".join(_NULL if number is None else b"%d" % number for number in numbers)
+    return head + b"\n" + (key or b"") + (value or b"")
 
 
 @contextmanager
@@ -48,8 +73,8 @@ def open_spool() -> Iterator[Spool]:
         StoreError: If the temporary folder is full or cannot be written to.
     """
     try:
-        with tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES) as file:
-            yield Spool(file)  # type: ignore[arg-type]
+        with tempfile.TemporaryFile() as file:
+            yield Spool(file)
     except OSError as error:
         raise StoreError(
             f"temporary folder {tempfile.gettempdir()}: {error.strerror}; nothing appended, make"

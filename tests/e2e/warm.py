@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 
-import ledger.report.page
+import ledger.report.page  # noqa: F401 - loaded for the commands
 import outcomes.cli.run  # noqa: F401 - loaded for the commands
 from outcomes.__main__ import main
 

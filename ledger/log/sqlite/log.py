@@ -195,19 +195,20 @@ class SqliteLog:
         with self._reading():
             yield from examine_file(self.path, self._connection)
 
-    def _rows(self, records: Iterable[NewRecord]) -> Iterator[Record]:
+    def _rows(self, records: Iterable[NewRecord]) -> Iterator[tuple[object, ...]]:
+        """The columns of `Record`."""
         offsets = dict(self.end())
         latest = {
             partition: self._recorded_at(partition, end - 1) if end else 0
             for partition, end in offsets.items()
         }
-        now = now_ms()
+        now, partitions = now_ms(), self.partitions
         for key, value, given in records:
-            partition = partition_of(key or b"", self.partitions)
-            recorded_at = max(latest[partition], now if given is None else given)
-            yield Record(partition, offsets[partition], recorded_at, key, value)
-            latest[partition] = recorded_at
-            offsets[partition] += 1
+            partition = partition_of(key or b"", partitions)
+            offset, recorded_at = offsets[partition], now if given is None else given
+            recorded_at = max(recorded_at, latest[partition])
+            yield partition, offset, recorded_at, key, value
+            latest[partition], offsets[partition] = recorded_at, offset + 1
 
     def _bisect(self, partition: int, end: int, at_ms: int) -> int:
         low, high = 0, end

@@ -20,6 +20,20 @@ APPLICATION_ID = 0x4F4C4F47
 SCHEMA_VERSION = 1
 _MAGIC = b"SQLite format 3\0"
 _PAUSE_SECONDS = 0.01
+_TABLES = (
+    "create table log (name text not null, partitions integer not null)",
+    """
+    create table records (
+        partition integer not null,
+        "offset" integer not null,
+        recorded_at integer not null,
+        key blob,
+        value blob,
+        primary key (partition, "offset")
+    )
+    """,
+    'create index records_by_key on records (key, partition, "offset")',
+)
 
 
 class UnlockedFile:
@@ -191,17 +205,9 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, partitions: int) -> None:
-    from sqlite_utils import Database  # noqa: PLC0415 - only a new log needs it
-
-    db = Database(connection)
-    db.table("log").create({"name": str, "partitions": int}, not_null={"name", "partitions"})
+    for statement in _TABLES:
+        connection.execute(statement)
     connection.execute("insert into log values (?, ?)", (DEFAULT_NAME, partitions))
-    db.table("records").create(
-        {"partition": int, "offset": int, "recorded_at": int, "key": bytes, "value": bytes},
-        pk=("partition", "offset"),
-        not_null={"partition", "offset", "recorded_at"},
-    )
-    db.table("records").create_index(["key", "partition", "offset"], index_name="records_by_key")
     connection.execute(CREATE_TEXT_VIEW)
     connection.execute(f"pragma application_id = {APPLICATION_ID}")
     connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
