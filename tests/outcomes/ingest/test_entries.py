@@ -42,12 +42,13 @@ VALUES = st.recursive(
 CSV = b"id,source,type\n1,/crm,ledger.student.applied.v1\n"
 
 EVENT = '{"specversion":"1.0","id":"1"}\n'
+# Without the time of their making, by which two processes would name these tests differently.
 WORKBOOK = io.BytesIO()
 with zipfile.ZipFile(WORKBOOK, "w") as archive:
-    archive.writestr("[Content_Types].xml", "<x/>")
+    archive.writestr(zipfile.ZipInfo("[Content_Types].xml"), "<x/>")
 ARCHIVE = io.BytesIO()
 with zipfile.ZipFile(ARCHIVE, "w") as archive:
-    archive.writestr("events.jsonl", EVENT)
+    archive.writestr(zipfile.ZipInfo("events.jsonl"), EVENT)
 RUNNABLE = ("UTF-16", "CSV with semicolons", "tab-separated values")
 REFUSED = {
     "UTF-16": [EVENT.encode("utf-16"), EVENT.encode("utf-16-le"), EVENT.encode("utf-16-be")],
@@ -205,6 +206,7 @@ class TestGzip:
             (gzip.compress(gzip.compress(b"a")), ": gzip, not JSON lines"),
             (gzip.compress(CSV), ": CSV, not JSON lines"),
         ],
+        ids=["cut off", "another checksum", "more behind it", "gzip twice", "CSV"],
     )
     def test_what_is_damaged_or_no_json_inside_is_refused(self, packed, words, tmp_path):
         assert words in refusal(tmp_path, packed)
