@@ -12,7 +12,7 @@ from typing import BinaryIO, Generic, NamedTuple, Self, TypeVar, cast
 
 from ledger.error_translation import Advice, translate_errors
 
-__all__ = ["MERGE_BYTES", "Codec", "SpilledRuns"]
+__all__ = ["MERGE_BYTES", "Codec", "SpilledRuns", "reader_of"]
 
 MERGE_BYTES = 67_108_864
 """What reading the runs back takes in memory, roughly."""
@@ -127,3 +127,20 @@ def _translated() -> AbstractContextManager[None]:
 
 def _folder() -> str:
     return tempfile.tempdir or tempfile.gettempdir()
+
+
+def reader_of(blocks: Iterator[bytes]) -> Callable[[int], bytes]:
+    """A function that reads so many bytes, fewer at the end."""
+    block, position = b"", 0
+
+    def read(count: int) -> bytes:
+        nonlocal block, position
+        while len(block) - position < count:
+            fresh = next(blocks, b"")
+            if not fresh:
+                break
+            block, position = block[position:] + fresh, 0
+        position += count
+        return block[position - count : position]
+
+    return read

@@ -16,7 +16,14 @@ from pydantic_core import ErrorDetails
 from schemas.events import CATEGORIES, FACTS
 from schemas.moments import day
 
-__all__ = ["model_reason", "subject_reason", "time_reason", "type_reason", "version_reason"]
+__all__ = [
+    "model_reason",
+    "subject_reason",
+    "suggestion",
+    "time_reason",
+    "type_reason",
+    "version_reason",
+]
 
 _WORD = re.compile(r"[A-Za-z](?!.*[0-9]{6})[A-Za-z0-9_.+/:-]{0,79}|[0-9]\.[0-9]")
 _TIME_EXAMPLE = "2023-03-31T23:59:59+02:00"
@@ -43,7 +50,7 @@ def model_reason(fault: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{_WANTED[kind]}, not {_json_type(fault['input'])}"
     if kind == "extra_forbidden":
         name = str(fault["loc"][-1])
-        return f"no member of this object{_suggestion(name, model.model_fields)}"
+        return f"no member of this object{suggestion(name, model.model_fields)}"
     reason = _REASONS.get(kind)
     return reason(fault) if reason else fault["msg"]
 
@@ -57,7 +64,7 @@ def subject_reason(subject: str) -> str:
 
 def type_reason(event_type: str) -> str:
     """Why a type is none of the events."""
-    return f"{_shown(event_type)} is no type of event{_suggestion(event_type, FACTS)}"
+    return f"{_shown(event_type)} is no type of event{suggestion(event_type, FACTS)}"
 
 
 def version_reason(event_type: str) -> str:
@@ -82,7 +89,7 @@ def _word_reason(fault: ErrorDetails) -> str:
     value = fault["input"]
     if not isinstance(value, str):
         return f"one of the strings {', '.join(words)}, not {_json_type(value)}"
-    return f"{_shown(value)} is none of {', '.join(words)}{_suggestion(value, words, '')}"
+    return f"{_shown(value)} is none of {', '.join(words)}{suggestion(value, words, '')}"
 
 
 def _category_reason(fault: ErrorDetails) -> str:
@@ -123,7 +130,7 @@ _REASONS: dict[str, Callable[[ErrorDetails], str]] = {
 }
 
 
-def _suggestion(word: str, words: Iterable[str], remedy: str | None = None) -> str:
+def suggestion(word: str, words: Iterable[str], remedy: str | None = None) -> str:
     """What was probably meant; without an idea, the words or the remedy."""
     words = list(words)
     close = get_close_matches(word[:100].lower(), words, n=1)

@@ -6,11 +6,11 @@ so the whole comes out by (key, partition, offset).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Final
 
-from ledger.external_sort import Codec, SpilledRuns
+from ledger.external_sort import Codec, SpilledRuns, reader_of
 from schemas.record import Record
 
 __all__ = ["RUN_BYTES", "sort_by_key"]
@@ -57,29 +57,12 @@ def _encode(records: Iterable[Record]) -> Iterator[bytes]:
 
 
 def _decode(blocks: Iterator[bytes]) -> Iterator[Record]:
-    read = _reader(blocks)
+    read = reader_of(blocks)
     while head := read(_HEAD.size):
         partition, offset, recorded_at, key_bytes, value_bytes = _HEAD.unpack(head)
         key = None if key_bytes < 0 else read(key_bytes)
         value = None if value_bytes < 0 else read(value_bytes)
         yield Record(partition, offset, recorded_at, key, value)
-
-
-def _reader(blocks: Iterator[bytes]) -> Callable[[int], bytes]:
-    """A function that reads so many bytes, fewer at the end."""
-    block, position = b"", 0
-
-    def read(count: int) -> bytes:
-        nonlocal block, position
-        while len(block) - position < count:
-            fresh = next(blocks, b"")
-            if not fresh:
-                break
-            block, position = block[position:] + fresh, 0
-        position += count
-        return block[position - count : position]
-
-    return read
 
 
 _RECORDS: Final = Codec(_order, _encode, _decode)

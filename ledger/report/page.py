@@ -229,6 +229,9 @@ def _accounts(report: Report) -> Iterator[RenderableType]:
     )
     for rule, count in records.quarantined.items():
         yield Text(f"         {thousands(count):>6}  {rule}", style=ATTENTION)
+    others = (records.conflicts, records.repeats, records.orphans, records.pending, records.void)
+    if records.quarantined or any(others):
+        yield Text("`outcomes findings` names them, and what else an auditor asks about")
     yield Text(
         f"Log      {log.name}, rules {report.rules}, cut {format_cut(report.cut)}", overflow="fold"
     )

@@ -11,7 +11,7 @@ import typer
 
 from ledger.diagnostics import configure_diagnostics, logger
 from ledger.errors import UsageError
-from outcomes.cli import about, append, archive, backup, demo, live, report, tail, topic
+from outcomes.cli import about, append, archive, backup, demo, findings, live, report, tail, topic
 from outcomes.console import terminal
 
 __all__ = ["app"]
@@ -30,6 +30,7 @@ app.add_typer(topic.topic_app, name="topic")
 for command in (
     report.report,
     report.verify,
+    findings.findings,
     archive.archive,
     backup.backup,
     live.worker,

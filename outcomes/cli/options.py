@@ -11,16 +11,20 @@ from ledger.errors import UsageError
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.log import LogAddress
+    from ledger.log import Cut, Log, LogAddress
 
 __all__ = [
+    "AsOfOption",
     "BriefOption",
+    "CutOption",
     "JsonOption",
     "LogOption",
     "PolicyOption",
+    "chosen_cut",
     "command_group",
     "log_address",
     "log_url",
+    "moment",
     "refuse_brief_json",
 ]
 
@@ -32,6 +36,14 @@ BriefOption = Annotated[
 ]
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
+]
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="T", help="What was known; RFC 3339 with an offset."),
+]
+CutOption = Annotated[
+    str | None, typer.Option("--cut", metavar="CUT", help="How far to read, such as 0:1041,1:998.")
 ]
 
 
@@ -73,3 +85,34 @@ def log_address(flag: str | None) -> LogAddress:
     from ledger.log import parse_address
 
     return parse_address(log_url(flag))
+
+
+def chosen_cut(log: Log, cut: str | None, as_of: str | None) -> Cut:
+    """How far a command reads a log, in the normal form: a cut, a moment, or the log's end.
+
+    Raises:
+        UsageError: If both are given, or one is not written as it should be.
+        CutNotHeldError: If the log does not hold the cut.
+    """
+    from ledger.log import parse_cut
+
+    if cut is not None and as_of is not None:
+        raise UsageError("--as-of and --cut both say how far to read; give one of them")
+    if cut is not None:
+        return log.normalise(parse_cut(cut))
+    return log.normalise(log.end() if as_of is None else log.cut_as_of(moment(as_of)))
+
+
+def moment(text: str) -> int:
+    """A moment as typed after `--as-of`, in milliseconds.
+
+    Raises:
+        UsageError: If it is no RFC 3339 time.
+    """
+    from schemas.moments import milliseconds
+    from schemas.reasons import time_reason
+
+    at_ms = milliseconds(text)
+    if at_ms is None:
+        raise UsageError(f"--as-of {text}: {time_reason(text)}")
+    return at_ms

@@ -12,7 +12,14 @@ import typer
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
-from outcomes.cli.options import BriefOption, JsonOption, LogOption, log_address, refuse_brief_json
+from outcomes.cli.options import (
+    BriefOption,
+    JsonOption,
+    LogOption,
+    log_address,
+    moment,
+    refuse_brief_json,
+)
 from outcomes.console import terminal
 from schemas.text import one_line
 
@@ -64,7 +71,7 @@ def report(
         years=_years(year),
         policies=chosen_policies(policy),
         cuts=[parse_cut(text) for text in cut or ()],
-        moments=[_moment(text) for text in as_of or ()],
+        moments=[moment(text) for text in as_of or ()],
         engine=_engine(engine, address),
     )
     reports = make_reports(open_log(address), query, progress=_REPLAYING, notify=inform)
@@ -188,13 +195,3 @@ def _engine(name: str | None, address: LogAddress) -> Engine:
         if engine == name:
             return engine
     raise UsageError(f"--engine {name}: write {' or '.join(ENGINES)}")
-
-
-def _moment(text: str) -> int:
-    from schemas.moments import milliseconds
-    from schemas.reasons import time_reason
-
-    moment = milliseconds(text)
-    if moment is None:
-        raise UsageError(f"--as-of {text}: {time_reason(text)}")
-    return moment

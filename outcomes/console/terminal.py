@@ -9,12 +9,12 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from ledger.errors import StoreError
-from schemas.text import one_line
+from schemas.text import one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +28,7 @@ __all__ = [
     "drop_output",
     "finish",
     "line",
+    "lines",
     "pages",
     "print_json",
     "progress",
@@ -120,6 +121,12 @@ def print_json(value: object) -> None:
 def line(text: str) -> None:
     """One line; what cannot be printed is escaped."""
     write(f"{one_line(text)}\n".encode())
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Lines with their indentation; what cannot be printed is escaped."""
+    for text in texts:
+        write(f"{printable(text)}\n".encode())
 
 
 def pages(*renderables: RenderableType) -> None:

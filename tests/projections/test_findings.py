@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from projections.findings import stated_findings
+from projections.findings import FINDINGS, conflict_finding, stated_findings, student_findings
 from schemas.admission import Event, admit
 from schemas.moments import milliseconds
 from schemas.record import Record
-from tests.support.histories import encode, story
+from tests.support.histories import admit_all, encode, story
 
 RECORDED_AT = "2024-01-15T23:59:59.999Z"
 EVERY_DATE = {
@@ -107,3 +107,113 @@ def rules_at(recorded_at):
     admitted = admit(Record(0, 0, recorded_at, b"s-1", encode(item)), 1)
     assert isinstance(admitted, Event)
     return [finding.rule for finding in stated_findings(admitted)]
+
+
+APPLIED = "applied a1 2022-03-01"
+ENROLLED = "enrolled e1 2022-03-01 2022-12-31"
+STUDENT = {
+    # Sentence: the story, and for each finding its rule and the ids of its events.
+    "nothing is asked about an ordinary life": (
+        [APPLIED, f"{ENROLLED} application_id=a1", "graduated e1 2022-03-01"],
+        [],
+    ),
+    "a second application of one id names the first": (
+        [APPLIED, "applied a1 2022-05-01", "applied a1 2022-06-01"],
+        [("fact_must_be_stated_once", "2", "1"), ("fact_must_be_stated_once", "3", "1")],
+    ),
+    "a second enrolment of one id names the first that is not retracted": (
+        [ENROLLED, ENROLLED, ENROLLED, "retracted 1"],
+        [("fact_must_be_stated_once", "3", "2")],
+    ),
+    "a graduation without its enrolment": (
+        ["graduated e1 2022-12-01"],
+        [("enrolment_must_exist", "1")],
+    ),
+    "a retraction of what is not there": (
+        ["retracted 9"],
+        [("retraction_must_name_an_event", "1")],
+    ),
+    "a retraction of a retraction": (
+        [APPLIED, "retracted 1", "retracted 2"],
+        [("retraction_must_not_name_a_retraction", "3", "2")],
+    ),
+    "a retraction by another source": (
+        [APPLIED, "retracted 1 source=/lms"],
+        [("retraction_must_come_from_its_source", "2", "1")],
+    ),
+    "an enrolment of an application that is not there": (
+        [f"{ENROLLED} application_id=a1"],
+        [("application_must_exist", "1")],
+    ),
+    "an enrolment of an application that was retracted": (
+        [APPLIED, f"{ENROLLED} application_id=a1", "retracted 1"],
+        [("application_must_exist", "2")],
+    ),
+    "an enrolment the day before its application": (
+        ["applied a1 2022-03-02", f"{ENROLLED} application_id=a1"],
+        [("enrolment_must_not_precede_application", "2", "1")],
+    ),
+    "an enrolment before another application than its own is none": (
+        ["applied a2 2022-03-02", APPLIED, f"{ENROLLED} application_id=a1"],
+        [],
+    ),
+    "a graduation the day before its enrolment": (
+        [ENROLLED, "graduated e1 2022-02-28"],
+        [("graduation_must_not_precede_enrolment", "2", "1")],
+    ),
+    "a graduation the day after a death, of whichever enrolment": (
+        [ENROLLED, "enrolled e2 2022-03-01 2022-12-31", "graduated e1 2022-10-02",
+         "withdrew e2 2022-10-01 deceased", "withdrew e1 2022-11-01 deceased"],
+        [("graduation_must_not_follow_death", "3", "4")],
+    ),
+    "a graduation on the day of the death, or after another withdrawal, is none": (
+        [ENROLLED, "graduated e1 2022-10-02", "withdrew e1 2022-10-02 deceased",
+         "withdrew e1 2022-05-01 left"],
+        [],
+    ),
+    "a rescheduling the day after the date that it moves": (
+        [ENROLLED, "rescheduled e1 2023-01-01 2023-06-30"],
+        [("rescheduling_must_not_follow_the_date_it_moves", "2", "1")],
+    ),
+    "a rescheduling moves the date that the decision before it has set": (
+        [ENROLLED, "rescheduled e1 2022-09-01 2023-06-30", "rescheduled e1 2022-06-01 2022-08-31"],
+        [("rescheduling_must_not_follow_the_date_it_moves", "2", "1")],
+    ),
+    "a job found before the first enrolment": (
+        ["enrolled e2 2022-05-01 2022-12-31", ENROLLED,
+         "answered 2023-01-01 employed job_found_on=2022-02-28",
+         "answered 2023-01-01 employed job_found_on=2022-03-01", "answered 2023-01-02 seeking"],
+        [("job_must_not_precede_enrolment", "3", "2")],
+    ),
+    "a job of somebody who never enrolled is none": (
+        ["answered 2023-01-01 employed job_found_on=2022-02-28"],
+        [],
+    ),
+    "what was retracted is not asked about": (
+        ["enrolled e1 2022-03-01 2022-02-01", "retracted 1"],
+        [],
+    ),
+    "what one event shows is among a student's findings": (
+        ["enrolled e1 2022-03-01 2022-02-01"],
+        [("expected_graduation_must_not_precede_enrolment", "1")],
+    ),
+}  # fmt: skip
+
+
+class TestStudent:
+    @pytest.mark.parametrize("sentence", STUDENT)
+    def test_a_finding_names_its_events(self, sentence):
+        lines, expected = STUDENT[sentence]
+        findings = student_findings(admit_all(story("\n".join(lines))))
+        named = [(each.finding.rule, *(event.id for event in each.events)) for each in findings]
+        assert sorted(named) == sorted(expected)
+
+    def test_a_conflict_names_both_records(self):
+        first, second = admit_all(story("applied a1 2022-03-01 id=1\napplied a1 2022-04-01 id=1"))
+        assert conflict_finding(second, first).events == (second, first)
+
+    def test_each_finding_has_its_scenario(self):
+        rules = {rule for _, expected in STUDENT.values() for rule, *_ in expected}
+        alone = {"content_must_not_change", "fact_must_not_follow_its_recording",
+                 "time_must_not_follow_recording"}  # fmt: skip
+        assert rules | alone == set(FINDINGS)

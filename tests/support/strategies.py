@@ -97,6 +97,7 @@ def _data(on):
     programme = st.sampled_from(("dev", "data"))
     categories = st.lists(st.sampled_from(CATEGORIES), max_size=2, unique=True)
     output = _optional(categories=categories)
+    linked = _optional(categories=categories, application_id=application)
 
     def data(more=None, **members):
         fixed = st.fixed_dictionaries(members)
@@ -107,7 +108,7 @@ def _data(on):
             output, application_id=application, programme=programme, applied_on=day
         ),
         "student.enrolled": data(
-            output, enrollment_id=enrolment, programme=programme, enrolled_on=day,
+            linked, enrollment_id=enrolment, programme=programme, enrolled_on=day,
             expected_graduation_on=day, funding=st.sampled_from(FUNDINGS),
         ),
         "enrollment.rescheduled": data(
