@@ -17,6 +17,7 @@ __all__ = [
     "is_damage",
     "journal_path",
     "translate_sqlite_errors",
+    "waiting_at_most",
     "wal_path",
     "without_waiting",
 ]
@@ -98,11 +99,16 @@ def checkpoint(connection: sqlite3.Connection) -> None:
             connection.execute("pragma wal_checkpoint(truncate)").fetchone()
 
 
-@contextmanager
-def without_waiting(connection: sqlite3.Connection) -> Iterator[None]:
+def without_waiting(connection: sqlite3.Connection) -> AbstractContextManager[None]:
     """Let statements fail at once where another connection holds a lock."""
+    return waiting_at_most(connection, 0)
+
+
+@contextmanager
+def waiting_at_most(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Let statements wait so long where another connection holds a lock."""
     (timeout,) = connection.execute("pragma busy_timeout").fetchone()
-    connection.execute("pragma busy_timeout = 0")
+    connection.execute(f"pragma busy_timeout = {round(seconds * 1_000)}")
     try:
         yield
     finally:

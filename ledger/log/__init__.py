@@ -12,13 +12,23 @@ from ledger.log.address import (
     parse_address,
 )
 from ledger.log.cut import Cut, format_cut, furthest, parse_cut
-from ledger.log.port import Acknowledged, Check, Log, NewRecord, Severity
+from ledger.log.port import (
+    Acknowledged,
+    Check,
+    EachAppended,
+    Location,
+    Log,
+    NewRecord,
+    Severity,
+)
 
 __all__ = [
     "Acknowledged",
     "ArchiveAddress",
     "Check",
     "Cut",
+    "EachAppended",
+    "Location",
     "Log",
     "LogAddress",
     "NewRecord",

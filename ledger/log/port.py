@@ -6,13 +6,14 @@ A log is append-only. Within a partition offsets ascend and `recorded_at` never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from ledger.errors import StoreError
 from ledger.log.cut import Cut
 from schemas.record import Record
 
-__all__ = ["Acknowledged", "Check", "Log", "NewRecord", "Severity"]
+__all__ = ["Acknowledged", "Check", "EachAppended", "Location", "Log", "NewRecord", "Severity"]
 
 Severity = Literal["fine", "warning", "broken"]
 """Of a check: `warning` where figures are still right, `broken` where a promise does not hold."""
@@ -58,6 +59,30 @@ class Acknowledged(NamedTuple):
     end: Cut
 
 
+class Location(NamedTuple):
+    """Where a record is.
+
+    Attributes:
+        partition: Of its key.
+        offset: None where a broker has acknowledged the record and not said where.
+    """
+
+    partition: int
+    offset: int | None
+
+
+class EachAppended(NamedTuple):
+    """What became of each record of an append.
+
+    Attributes:
+        locations: In the order of the records; None for one that was not acknowledged.
+        failure: Why some or all of them were not; None where all were.
+    """
+
+    locations: Sequence[Location | None]
+    failure: StoreError | None
+
+
 class Log(Protocol):
     """Records by partition and offset.
 
@@ -74,6 +99,17 @@ class Log(Protocol):
 
         Raises:
             StoreError: If they could not be appended; then the log holds none of them.
+        """
+
+    def append_each(self, records: Sequence[NewRecord], *, wait_seconds: float) -> EachAppended:
+        """Append a few records and say where each of them is; a failure is returned.
+
+        Args:
+            records: Held in memory.
+            wait_seconds: How long to wait for another writer, or for brokers that are away.
+
+        Raises:
+            StoreError: If the log never takes records.
         """
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:

@@ -7,7 +7,7 @@ no record comes from bytes that were not sealed. This cannot be switched off.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +17,7 @@ from ledger.log.archive.damage import damaged
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.cut import Cut, refuse_not_held
-from ledger.log.port import Acknowledged, Check, Log, NewRecord
+from ledger.log.port import Acknowledged, Check, EachAppended, Log, NewRecord
 from ledger.log.record_sort import sort_by_key
 from ledger.numbers import pluralise
 from schemas.record import Record
@@ -56,6 +56,15 @@ class ArchiveLog:
         Raises:
             StoreError: Always.
         """
+        refuse_appending(self.folder)
+
+    def append_each(
+        self,
+        records: Sequence[NewRecord],  # noqa: ARG002 - see `port.Log`
+        *,
+        wait_seconds: float,  # noqa: ARG002
+    ) -> EachAppended:
+        """Refused, as `append`."""
         refuse_appending(self.folder)
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:

@@ -9,7 +9,7 @@ The methods are synchronous and are called outside of any running event loop, by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from aiokafka import ConsumerRecord
@@ -22,9 +22,10 @@ from ledger.log.kafka.client import Link, link_to, missing_topic_error
 from ledger.log.kafka.reader import Reader, timestamp_of
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.waiting import Patience, ask_patiently
-from ledger.log.kafka.writer import Writer
-from ledger.log.port import Acknowledged, Check, NewRecord
+from ledger.log.kafka.writer import Delivery, Writer
+from ledger.log.port import Acknowledged, Check, EachAppended, Location, NewRecord
 from ledger.log.record_sort import sort_by_key
+from schemas.partition import partition_of
 from schemas.record import Record
 
 __all__ = ["KafkaLog"]
@@ -91,12 +92,26 @@ class KafkaLog:
         Raises:
             PartlyAcknowledgedError: As `append` does.
         """
+        return self._send(records, Delivery()).acknowledged
+
+    def append_each(self, records: Sequence[NewRecord], *, wait_seconds: float) -> EachAppended:
+        """Append records and say where each is, see `port.Log`."""
+        delivery = Delivery()
+        try:
+            self._send(records, delivery, wait_seconds)
+        except PartlyAcknowledgedError as error:
+            return EachAppended(_locations(records, delivery, self.partitions), error)
+        return EachAppended(_locations(records, delivery, self.partitions), None)
+
+    def _send(
+        self, records: Iterable[NewRecord], delivery: Delivery, wait_seconds: float | None = None
+    ) -> Delivery:
         if self._writer is None:
             self._writer = Writer(self._link, self.partitions)
-        delivery = self._writer.send(records)
+        self._writer.send(records, delivery, wait_seconds=wait_seconds)
         for partition, end in delivery.ends.items():
             self._known[partition] = (end, end)
-        return delivery.acknowledged
+        return delivery
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
         """The committed records between two cuts, see `port.Log`.
@@ -320,3 +335,25 @@ def _first_later(reader: Reader, partition: int, bounds: tuple[int, int], at_ms:
             if timestamp_of(record) > at_ms:
                 return int(record.offset)
     return high
+
+
+def _locations(
+    records: Sequence[NewRecord], delivery: Delivery, partitions: int
+) -> list[Location | None]:
+    """Where each record is: within a partition they are acknowledged in their order."""
+    offsets = {
+        partition: iter(
+            [
+                None if first < 0 else first + index
+                for count, first in batches
+                for index in range(count)
+            ]
+        )
+        for partition, batches in delivery.batches.items()
+    }
+    locations = list[Location | None]()
+    for record in records:
+        partition = partition_of(record.key or b"", partitions)
+        offset = next(offsets.get(partition, iter(())), -1)
+        locations.append(None if offset == -1 else Location(partition, offset))
+    return locations

@@ -68,17 +68,20 @@ class Delivery:
     Attributes:
         acknowledged: The exact number of records that the broker has acknowledged.
         ends: Partition → the offset behind the last of them, where the broker returned it.
+        batches: Partition → (records, offset of the first or -1) of each batch, in order.
     """
 
     def __init__(self) -> None:
         self.acknowledged = 0
         self.ends: dict[int, int] = {}
+        self.batches: dict[int, list[tuple[int, int]]] = {}
         self.progressed_at = time.monotonic()
         self.wait_logged = False
 
     def record(self, partition: int, records: int, offset: int) -> None:
         """Count records that the broker has acknowledged from an offset on."""
         self.acknowledged += records
+        self.batches.setdefault(partition, []).append((records, offset))
         self.progressed_at = time.monotonic()
         if offset >= 0:
             self.ends[partition] = offset + records
@@ -102,13 +105,25 @@ class Writer:
         self._loop: Loop | None = None
         self._producer: AIOKafkaProducer | None = None
 
-    def send(self, records: Iterable[NewRecord]) -> Delivery:
+    def send(
+        self,
+        records: Iterable[NewRecord],
+        delivery: Delivery | None = None,
+        *,
+        wait_seconds: float | None = None,
+    ) -> Delivery:
         """Send records and return when all are acknowledged.
+
+        Args:
+            records: To send.
+            delivery: Filled as they are acknowledged, and returned; a new one where None.
+            wait_seconds: How long brokers may stay silent; as the settings say where None.
 
         Raises:
             PartlyAcknowledgedError: If the broker refuses, or stays silent for too long.
         """
-        delivery = Delivery()
+        delivery = delivery or Delivery()
+        self._retry_seconds = wait_seconds or self._link.settings.kafka_retry_seconds
         for chunk in self._chunks(records):
             delivery.progressed_at = time.monotonic()
             while any(chunk.values()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -18,10 +18,10 @@ from ledger.clock import now_ms
 from ledger.error_translation import code_of
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
-from ledger.log.port import Acknowledged, Check, NewRecord
+from ledger.log.port import Acknowledged, Check, EachAppended, Location, NewRecord
 from ledger.log.sqlite.checks import examine_file
 from ledger.log.sqlite.opening import UnlockedFile, open_to_read, open_to_write
-from ledger.sqlite_file import checkpoint, translate_sqlite_errors
+from ledger.sqlite_file import checkpoint, translate_sqlite_errors, waiting_at_most
 from schemas.partition import partition_of
 from schemas.record import Record
 
@@ -103,11 +103,23 @@ class SqliteLog:
             before = self._connection.total_changes
             self._connection.executemany(_INSERT, self._rows(records))
             count = self._connection.total_changes - before
-        self._appended = True
-        now = time.monotonic()
-        if self._checkpointed_at is None or now - self._checkpointed_at >= _CHECKPOINT_SECONDS:
-            self._checkpoint()
+        self._note_append()
         return Acknowledged(count, self.end())
+
+    def append_each(self, records: Sequence[NewRecord], *, wait_seconds: float) -> EachAppended:
+        """Append records in one transaction and say where each is, see `port.Log`."""
+        try:
+            with (
+                translate_sqlite_errors(self.path, "was not appended to"),
+                waiting_at_most(self._connection, wait_seconds),
+                self._writing(),
+            ):
+                rows = [Record._make(row) for row in self._rows(records)]
+                self._connection.executemany(_INSERT, rows)
+        except StoreError as error:
+            return EachAppended([None] * len(records), error)
+        self._note_append()
+        return EachAppended([Location(row.partition, row.offset) for row in rows], None)
 
     def copy_to(self, file: Path, progress: Callable[[], None]) -> None:
         """Copy all records as of one moment to an empty or new file, while others append.
@@ -194,6 +206,12 @@ class SqliteLog:
         """Check the file and the order of its records, see `port.Log`; reads all of it."""
         with self._reading():
             yield from examine_file(self.path, self._connection)
+
+    def _note_append(self) -> None:
+        self._appended = True
+        now = time.monotonic()
+        if self._checkpointed_at is None or now - self._checkpointed_at >= _CHECKPOINT_SECONDS:
+            self._checkpoint()
 
     def _rows(self, records: Iterable[NewRecord]) -> Iterator[tuple[object, ...]]:
         """The columns of `Record`."""

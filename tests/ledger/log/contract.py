@@ -72,6 +72,19 @@ class LogContract:
         assert log.end() == acknowledged.end
         assert [b"%d" % n for n in range(5)] == [record.value for record in everything(log)]
 
+    def test_each_record_of_a_small_append_is_where_it_is_said_to_be(self, make):
+        log = make(3)
+        log.append(numbered(4))
+        records = [NewRecord(b"s-%d" % (n % 7), b"each %d" % n, NOON) for n in range(50)]
+
+        appended = log.append_each(records, wait_seconds=BOUND)
+
+        assert appended.failure is None
+        held = {(record.partition, record.offset): record for record in everything(log)}
+        assert 54 == len(held)
+        for record, location in zip(records, appended.locations, strict=True):
+            assert (record.key, record.value) == held[location][3:]
+
     def test_offsets_ascend_and_are_dense_where_the_log_says_so(self, make):
         log = make(2)
         for start in (0, 1, 4):

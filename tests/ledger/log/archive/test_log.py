@@ -37,6 +37,11 @@ class Archived:
         archive_log(self.log, self.folder, segment_bytes=1_000)
         return acknowledged
 
+    def append_each(self, new, *, wait_seconds):
+        appended = self.log.append_each(new, wait_seconds=wait_seconds)
+        archive_log(self.log, self.folder, segment_bytes=1_000)
+        return appended
+
     def __getattr__(self, name):
         return getattr(self.archive, name)
 

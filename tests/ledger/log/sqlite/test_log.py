@@ -22,6 +22,7 @@ from tests.ledger.log.contract import BOUND, NOON, KeepingLogContract, everythin
 from tests.support.histories import ROOT
 
 NOBODY = 65_534
+SHORT_SECONDS = 0.05
 
 
 def url_of(path, partitions=None):
@@ -67,6 +68,26 @@ def finish(process):
     output, trouble = process.communicate(timeout=BOUND)
     assert (0, "") == (process.returncode, trouble)
     return output
+
+
+class TestEach:
+    """An append of a few records that says where each of them is."""
+
+    def test_one_that_finds_another_writer_says_so_and_leaves_nothing(self, tmp_path):
+        url = url_of(tmp_path / "ledger.db")
+        with (
+            closing(open_log(url, create=True)) as log,
+            closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other,
+        ):
+            other.execute("begin immediate")
+
+            appended = log.append_each(numbered(3), wait_seconds=SHORT_SECONDS)
+
+            assert [None, None, None] == appended.locations
+            assert "another process is writing to it" in str(appended.failure)
+            other.execute("rollback")
+            assert [] == everything(log)
+            assert log.append_each(numbered(3), wait_seconds=BOUND).failure is None
 
 
 class TestContract(KeepingLogContract):
