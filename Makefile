@@ -53,7 +53,7 @@ lock: ## Update constraints.txt to the newest versions that pyproject.toml allow
 	@$(require_python)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder" && \
-	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && \
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]' && \
 	{ sed -n '/^#/p' constraints.txt; "$$folder/bin/python" -m pip freeze --exclude-editable; } > "$$folder/lock" && \
 	cat "$$folder/lock" > constraints.txt
 
@@ -65,7 +65,7 @@ clean: ## Remove the environment, caches and builds
 	@$(require_python)
 	@echo "Setting up .venv (about ten seconds, once) ..."
 	@$(venv)
-	@$(install) --editable .
+	@$(install) --editable '.[serve]'
 	@touch $@
 
 # The tests' environment contains the core, so it also serves the demo.
@@ -73,7 +73,7 @@ clean: ## Remove the environment, caches and builds
 	@$(require_python)
 	@echo "Setting up .venv for the tests (about twenty seconds, once) ..."
 	@$(venv)
-	@$(install) --editable '.[dev]'
+	@$(install) --editable '.[dev,serve]'
 	@touch .venv/.core $@
 
 # An environment holds its folder's path: after a move, or when its Python is gone, it is rebuilt.

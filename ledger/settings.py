@@ -22,6 +22,7 @@ class Settings(BaseModel):
         log: URL of the log (SPEC section 6, log URLs).
         policy: A built-in id or a policy file.
         state: The read model of a worker, a file or a folder; see `outcomes worker --state`.
+        tokens: The file of tokens of the HTTP gateway, see `outcomes token`.
         log_format: Diagnostics on stderr as text for a person, or as one JSON object a line.
         log_level: The lowest level of diagnostics that is shown.
         live_years: First and last year that workers on Kafka keep live, `2019..2027`; the last
@@ -42,6 +43,7 @@ class Settings(BaseModel):
     log: str = DEFAULT_LOG
     policy: str = "openclassrooms-2022"
     state: str | None = None
+    tokens: str | None = None
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     live_years: str | None = Field(default=None, pattern=r"^\d{4}\.\.\d{4}$")

@@ -11,7 +11,19 @@ import typer
 
 from ledger.diagnostics import configure_diagnostics, logger
 from ledger.errors import UsageError
-from outcomes.cli import about, append, archive, backup, demo, findings, live, report, tail, topic
+from outcomes.cli import (
+    about,
+    append,
+    archive,
+    backup,
+    demo,
+    findings,
+    live,
+    report,
+    serve,
+    tail,
+    topic,
+)
 from outcomes.console import terminal
 
 __all__ = ["app"]
@@ -27,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(about.policy_app, name="policy")
 app.add_typer(topic.topic_app, name="topic")
+app.add_typer(serve.token_app, name="token")
 for command in (
     report.report,
     report.verify,
@@ -35,6 +48,7 @@ for command in (
     backup.backup,
     live.worker,
     live.live,
+    serve.serve,
     about.schema,
     about.doctor,
     demo.demo,

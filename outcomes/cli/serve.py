@@ -1,0 +1,132 @@
+"""`outcomes serve` and `outcomes token`: events and figures over HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outcomes.cli.live import StateOption
+from outcomes.cli.options import JsonOption, LogOption, command_group, log_address
+from outcomes.console import terminal
+
+__all__ = ["serve", "token_app"]
+
+token_app = command_group("Tokens of the HTTP gateway, in the file that OUTCOMES_TOKENS names.")
+FileOption = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="OUTCOMES_TOKENS if not given.")
+]
+
+
+def serve(
+    log: LogOption = None,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_535, help="0 for a free one.")
+    ] = 8080,
+    state: StateOption = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option("--policy", metavar="ID|FILE", help="Policies to keep live; repeatable."),
+    ] = None,
+    insecure_dev: Annotated[
+        bool, typer.Option("--insecure-dev", help="No tokens; on this machine alone.")
+    ] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="A name that clients use; repeatable."),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="PEM")] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM")] = None,
+    behind_proxy: Annotated[
+        str | None, typer.Option("--behind-proxy", metavar="ADDRESS", help="Of a proxy with TLS.")
+    ] = None,
+) -> None:
+    """Take events over HTTP and serve live figures, until stopped."""
+    from ledger.diagnostics import inform
+    from ledger.errors import UsageError
+    from ledger.policies import live_policies
+
+    try:
+        from outcomes.serve.server import ServeOptions, run_server
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "outcomes serve needs its extra: pip install 'outcome-ledger[serve]'"
+        ) from error
+
+    options = ServeOptions(
+        address=log_address(log),
+        policies=live_policies(policy or ()),
+        host=host,
+        port=port,
+        state=state,
+        tokens=None if insecure_dev else _token_file(None),
+        names=name or (),
+        certificate=tls_cert,
+        key=tls_key,
+        proxy=behind_proxy,
+    )
+    code = run_server(options, lambda url: inform(f"serving {options.address} at {url}"))
+    raise typer.Exit(code)
+
+
+@token_app.command("new")
+def new_token(
+    name: Annotated[str, typer.Argument(help="Of the token, for you and the access log.")],
+    role: Annotated[str, typer.Option(metavar="emitter|reader|operator", help="What it may do.")],
+    source: Annotated[
+        str | None, typer.Option(metavar="URI", help="Of an emitter: the source of its events.")
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Until it ends; never if not given.")
+    ] = None,
+    file: FileOption = None,
+) -> None:
+    """Make a token and print it once; only its hash is kept."""
+    from ledger.clock import now_ms
+    from ledger.errors import UsageError
+    from outcomes.serve.tokens import Role, TokenFile
+
+    if role not in tuple(Role):
+        raise UsageError(f"--role {role}: write emitter, reader or operator")
+    now = datetime.fromtimestamp(now_ms() / 1_000, UTC)
+    expires = None if days is None else now + timedelta(days=days)
+    terminal.line(TokenFile(_token_file(file)).add(name, Role(role), source, expires))
+
+
+@token_app.command("list")
+def list_tokens(file: FileOption = None, json: JsonOption = False) -> None:
+    """The tokens: name, role, source, expiry; a token itself cannot be shown."""
+    from outcomes.serve.tokens import TokenFile
+
+    tokens = TokenFile(_token_file(file)).tokens()
+    rows = [token.model_dump(mode="json", exclude={"sha256"}) for token in tokens]
+    if json:
+        terminal.print_json(rows)
+    for row in [] if json else rows:
+        terminal.line(
+            f"{row['name']} {row['role']} {row['source'] or '-'} {row['expires'] or 'never'}"
+        )
+
+
+@token_app.command("revoke")
+def revoke_token(name: str, file: FileOption = None) -> None:
+    """Take a token back; it is refused from the next request on."""
+    from outcomes.serve.tokens import TokenFile
+
+    TokenFile(_token_file(file)).revoke(name)
+
+
+def _token_file(file: Path | None) -> Path:
+    from ledger.errors import UsageError
+    from ledger.settings import load_settings
+
+    named = load_settings().tokens
+    if file is None and not named:
+        raise UsageError(
+            "name the file of tokens with OUTCOMES_TOKENS and make one with `outcomes token new`;"
+            " --insecure-dev serves this machine without tokens"
+        )
+    return file or Path(str(named))

@@ -1,0 +1,1 @@
+"""The HTTP gateway: events in, live figures out; needs the extra `serve`."""

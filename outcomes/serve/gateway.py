@@ -1,0 +1,234 @@
+"""`POST /v1/events`: events over HTTP, answered when the log has acknowledged them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from ledger.log import EachAppended, Location, NewRecord
+from outcomes.ingest.judging import EVENTS
+from outcomes.ingest.lines import Line
+from outcomes.serve.access import Caller, Doors
+from outcomes.serve.appender import Appender
+from outcomes.serve.bodies import header_pairs, retracted_source, split_body
+from outcomes.serve.limits import read_body
+from outcomes.serve.problems import Problem
+from outcomes.serve.tokens import Role, covers
+
+__all__ = ["BODY_BYTES_MAX", "Gateway", "gateway_router"]
+
+BODY_BYTES_MAX = 4 * 1_024 * 1_024
+_WAIT_SECONDS = 2.0
+_RETRY = {"Retry-After": "2"}
+_REPAIR = "resubmits"
+_SAFE = "sending the same events again is safe"
+
+
+class _Judged(NamedTuple):
+    """The events of a request: index and record of each that may be appended, and the faults."""
+
+    records: list[tuple[int, NewRecord]]
+    faults: list[dict[str, Any]]
+
+
+class Gateway(NamedTuple):
+    """What answers `POST /v1/events`.
+
+    Attributes:
+        doors: Who may.
+        appender: Where events go; None where the log takes none.
+        busy: As many requests at once.
+    """
+
+    doors: Doors
+    appender: Appender | None
+    busy: asyncio.Semaphore
+
+    async def post(self, request: Request, *, partial: bool) -> JSONResponse:
+        """Append the events of a request.
+
+        Raises:
+            Problem: For whatever is wrong with it, or with the log.
+        """
+        caller = self.doors.admit(request, Role.EMITTER, by_session=False)
+        if self.appender is None:
+            raise Problem(
+                405, "an archive is sealed; send events to its log", headers={"Allow": ""}
+            )
+        if self.busy.locked():
+            raise Problem(503, "too many requests at once", headers=_RETRY)
+        async with self.busy:
+            body = await read_body(request, BODY_BYTES_MAX)
+            judged = await run_in_threadpool(_judge, request, body, caller)
+            if judged.faults and not (partial and judged.records):
+                raise _refusal(judged.faults)
+            appended = await self._append([record for _, record in judged.records])
+        indices = [index for index, _ in judged.records]
+        events = _as_json(indices, appended.locations)
+        if len(events) < len(indices):
+            raise _failure(events)
+        answer: dict[str, Any] = {"acknowledged": len(events), "events": events}
+        return JSONResponse({**answer, "faults": judged.faults} if partial else answer)
+
+    async def _append(self, records: Sequence[NewRecord]) -> EachAppended:
+        if not records:
+            return EachAppended([], None)
+        assert self.appender is not None
+        slot = self.appender.submit(records)
+        try:
+            # Shielded: a time-out must not cancel what is being appended.
+            waiting = asyncio.shield(asyncio.wrap_future(slot.future))
+            return await asyncio.wait_for(waiting, _WAIT_SECONDS)
+        except TimeoutError as error:
+            if slot.withdraw():
+                raise Problem(
+                    503, "the log is busy; nothing was appended", headers=_RETRY, events=[]
+                ) from error
+            detail = f"the log has not answered; it may hold these events; {_SAFE}"
+            raise Problem(503, detail, headers=_RETRY, events=[]) from error
+
+
+def gateway_router(gateway: Gateway) -> APIRouter:
+    """The route of a gateway."""
+    router = APIRouter()
+
+    @router.post("/v1/events", tags=["events"], **_DOCUMENTATION)
+    async def append_events(request: Request, *, partial: bool = False) -> JSONResponse:
+        """Append events; the answer says where each of them is.
+
+        A batch is appended whole or, if an event is at fault, not at all; with `partial` the events
+        without a fault are appended. If the log fails midway, the 503 lists what it has
+        acknowledged, and sending the same again is safe: no event counts twice.
+        """
+        return await gateway.post(request, partial=partial)
+
+    return router
+
+
+def _judge(request: Request, body: bytes, caller: Caller) -> _Judged:
+    texts = split_body(header_pairs(request.scope["headers"]), body)
+    judged = _Judged([], [])
+    for index, text in enumerate(texts):
+        record, faults = EVENTS.judge(Line(index + 1, text))
+        if record is not None:
+            _refuse_foreign_source(orjson.loads(text), caller, index)
+            judged.records.append((index, record))
+        judged.faults.extend({"index": index, **fault._asdict()} for fault in faults[:_FAULTS_MAX])
+    return judged
+
+
+_FAULTS_MAX = 20
+
+
+def _refuse_foreign_source(members: dict[str, Any], caller: Caller, index: int) -> None:
+    if _REPAIR in members:
+        raise Problem(403, f"{_REPAIR} is for operators, who repair dead letters", index=index)
+    if caller.source is None:
+        return
+    for source in (members["source"], retracted_source(members)):
+        if source is not None and not covers(caller.source, source):
+            raise Problem(403, f"this token is for the source {caller.source}", index=index)
+
+
+def _as_json(
+    indices: Sequence[int], locations: Sequence[Location | None]
+) -> list[dict[str, int | None]]:
+    return [
+        {"index": index, "partition": location.partition, "offset": location.offset}
+        for index, location in zip(indices, locations, strict=True)
+        if location is not None
+    ]
+
+
+def _refusal(faults: list[dict[str, Any]]) -> Problem:
+    return Problem(422, "nothing was appended; events are at fault", faults=faults)
+
+
+def _failure(events: list[dict[str, int | None]]) -> Problem:
+    detail = f"the log did not take all events; {_SAFE}"
+    return Problem(503, detail, headers=_RETRY, acknowledged=len(events), events=events)
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+_EXAMPLE = {
+    "specversion": "1.0",
+    "id": "a-1042",
+    "source": "https://crm.example/applications",
+    "type": "student.applied.v1",
+    "subject": "s-7f3a91",
+    "time": "2022-03-01T09:00:00+01:00",
+    "data": {"application_id": "A-1042", "path": "web-developer"},
+}
+_FINDING: dict[str, Any] = {
+    "type": "object",
+    "required": ["index", "rule", "pointer", "reason"],
+    "properties": {
+        "index": {"type": "integer"},
+        "rule": {"type": "string"},
+        "pointer": {"type": "string"},
+        "reason": {"type": "string"},
+    },
+}
+_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["acknowledged", "events"],
+    "properties": {
+        "acknowledged": {"type": "integer"},
+        "events": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["index", "partition", "offset"],
+                "properties": {
+                    "index": {"type": "integer"},
+                    "partition": {"type": "integer"},
+                    "offset": {"type": ["integer", "null"]},
+                },
+            },
+        },
+        "faults": {"type": "array", "items": _FINDING},
+    },
+}
+_DOCUMENTATION: dict[str, Any] = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/cloudevents+json": {"schema": {"type": "object"}, "example": _EXAMPLE},
+                "application/cloudevents-batch+json": {
+                    "schema": {"type": "array", "items": {"type": "object"}},
+                    "example": [_EXAMPLE],
+                },
+                "application/json": {"schema": {"type": "object"}, "example": _EXAMPLE["data"]},
+            },
+        }
+    },
+    "responses": {
+        200: {
+            "description": "All are in the log.",
+            "content": {"application/json": {"schema": _ANSWER}},
+        },
+        400: _problem("The body or a header is no event."),
+        401: _problem("No valid token."),
+        403: _problem("The token is for another role or source."),
+        405: _problem("The log is an archive."),
+        408: _problem("The body came too slowly."),
+        413: _problem("Over 4 MiB, or over 1,000 events."),
+        415: _problem("Another media type or charset, or a content encoding."),
+        422: _problem("Events at fault, each with rule and JSON pointer."),
+        503: _problem("The log is busy or away; what was acknowledged is listed."),
+    },
+}

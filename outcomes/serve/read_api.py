@@ -1,0 +1,171 @@
+"""`GET /v1/…`: reports, key figures and a stream of what changes; readers only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel
+
+from ledger.errors import LedgerError, NoFiguresError
+from outcomes.serve.access import Doors
+from outcomes.serve.figures import FiguresKey, LiveHub, live_members
+from outcomes.serve.key_figures import key_figures
+from outcomes.serve.problems import Problem
+from outcomes.serve.tokens import Role
+
+__all__ = ["Health", "read_router"]
+
+_HEARTBEAT_SECONDS = 15.0
+_STREAMS_MAX = 2_000
+_PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    401: {"description": "No valid token.", **_PROBLEM},
+    403: {"description": "The token has another role.", **_PROBLEM},
+    404: {"description": "No such policy is kept live.", **_PROBLEM},
+    422: {"description": "A parameter is not valid.", **_PROBLEM},
+    503: {"description": "There are no figures yet, or they cannot be read.", **_PROBLEM},
+}
+_UNCHANGED = {"description": "The figures are those of the ETag."}
+_STREAM = {
+    "description": "`snapshot`, `change` and `lag` events, each with JSON.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+YearInPath = Annotated[int, Path(ge=1900, le=2199, description="The reference year.")]
+Year = Annotated[int, Query(ge=1900, le=2199, description="The reference year.")]
+PolicyName = Annotated[str | None, Query(description="The id of a policy that is kept live.")]
+
+
+class Health(BaseModel):
+    """The state of the server, and of what it needs.
+
+    Attributes:
+        status: `ok`, or `not ready`.
+        reasons: Why not, in closed words.
+    """
+
+    status: str
+    reasons: list[str] = []
+
+
+class _Reads:
+    """What the routes share."""
+
+    def __init__(self, doors: Doors, hub: LiveHub) -> None:
+        self._doors = doors
+        self._policies = list(hub.policies)
+
+    def key(self, request: Request, year: int, policy: str | None) -> FiguresKey:
+        """Whose figures a reader asks for."""
+        self._doors.admit(request, Role.READER)
+        chosen = policy or self._policies[0]
+        if chosen not in self._policies:
+            raise Problem(404, "no policy of that id is kept live", policies=self._policies)
+        return FiguresKey(chosen, year)
+
+
+def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> APIRouter:
+    """The routes that only read.
+
+    Args:
+        doors: Who may.
+        hub: Where figures come from.
+        ready: Why the server is not ready; empty where it is.
+    """
+    router = APIRouter()
+    reads = _Reads(doors, hub)
+
+    @router.get("/v1/reports/{year}", tags=["figures"], responses={**_REFUSED, 304: _UNCHANGED})
+    async def report(request: Request, year: YearInPath, policy: PolicyName = None) -> Response:
+        """The report of a year as it stands now, with the lag as `live`; its ETag is its digest."""
+        live = await _read(hub, reads.key(request, year, policy))
+        tag = f'"{live.report.digest}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("if-none-match", "").split(", "):
+            return Response(status_code=304, headers=headers)
+        body = orjson.dumps(live_members(live))
+        return Response(body, headers=headers, media_type="application/json")
+
+    @router.get("/v1/kpis", tags=["figures"], responses=_REFUSED)
+    async def kpis(request: Request, year: Year, policy: PolicyName = None) -> JSONResponse:
+        """The key figures of a year: outcomes with growth, the three rates, the lag."""
+        live = await _read(hub, reads.key(request, year, policy))
+        return JSONResponse(key_figures(live))
+
+    @router.get("/v1/stream", tags=["figures"], responses={**_REFUSED, 200: _STREAM})
+    async def stream(request: Request, year: Year, policy: PolicyName = None) -> StreamingResponse:
+        """The figures as server-sent events: a snapshot, then the cells that change.
+
+        The id of an event is the cut it brings a client to; one that comes back with
+        `Last-Event-ID` gets what has changed since, or a snapshot.
+        """
+        key = reads.key(request, year, policy)
+        if hub.streams >= _STREAMS_MAX:
+            raise Problem(503, "too many streams", headers={"Retry-After": "10"})
+        await _read(hub, key)
+        resume = request.headers.get("last-event-id")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        body = _with_heartbeat(hub, key, resume)
+        return StreamingResponse(body, headers=headers, media_type="text/event-stream")
+
+    @router.get("/v1/health", tags=["health"])
+    async def health() -> Health:
+        """Whether the server answers."""
+        return Health(status="ok")
+
+    @router.get("/v1/ready", tags=["health"], responses={503: {"model": Health}})
+    async def is_ready(response: Response) -> Health:
+        """Whether events are taken and figures are current; says why not."""
+        reasons = ready()
+        response.status_code = 503 if reasons else 200
+        return Health(status="not ready" if reasons else "ok", reasons=reasons)
+
+    return router
+
+
+async def _read(hub: LiveHub, key: FiguresKey) -> Any:  # noqa: ANN401 - a LiveReport
+    try:
+        return await hub.read(key)
+    except NoFiguresError as error:
+        detail = "no figures yet; a worker has just begun"
+        raise Problem(503, detail, headers={"Retry-After": "1"}) from error
+    except LedgerError as error:
+        raise Problem(503, _public(error), headers={"Retry-After": "5"}) from error
+
+
+def _public(error: LedgerError) -> str:
+    """What a reader may know of trouble; paths and addresses are for the server's log."""
+    if error.exit_code == 78:  # noqa: PLR2004 - a setting, SPEC section 6
+        return "this policy or year is not kept live"
+    return "the figures cannot be read now; see the server's log"
+
+
+async def _with_heartbeat(
+    hub: LiveHub, key: FiguresKey, resume: str | None
+) -> AsyncIterator[bytes]:
+    frames = hub.follow(key, resume)
+    pending: asyncio.Task[Any] | None = None
+    yield b"retry: 2000\n\n"
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(frames))
+            done, _ = await asyncio.wait({pending}, timeout=_HEARTBEAT_SECONDS)
+            if not done:
+                yield b": alive\n\n"
+                continue
+            frame = pending.result()
+            pending = None
+            yield frame.text
+    except StopAsyncIteration:
+        return
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+        await frames.aclose()
