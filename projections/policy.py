@@ -6,7 +6,7 @@ import re
 from datetime import date
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -24,7 +24,15 @@ from schemas.events import FUNDINGS, Funding, Kind, Status, WithdrawalReason
 from schemas.json_text import inspect_json
 from schemas.text import one_line
 
-__all__ = ["DEFAULT_POLICY", "Policy", "PolicyError", "built_in_policies", "parse_policy"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "Difference",
+    "Policy",
+    "PolicyError",
+    "built_in_policies",
+    "differing_parameters",
+    "parse_policy",
+]
 
 DEFAULT_POLICY = "openclassrooms-2022"
 _FAULTS_SHOWN = 3
@@ -165,6 +173,23 @@ def parse_policy(text: bytes, place: str) -> Policy:
         more = f" and {len(faults) - _FAULTS_SHOWN} more" if faults[_FAULTS_SHOWN:] else ""
         hint = "compare `outcomes policy show`"
         raise PolicyError(f"policy {place}: {listed}{more}; {hint}") from error
+
+
+class Difference(NamedTuple):
+    """A parameter in which two policies differ, as JSON has its values."""
+
+    parameter: str
+    before: Any
+    after: Any
+
+
+def differing_parameters(before: Policy, after: Policy) -> list[Difference]:
+    """The parameters in which two policies differ, in the order of the specification."""
+    first, second = before.model_dump(mode="json"), after.model_dump(mode="json")
+    names = [name for name in first if name not in ("schema", "id", "version")]
+    return [
+        Difference(name, first[name], second[name]) for name in names if first[name] != second[name]
+    ]
 
 
 @cache

@@ -14,7 +14,14 @@ from ledger.report.make import ProgressBar, ReportQuery, make_reports, no_progre
 from ledger.report.model import Report, ReportOutline, Row
 from projections.policy import Policy, built_in_policies
 
-__all__ = ["Difference", "Verification", "difference_line", "differences", "verify_reports"]
+__all__ = [
+    "Difference",
+    "Verification",
+    "difference_line",
+    "differences",
+    "policy_of",
+    "verify_reports",
+]
 
 
 class Difference(NamedTuple):
@@ -85,7 +92,7 @@ def verify_reports(
         StoreError: If the log cannot be read, or a temporary folder is full.
     """
     keys = [
-        (report.cut, _policy_of(name, report, policies), report.reference_year)
+        (report.cut, policy_of(name, report, policies), report.reference_year)
         for name, report in reports.items()
     ]
     fold, columnar = (
@@ -158,7 +165,12 @@ def _unique(values: Iterable[Any]) -> list[Any]:
     return unique
 
 
-def _policy_of(name: str, report: ReportOutline, policies: Sequence[Policy]) -> Policy:
+def policy_of(name: str, report: ReportOutline, policies: Sequence[Policy]) -> Policy:
+    """The policy that a report was made under.
+
+    Raises:
+        ConfigurationError: If it is neither built in nor among the policies given.
+    """
     sha256 = report.policy.sha256
     candidates = [policy for policy in policies if policy.sha256 == sha256]
     built_in = built_in_policies().get(report.policy.id)

@@ -10,13 +10,36 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from outcomes.console import terminal
 
-__all__ = ["csv_lines", "document", "json_lines", "print_csv", "print_document", "print_lines"]
+__all__ = [
+    "Nested",
+    "csv_lines",
+    "document",
+    "json_lines",
+    "print_csv",
+    "print_document",
+    "print_lines",
+]
+
+
+class Nested(NamedTuple):
+    """An object of a document with a last member that is an array of any length.
+
+    Attributes:
+        head: The other members.
+        name: Of the array.
+        items: Of the array, an item a line.
+    """
+
+    head: Mapping[str, Any]
+    name: str
+    items: Iterable[Any]
+
 
 _CHUNK_BYTES = 262_144
 # What JSON allows as it is, and a terminal may obey: U+007F to U+009F.
@@ -26,7 +49,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def print_document(head: Mapping[str, Any], arrays: Mapping[str, Iterable[Any]]) -> None:
-    """One JSON object: the members of the head, then arrays of any length, an item a line."""
+    """One JSON object: the members of the head, then arrays of any length, an item a line.
+
+    An item may be a `Nested`.
+    """
     _print(document(head, arrays))
 
 
@@ -56,11 +82,21 @@ def document(head: Mapping[str, Any], arrays: Mapping[str, Iterable[Any]]) -> It
         yield separator + b"  " + _json(name) + b": ["
         comma = b"\n"
         for item in items:
-            yield comma + b"    " + _json(item)
+            yield comma + b"    "
+            yield from _nested(item) if isinstance(item, Nested) else [_json(item)]
             comma = b",\n"
         yield b"]" if comma == b"\n" else b"\n  ]"
         separator = b",\n"
     yield b"\n}\n"
+
+
+def _nested(item: Nested) -> Iterator[bytes]:
+    yield _json(item.head)[:-1] + (b"," if item.head else b"") + _json(item.name) + b":["
+    comma = b"\n"
+    for inner in item.items:
+        yield comma + b"      " + _json(inner)
+        comma = b",\n"
+    yield b"]}"
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:

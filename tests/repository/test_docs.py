@@ -285,9 +285,8 @@ class TestNames:
         pattern = (
             r"`((?:docs|outcomes|processors|ledger|projections|schemas|tests|verifier)/[\w./-]*)`"
         )
-        identifiers = {
-            f"ledger/{name}/v1" for name in ("archive", "findings", "policy", "shown", "typed")
-        }
+        schemas = ("archive", "diff", "findings", "policy", "shown", "typed")
+        identifiers = {f"ledger/{name}/v1" for name in schemas}
         named = re.findall(pattern, path.read_text(encoding="utf-8"))
         assert [
             item for item in named if item not in identifiers and not (ROOT / item).exists()
