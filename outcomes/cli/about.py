@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ledger.errors import LedgerError, UsageError
+from outcomes.cli import candidates
 from outcomes.cli.options import JsonOption, LogOption, command_group, log_url
 from outcomes.console import terminal
 from schemas.text import one_line
@@ -33,7 +34,12 @@ def policy_list(json: JsonOption = False) -> None:
 @policy_app.command("show")
 def policy_show(
     name: Annotated[
-        str | None, typer.Argument(metavar="ID|FILE", help="The default policy if not given.")
+        str | None,
+        typer.Argument(
+            metavar="ID|FILE",
+            help="The default policy if not given.",
+            autocompletion=candidates.policies,
+        ),
     ] = None,
 ) -> None:
     """A policy as JSON; a file of this shape is a policy too."""
@@ -44,7 +50,12 @@ def policy_show(
 
 def schema(
     event_type: Annotated[
-        str | None, typer.Argument(metavar="TYPE", help="Without it, the types are listed.")
+        str | None,
+        typer.Argument(
+            metavar="TYPE",
+            help="Without it, the types are listed.",
+            autocompletion=candidates.event_types,
+        ),
     ] = None,
 ) -> None:
     """The event types, or the JSON Schema of one."""

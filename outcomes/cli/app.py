@@ -16,6 +16,7 @@ from outcomes.cli import (
     append,
     archive,
     backup,
+    candidates,
     demo,
     diff,
     findings,
@@ -77,7 +78,12 @@ def _version(wanted: bool) -> None:
 def outcomes(
     context: typer.Context,
     log_format: Annotated[
-        str | None, typer.Option(metavar="console|json", help="Format of diagnostics on stderr.")
+        str | None,
+        typer.Option(
+            metavar="console|json",
+            help="Format of diagnostics on stderr.",
+            autocompletion=candidates.log_formats,
+        ),
     ] = None,
     version: Annotated[  # noqa: ARG001 - acted on by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from outcomes.cli import candidates
 from outcomes.cli.options import (
     BriefOption,
     JsonOption,
@@ -30,7 +31,12 @@ def worker(
     state: StateOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Policies to keep live; repeatable."),
+        typer.Option(
+            "--policy",
+            metavar="ID|FILE",
+            help="Policies to keep live; repeatable.",
+            autocompletion=candidates.policies,
+        ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Fold what is there, then end.")] = False,
 ) -> None:

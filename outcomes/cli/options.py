@@ -8,6 +8,7 @@ import typer
 
 from ledger.environment import DEFAULT_LOG
 from ledger.errors import UsageError
+from outcomes.cli import candidates
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
@@ -29,13 +30,22 @@ __all__ = [
 ]
 
 _LOG_HELP = f"sqlite:PATH, kafka://HOST:PORT/TOPIC, archive:FOLDER; OUTCOMES_LOG, or {DEFAULT_LOG}."
-LogOption = Annotated[str | None, typer.Option("--log", metavar="URL", help=_LOG_HELP)]
+LogOption = Annotated[
+    str | None,
+    typer.Option("--log", metavar="URL", help=_LOG_HELP, autocompletion=candidates.log_urls),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 BriefOption = Annotated[
     bool, typer.Option("--brief", help="The main figures and what needs attention, 15 lines.")
 ]
 PolicyOption = Annotated[
-    str | None, typer.Option("--policy", metavar="ID|FILE", help="A built-in policy or a file.")
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="ID|FILE",
+        help="A built-in policy or a file.",
+        autocompletion=candidates.policies,
+    ),
 ]
 
 AsOfOption = Annotated[

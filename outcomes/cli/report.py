@@ -12,6 +12,7 @@ import typer
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
+from outcomes.cli import candidates
 from outcomes.cli.options import (
     BriefOption,
     JsonOption,
@@ -42,7 +43,12 @@ def report(
     log: LogOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Built-in or a file; repeatable."),
+        typer.Option(
+            "--policy",
+            metavar="ID|FILE",
+            help="Built-in or a file; repeatable.",
+            autocompletion=candidates.policies,
+        ),
     ] = None,
     as_of: Annotated[
         list[str] | None,
@@ -53,7 +59,12 @@ def report(
         typer.Option("--cut", metavar="CUT", help="Such as 0:1041,1:998; repeatable."),
     ] = None,
     engine: Annotated[
-        str | None, typer.Option(metavar="fold|columnar", help="By student, or by column in SQL.")
+        str | None,
+        typer.Option(
+            metavar="fold|columnar",
+            help="By student, or by column in SQL.",
+            autocompletion=candidates.engines,
+        ),
     ] = None,
     brief: BriefOption = False,
     json: JsonOption = False,
@@ -96,7 +107,12 @@ def verify(
     log: LogOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Of the reports; repeatable."),
+        typer.Option(
+            "--policy",
+            metavar="ID|FILE",
+            help="Of the reports; repeatable.",
+            autocompletion=candidates.policies,
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -18,6 +18,7 @@ from outcomes.console.streams import whole_streams
 
 __all__ = ["run"]
 
+_COMPLETING = {"--show-completion", "--install-completion", "_OUTCOMES_COMPLETE"}
 _INTERRUPTED = 130
 _SIZE = re.compile("[1-9][0-9]{1,3}")
 
@@ -55,6 +56,12 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _exit_code(arguments: Sequence[str]) -> int:
+    if _COMPLETING & {*arguments, *os.environ}:
+        from outcomes.cli.completion import VARIABLE, complete, use_own_scripts
+
+        if complete(os.environ.get(VARIABLE, "")):
+            return 0
+        use_own_scripts()
     try:
         code = app(list(arguments), standalone_mode=False)
     except SystemExit:
