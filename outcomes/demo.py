@@ -85,7 +85,7 @@ def _new_log(folder: Path) -> SqliteLog:
         for name in (LOG_FILE, f"{LOG_FILE}-wal", f"{LOG_FILE}-shm"):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"{folder}: {error.strerror}; choose another with --out") from error
+        raise StoreError(f"{folder}: {error.strerror}; choose another folder with --out") from error
     return SqliteLog.open(log_file, create=True)
 
 

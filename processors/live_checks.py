@@ -79,7 +79,7 @@ def _quarantine_check(by_rule: Mapping[str, int], among: str) -> Check:
 def _scan_check(log: Log) -> Check:
     end = log.end()
     scan = scan_quarantined(log, end, SCAN_SECONDS)
-    among = f"{scan.records:,} records"
+    among = pluralise(scan.records, "record")
     if not scan.is_complete:
         among = (
             f"the {among} that could be read in {SCAN_SECONDS:.0f} s, of"

@@ -11,6 +11,7 @@ import orjson
 from ledger.errors import NoFiguresError, StoreError
 from ledger.log import ArchiveAddress, Log, SqliteAddress, open_log
 from ledger.log.identity import PrefixIdentities, describe_difference
+from ledger.numbers import pluralise
 from ledger.replay import FiguresAtCut
 from ledger.settings import configured_state
 from processors.lag import measure_lag
@@ -151,7 +152,7 @@ def _not_yet(store: Store) -> NoFiguresError:
 def _difference(metadata: dict[str, str], log: Log, states: Sequence[PartitionState]) -> str | None:
     partitions = metadata.get("partitions", str(log.partitions))
     if partitions != str(log.partitions):
-        return f"it had {partitions} partitions, not {log.partitions}"
+        return f"it had {pluralise(int(partitions), 'partition')}, not {log.partitions:,}"
     cut = {partition: state.next_offset for partition, state in enumerate(states)}
     identities = PrefixIdentities(log).read(cut)
     differences = (

@@ -89,16 +89,17 @@ def _word_reason(fault: ErrorDetails) -> str:
     value = fault["input"]
     if not isinstance(value, str):
         return f"one of the strings {', '.join(words)}, not {_json_type(value)}"
-    return f"{_shown(value)} is none of {', '.join(words)}{suggestion(value, words, '')}"
+    others = f"not {words[0]}" if len(words) == 1 else f"none of {', '.join(words)}"
+    return f"{_shown(value)} is {others}{suggestion(value, words, '')}"
 
 
 def _category_reason(fault: ErrorDetails) -> str:
     value = fault["input"]
     if not isinstance(value, list):
-        return f"a list of categories, not {_json_type(value)}; there are {', '.join(CATEGORIES)}"
+        return f"a list of categories, not {_json_type(value)}; known: {', '.join(CATEGORIES)}"
     for member in value:
         if member not in CATEGORIES:
-            return f"{_shown(member)} is no category; there are {', '.join(CATEGORIES)}"
+            return f"{_shown(member)} is no category; known: {', '.join(CATEGORIES)}"
     repeated = next(member for member in CATEGORIES if value.count(member) > 1)
     return f"a list of categories without duplicates; it has {repeated} more than once"
 
@@ -136,7 +137,7 @@ def suggestion(word: str, words: Iterable[str], remedy: str | None = None) -> st
     close = get_close_matches(word[:100].lower(), words, n=1)
     if close:
         return f"; did you mean {close[0]}?"
-    return f"; there are {', '.join(words)}" if remedy is None else remedy
+    return f"; known: {', '.join(words)}" if remedy is None else remedy
 
 
 def _shown(value: object) -> str:

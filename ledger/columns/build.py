@@ -61,7 +61,7 @@ def build_columns(
         InterruptError: If a person stops it; what was finished is kept.
     """
     if not (folder / MANIFEST).exists():
-        raise StoreError(f"no archive at {folder}; `outcomes archive` makes one")
+        raise StoreError(f"no archive at {folder}; `outcomes archive` creates one")
     finished = list[Segment]()
     try:
         with _evidence_is_safe(), translate_archive_errors(folder), lock_archive(folder):

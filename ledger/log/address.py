@@ -185,5 +185,7 @@ def _partitions(url: str, query: str) -> int:
         )
     count = int(digits[:_DIGITS_MAX])
     if not 1 <= count <= _PARTITIONS_MAX:
-        raise ConfigurationError(f"--log {url}: partitions is from 1 to {_PARTITIONS_MAX}")
+        raise ConfigurationError(
+            f"--log {url}: write ?partitions=N with N from 1 to {_PARTITIONS_MAX:,}"
+        )
     return count

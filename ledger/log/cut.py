@@ -79,8 +79,8 @@ def refuse_not_held(
     """
     if set(cut) != set(held):
         raise CutNotHeldError(
-            f"cut {format_cut(cut)} does not list the partitions of {place},"
-            f" 0 to {len(held) - 1}; its end is {format_cut(end())}"
+            f"cut {format_cut(cut)} does not list each partition of {place} once; its end is"
+            f" {format_cut(end())}"
         )
     if any(cut[partition] > held[partition] for partition in held):
         raise CutNotHeldError(

@@ -73,7 +73,7 @@ def _decode(value: object, place: str) -> ReportOutline:
     rules = value.get("rules") if isinstance(value, dict) else None
     if type(rules) is int and rules != RULES_VERSION:
         raise ConfigurationError(
-            f"{place}: made under rules {rules}, this ledger knows {RULES_VERSION};"
+            f"{place}: made under rules {rules}, and this ledger knows rules {RULES_VERSION};"
             " verify it with a ledger of those rules"
         )
     try:

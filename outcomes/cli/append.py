@@ -23,14 +23,20 @@ __all__ = ["append", "validate"]
 
 FilesArgument = Annotated[
     list[str],
-    typer.Argument(metavar="FILE...|-", help="JSON lines or an array, also gzip; - is stdin."),
+    typer.Argument(
+        metavar="FILE",
+        help="JSON lines or an array of events, also packed by gzip; - is standard input.",
+    ),
 ]
 
 
 def validate(
     files: FilesArgument,
     max_faults: Annotated[
-        int, typer.Option(min=0, help="How many faults, and warnings, are listed; 0 for all.")
+        int,
+        typer.Option(
+            min=0, metavar="N", help="List so many faults, and so many warnings; 0 for all."
+        ),
     ] = 100,
     json: JsonOption = False,
 ) -> None:
@@ -96,12 +102,15 @@ def append(
     files: FilesArgument,
     log: LogOption = None,
     records: Annotated[
-        bool, typer.Option("--records", help="Lines are records of tail --jsonl; unchecked.")
+        bool,
+        typer.Option("--records", help="Append records of `outcomes tail --jsonl`, unchecked."),
     ] = False,
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Append the lines without a fault.")
+        bool, typer.Option("--skip-invalid", help="Append what has no fault, instead of nothing.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Lines per batch of stdin.")] = 10_000,
+    batch: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Lines or items in a batch of standard input.")
+    ] = 10_000,
     json: JsonOption = False,
 ) -> None:
     """Append events: files whole or not at all, standard input batch by batch."""
@@ -119,7 +128,7 @@ def append(
         return
     assert done.end is not None
     acknowledged = f"{pluralise(done.acknowledged, 'record')} acknowledged"
-    skipped = f", {pluralise(done.skipped, 'line')} skipped" if done.skipped else ""
+    skipped = f", {pluralise(done.skipped, done.noun)} skipped" if done.skipped else ""
     terminal.line(f"{acknowledged}{skipped}; end {format_cut(done.end)}")
 
 

@@ -49,12 +49,14 @@ class Appended(NamedTuple):
 
     Attributes:
         acknowledged: How many records.
-        skipped: How many lines were left out.
+        skipped: How many entries were left out.
+        noun: What an entry is: line, item, or event where there are both.
         end: The log's end after it; None where a failure leaves it unknown.
     """
 
     acknowledged: int
     skipped: int
+    noun: str
     end: Cut | None
 
 
@@ -91,7 +93,9 @@ def append_inputs(
         StoreError: If the log could not take them.
     """
     if STDIN in paths and len(paths) > 1:
-        raise UsageError("- is appended in batches and files are not; append them one by one")
+        raise UsageError(
+            "- is appended in batches and files whole; append them by separate commands"
+        )
     with ExitStack() as stack:
         inputs = [
             Entries(stack.enter_context(open_input(path, JSON_LINES_HINT)), path, options.form)
@@ -128,7 +132,7 @@ class _Append:
     def appended(self) -> Appended:
         """What has been made durable so far."""
         skipped = self.at_fault if self.options.skip_invalid else 0
-        return Appended(self.acknowledged, skipped, self.end)
+        return Appended(self.acknowledged, skipped, self._noun(), self.end)
 
     def append_whole(self) -> None:
         """Judge all lines first, then append all of them, or none where a line is at fault."""

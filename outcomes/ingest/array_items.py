@@ -47,7 +47,7 @@ class ArraySplitter:
         """
         if not chunk and not self._has_ended:
             raise BadInputError(
-                f"{self._name} ends inside its array, after item {self._number:,}; is it whole?"
+                f"{self._name} ends inside its array, after item {self._number:,}; is it complete?"
             )
         text, self._rest = self._rest + chunk, b""
         start = position = 0

@@ -94,7 +94,7 @@ class Unpacked:
             if not self._packed and not self._is_pending:
                 self._packed = self._source.read()
                 if not self._packed:
-                    raise BadInputError(f"{self._name} ends inside its gzip data; is it whole?")
+                    raise BadInputError(f"{self._name} ends inside its gzip data; is it complete?")
             data = self._unpack()
         self._size += len(data)
         if self._size > self._bytes_max:

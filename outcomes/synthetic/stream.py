@@ -65,7 +65,8 @@ def generate(
         raise ValueError(f"students must not be negative, got {students}")
     if not _YEARS[0] <= first_year <= last_year <= _YEARS[-1]:
         raise ValueError(
-            f"years go from {_YEARS[0]} to {_YEARS[-1]} and in order, not {first_year}, {last_year}"
+            f"the years {first_year} to {last_year}: both are from {_YEARS[0]} to {_YEARS[-1]},"
+            " in order"
         )
     return _records(students, seed, Days(first_year, last_year), CHUNK_STUDENTS)
 

@@ -41,7 +41,7 @@ def lock_for_writing(path: Path) -> IO[str]:
     if not _NAME.fullmatch(lock.read(_NAME_MAX)):
         lock.close()
         raise StoreError(
-            f"{lock.name}, where the lock of {path} would be, is another's file; name another file"
+            f"{lock.name} is in the place of the lock of {path} and is no lock; name another file"
             " with --state"
         )
     deadline = time.monotonic() + _WAIT_SECONDS

@@ -167,7 +167,7 @@ class Store:
                 self._write_partition(partition, state)
         except sqlite3.Error as error:
             raise StoreError(
-                f"{self.path} took nothing of a batch ({error}); make room and start the worker"
+                f"{self.path}: a batch was not written ({error}); make room and start the worker"
                 " again: it resumes where it stopped"
             ) from error
 

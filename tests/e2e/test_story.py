@@ -100,6 +100,11 @@ class TestAppendAndReport:
         ]
         assert [event(1), event(3)] == [row[4] for row in rows(tmp_path / "ledger.db")]
 
+    def test_what_was_skipped_of_an_array_is_counted_in_items(self, outcomes, tmp_path):
+        (tmp_path / "events.json").write_bytes(b"[" + event(1) + b", {}]")
+        done = outcomes("append", "--skip-invalid", "events.json")
+        assert (0, "1 record acknowledged, 1 item skipped; end 0:1\n") == (done.code, done.text)
+
     def test_resending_a_file_changes_no_figure(self, outcomes, world):
         outcomes("append", world.events)
         first = outcomes("report", "--year", "2022", "--json").json

@@ -83,7 +83,7 @@ class TestQuarantined:
 
     def test_none_is_fine(self):
         with temporary_log([outcome_record(1)]) as (log, _):
-            assert ("fine", "none of 1 records") == checks(log)["quarantined"]
+            assert ("fine", "none of 1 record") == checks(log)["quarantined"]
 
 
 class TestWorker:

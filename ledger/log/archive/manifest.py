@@ -230,7 +230,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
     except (FileNotFoundError, NotADirectoryError) as error:
         if (folder / RECORDS).is_dir():
             raise damaged(path, "is missing") from error
-        raise StoreError(f"no archive at {folder}; `outcomes archive` makes one") from error
+        raise StoreError(f"no archive at {folder}; `outcomes archive` creates one") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; check its permissions") from error
     return parse_manifest(path, data), data

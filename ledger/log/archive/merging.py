@@ -68,7 +68,7 @@ def merge_segments(
         DamagedArchiveError: If a file is missing or changed.
     """
     if not (folder / MANIFEST).exists():
-        raise StoreError(f"no archive at {folder}; `outcomes archive` makes one")
+        raise StoreError(f"no archive at {folder}; `outcomes archive` creates one")
     with open_to_write(folder) as manifest:
         groups = [group for group in _groups(manifest, segment_bytes) if len(group) > 1]
         merged = _merge_groups(folder, manifest, groups, progress) if groups else manifest

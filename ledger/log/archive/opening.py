@@ -18,6 +18,7 @@ from ledger.log.archive.files import (
 from ledger.log.archive.manifest import MANIFEST, RECORDS, Manifest, save_manifest
 from ledger.log.identity import record_hash
 from ledger.log.port import Log
+from ledger.numbers import pluralise
 from schemas.record import Record
 
 __all__ = ["create_archive", "open_to_write"]
@@ -54,7 +55,7 @@ def create_archive(folder: Path, log: Log) -> None:
         if not folder.exists():
             parent = folder.absolute().parent
             if not parent.is_dir():
-                raise StoreError(f"{folder}: there is no folder {parent}; make it first")
+                raise StoreError(f"{folder}: there is no folder {parent}; create it first")
             folder.mkdir()
             sync_folder(parent)
         names = {path.name for path in folder.iterdir()}
@@ -81,15 +82,15 @@ def _refuse_another_log(folder: Path, manifest: Manifest, log: Log) -> None:
     another = f"{folder} is not an archive of the log {log.name}"
     advice = "name another folder, or the right log with --log"
     if log.partitions != manifest.log.partitions:
-        archived = manifest.log.partitions
-        raise StoreError(f"{another}: {log.partitions} partitions, not {archived}; {advice}")
+        partitions = pluralise(log.partitions, "partition")
+        raise StoreError(f"{another}: {partitions}, not {manifest.log.partitions:,}; {advice}")
     archived_ends = {partition: end for partition, end in manifest.ends.items() if end}
     log_ends = log.end()
     for partition, end in archived_ends.items():
         if log_ends[partition] < end:
             raise StoreError(
-                f"{another}: partition {partition} ends at {log_ends[partition]}, {end} are"
-                f" archived; {advice}"
+                f"{another}: partition {partition} ends at offset {log_ends[partition]:,}, and"
+                f" the archive at {end:,}; {advice}"
             )
     first = log.first_records()
     last_offsets = {partition: end - 1 for partition, end in archived_ends.items()}

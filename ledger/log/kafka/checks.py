@@ -13,6 +13,7 @@ from ledger.log.kafka.partitioners import advice_for
 from ledger.log.kafka.reader import Reader
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.port import Severity
+from ledger.numbers import pluralise
 from schemas.partition import partition_of
 
 __all__ = ["alive_brokers", "examine", "examine_brokers"]
@@ -48,7 +49,7 @@ def examine(link: Link, reader: Reader, partitions: int) -> Iterator[_Check]:
         *_misplaced(reader, begins, stable),
     ]
     if topic.partitions != partitions:
-        what = f"{topic.partitions} partitions, {partitions} a moment ago"
+        what = f"{pluralise(topic.partitions, 'partition')}, {partitions:,} a moment ago"
         faults.append(("broken", f"{what}: a log's partition count never changes"))
     yield from faults
     if not faults:

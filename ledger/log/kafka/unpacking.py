@@ -46,7 +46,7 @@ class UnreadableBatchError(KafkaError):  # type: ignore[misc]
 
 class _BatchTooLargeError(Exception):
     def __init__(self) -> None:
-        super().__init__(f"it unpacks to more than {BATCH_BYTES_MAX >> 20} MB")
+        super().__init__(f"it unpacks to more than {BATCH_BYTES_MAX >> 20} MiB")
 
 
 def guard_consumers() -> None:

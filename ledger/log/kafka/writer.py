@@ -135,8 +135,8 @@ class Writer:
                         reason = self._final_reason(error)
                         count = delivery.acknowledged
                         raise PartlyAcknowledgedError(
-                            f"{reason}; {count:,} of these records were acknowledged, the same can"
-                            " be sent again safely",
+                            f"{reason}; {count:,} of these records were acknowledged; sending all"
+                            " again is safe",
                             count,
                         ) from reason
         return delivery
@@ -250,7 +250,7 @@ class Writer:
     def _final_reason(self, error: BaseException) -> StoreError:
         if isinstance(error, _TooLargeError):
             return StoreError(
-                f"{self._link.address} refuses a record of {error.size} bytes; raise the topic's"
+                f"{self._link.address} refuses a record of {error.size:,} bytes; raise the topic's"
                 " max.message.bytes, or leave the record out"
             )
         return translate_error(self._link, error, "stopped acknowledging")

@@ -70,13 +70,13 @@ def back_up(
 
 def _refuse_existing(target: Path) -> None:
     if os.path.lexists(target):
-        raise StoreError(f"{target} exists; name a new file, a backup replaces none")
+        raise StoreError(f"{target} exists, and a backup replaces no file; name a new one")
     if not target.parent.is_dir():
-        raise StoreError(f"{target}: there is no folder {target.parent}; make it first")
+        raise StoreError(f"{target}: there is no folder {target.parent}; create it first")
     if wal_path(target).exists():
         raise StoreError(
-            f"{wal_path(target)} is left of another log and would be read as a part of the backup;"
-            " move it away, or name another file"
+            f"{wal_path(target)} is left over from another log and would be read as a part of the"
+            " backup; move it away, or name another file"
         )
 
 

@@ -21,6 +21,7 @@ from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, EachAppended, Location, NewRecord
 from ledger.log.sqlite.checks import examine_file
 from ledger.log.sqlite.opening import UnlockedFile, open_to_read, open_to_write
+from ledger.numbers import pluralise
 from ledger.sqlite_file import checkpoint, translate_sqlite_errors, waiting_at_most
 from schemas.partition import partition_of
 from schemas.record import Record
@@ -89,8 +90,8 @@ class SqliteLog:
         if partitions not in (None, log.partitions):
             log.close()
             raise ConfigurationError(
-                f"{file} has {log.partitions} partitions, not {partitions}: a log's partition "
-                "count never changes; leave out ?partitions or make another log"
+                f"{file} has {pluralise(log.partitions, 'partition')}, not {partitions}: a log's"
+                " partition count never changes; leave out ?partitions or name another log"
             )
         return log
 

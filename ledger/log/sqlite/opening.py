@@ -76,11 +76,11 @@ def open_to_write(file: Path, partitions: int) -> sqlite3.Connection:
     if file.exists() and 0 < file.stat().st_size < len(_MAGIC):
         raise StoreError(f"{file} is not a log of this ledger; name another file with --log")
     if not file.parent.is_dir():
-        raise StoreError(f"{file}: there is no folder {file.parent}; make it first")
+        raise StoreError(f"{file}: there is no folder {file.parent}; create it first")
     if not _size(file) and _size(wal_path(file)):
         raise StoreError(
-            f"{file} cannot be made: {wal_path(file)} holds records of a log that was moved away;"
-            " move that beside its log, or delete it"
+            f"{file} cannot be created: {wal_path(file)} holds records of a log that was moved"
+            " away; move that beside its log, or delete it"
         )
     connection = connect(file, "rwc")
     try:
@@ -102,7 +102,7 @@ def open_to_read(file: Path) -> tuple[sqlite3.Connection, UnlockedFile | None]:
         lost = wal_path(file)
         hint = f"; {lost} holds records of one that was moved away" if _size(lost) else ""
         raise NoLogError(
-            f"no log at {file}{hint}; `outcomes append` makes one, or name it with --log"
+            f"no log at {file}{hint}; `outcomes append` creates one, or name another with --log"
         )
     unlocked: UnlockedFile | None = None
     connection = connect(file, "ro")
@@ -219,7 +219,7 @@ def _check(file: Path, connection: sqlite3.Connection) -> None:
     version = _pragma(connection, "user_version")
     if version > SCHEMA_VERSION:
         raise StoreError(
-            f"{file} is a log of schema {version}, this ledger reads up to {SCHEMA_VERSION};"
+            f"{file} is a log of schema {version}, and this ledger reads up to {SCHEMA_VERSION};"
             " upgrade the ledger"
         )
 

@@ -93,4 +93,4 @@ class TestAppend:
 
     def test_several_files_are_one_append(self, outcomes):
         code, out, _ = outcomes("append", "fine.jsonl", "array.json", "--skip-invalid")
-        assert (0, b"4 records acknowledged, 1 line skipped; end 0:4\n") == (code, out)
+        assert (0, b"4 records acknowledged, 1 event skipped; end 0:4\n") == (code, out)

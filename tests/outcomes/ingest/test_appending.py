@@ -90,7 +90,7 @@ def failing(monkeypatch):
 
 class TestFile:
     def test_a_file_is_appended_whole(self, append):
-        assert (3, 0, {0: 3}) == append(events(3))
+        assert (3, 0, "line", {0: 3}) == append(events(3))
 
     def test_a_fault_in_its_last_line_leaves_nothing(self, append):
         with pytest.raises(BadInputError, match="nothing appended, 1 line is at fault; fix what"):
@@ -99,13 +99,15 @@ class TestFile:
         assert not append.log.exists()
 
     def test_lines_at_fault_can_be_skipped(self, append):
-        assert (2, 2, {0: 2}) == append(
+        assert (2, 2, "line", {0: 2}) == append(
             event(1) + b"\n{\n" + event(2) + b"\n[]\n", skip_invalid=True
         )
 
     def test_items_of_an_array_are_appended_as_their_exact_bytes(self, append):
         items = [json.dumps(json.loads(event(n)), indent=2).encode() for n in range(3)]
-        assert (3, 0, {0: 3}) == append(gzip.compress(b"[\n" + b" ,\n".join(items) + b"\n]\n"))
+        assert (3, 0, "item", {0: 3}) == append(
+            gzip.compress(b"[\n" + b" ,\n".join(items) + b"\n]\n")
+        )
         assert items == [row[4] for row in rows(append.log)]
 
     def test_an_item_at_fault_is_called_an_item(self, append):
@@ -121,10 +123,12 @@ class TestFile:
             append(events(2), others=[faulty, other])
         assert {str(faulty), str(other)} == {fault.file for fault in append.faults}
         assert not append.log.exists()
-        assert (3, 2, {0: 3}) == append(events(2), others=[faulty, other], skip_invalid=True)
+        assert (3, 2, "event", {0: 3}) == append(
+            events(2), others=[faulty, other], skip_invalid=True
+        )
 
     def test_standard_input_is_not_one_of_several(self, append):
-        with pytest.raises(UsageError, match="append them one by one"):
+        with pytest.raises(UsageError, match="append them by separate commands"):
             append(events(1), others=["-"])
 
 
@@ -132,7 +136,7 @@ class TestStandardInput:
     def test_an_array_goes_in_batches_and_says_what_was_acknowledged(self, append, stdin):
         stdin(b"[" + b",".join([event(1), event(2), event(3)]) + b"")
         with pytest.raises(
-            BadInputError, match=r"after item 2; is it whole\? - 2 records acknowledged"
+            BadInputError, match=r"after item 2; is it complete\? - 2 records acknowledged"
         ):
             append(b"", name="-")
         assert 2 == count(append.log)
@@ -142,7 +146,7 @@ class TestStandardInput:
         with pytest.raises(BadInputError, match="stopped at line 5 with 4 acknowledged"):
             append(b"", name="-")
         assert 4 == count(append.log)
-        assert [(4, 0, {0: 4})] == [appended for appended, _ in append.failures]
+        assert [(4, 0, "line", {0: 4})] == [appended for appended, _ in append.failures]
 
     @pytest.mark.parametrize(
         "error",
@@ -172,7 +176,7 @@ class TestStandardInput:
         ) as caught:
             append(b"", name="-")
         assert 5 == caught.value.acknowledged
-        assert [((5, 0, None), caught.value)] == append.failures
+        assert [((5, 0, "line", None), caught.value)] == append.failures
 
     def test_an_interruption_says_how_many_were_acknowledged(self, append, stdin, failing):
         stdin(events(5))

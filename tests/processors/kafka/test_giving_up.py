@@ -13,7 +13,7 @@ FIRST, SECOND, THIRD = (f"127.0.0.1:{port}" for port in (9092, 9093, 9094))
 
 
 def partly_acknowledged(reason):
-    error = PartlyAcknowledgedError(f"{reason}; 3 of these records can be sent again safely", 3)
+    error = PartlyAcknowledgedError(f"{reason}; 3 of these records were acknowledged", 3)
     error.__cause__ = reason
     return error
 

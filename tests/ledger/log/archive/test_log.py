@@ -179,7 +179,7 @@ class TestReadOnly:
         (tmp_path / "empty").mkdir()
         (tmp_path / "file").write_bytes(b"x")
 
-        with pytest.raises(StoreError, match=r"no archive at .*; `outcomes archive` makes one"):
+        with pytest.raises(StoreError, match=r"no archive at .*; `outcomes archive` creates one"):
             open_log(f"archive:{tmp_path / name}")
 
     def test_a_cut_beyond_the_end_names_the_folder(self, tmp_path):

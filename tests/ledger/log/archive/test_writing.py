@@ -216,7 +216,7 @@ class TestFolder:
 
         with pytest.raises(StoreError, match=r"file.* cannot be used .*: name a folder"):
             archive_log(MemoryLog(records(3)), tmp_path / "file")
-        with pytest.raises(StoreError, match="make it first"):
+        with pytest.raises(StoreError, match="create it first"):
             archive_log(MemoryLog(records(3)), tmp_path / "none" / "a")
 
     @pytest.mark.parametrize("partial", [False, True])
