@@ -37,7 +37,7 @@ def policy_show(
         str | None,
         typer.Argument(
             metavar="ID|FILE",
-            help="The default policy if not given.",
+            help="A built-in policy or a file (OUTCOMES_POLICY).",
             autocompletion=candidates.policies,
         ),
     ] = None,
@@ -53,7 +53,7 @@ def schema(
         str | None,
         typer.Argument(
             metavar="TYPE",
-            help="Without it, the types are listed.",
+            help="A type of event; without it, all are listed.",
             autocompletion=candidates.event_types,
         ),
     ] = None,
@@ -68,13 +68,15 @@ def schema(
     elif event_type in FACTS:
         terminal.print_json(event_schema(event_type))
     else:
-        raise UsageError(f"no event type {event_type}; `outcomes schema` lists them")
+        from schemas.reasons import type_reason
+
+        raise UsageError(type_reason(event_type))
 
 
 def doctor(
     log: LogOption = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Read all records to count the quarantined ones.")
+        bool, typer.Option("--deep", help="Read every record, to count the quarantined ones.")
     ] = False,
     json: JsonOption = False,
 ) -> None:

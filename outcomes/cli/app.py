@@ -25,12 +25,15 @@ from outcomes.cli import (
     serve,
     tail,
     topic,
+    verify,
 )
+from outcomes.cli.examples import START
+from outcomes.cli.help import Commands
 from outcomes.console import terminal
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app = Commands(
     name="outcomes",
     help="Any year's report of student outcomes, rebuilt from the log of events.",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,13 +41,14 @@ app = typer.Typer(
     # Frames of rich around the help would double the time until it is there.
     rich_markup_mode=None,
     invoke_without_command=True,
+    epilog=START,
 )
 app.add_typer(about.policy_app, name="policy")
 app.add_typer(topic.topic_app, name="topic")
 app.add_typer(serve.token_app, name="token")
 for command in (
     report.report,
-    report.verify,
+    verify.verify,
     findings.findings,
     diff.diff,
     archive.archive,
@@ -81,12 +85,18 @@ def outcomes(
         str | None,
         typer.Option(
             metavar="console|json",
-            help="Format of diagnostics on stderr.",
+            help="Format of diagnostics on stderr (OUTCOMES_LOG_FORMAT).",
             autocompletion=candidates.log_formats,
         ),
     ] = None,
     version: Annotated[  # noqa: ARG001 - acted on by its callback
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version of the program and of the rules.",
+        ),
     ] = False,
 ) -> None:
     """Any year's report of student outcomes, rebuilt from the log of events."""

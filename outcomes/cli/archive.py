@@ -22,16 +22,21 @@ _MIB = 1_048_576
 
 
 def archive(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Created when missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where the archive is, or is to be.")
+    ],
     log: LogOption = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Merge small segments; adds no records.")
+        bool, typer.Option("--merge", help="Merge small segments instead; adds no records.")
     ] = False,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Rebuild all typed columns; adds no records.")
+        bool, typer.Option("--refresh", help="Rebuild all typed columns instead; adds no records.")
     ] = False,
     segment_mib: Annotated[
-        int, typer.Option(min=1, max=65_536, help="Largest size of a segment's lines.")
+        int,
+        typer.Option(
+            min=1, max=65_536, metavar="N", help="Largest size of a segment's lines, in MiB."
+        ),
     ] = 64,
     json: JsonOption = False,
 ) -> None:

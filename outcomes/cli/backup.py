@@ -17,7 +17,7 @@ __all__ = ["backup"]
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new file.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new file for the copy.")],
     log: LogOption = None,
     json: JsonOption = False,
 ) -> None:

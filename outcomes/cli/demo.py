@@ -25,12 +25,14 @@ _WRITE_BYTES = 262_144
 
 def demo(
     students: Annotated[
-        int, typer.Option(min=1, max=_STUDENTS_MAX, help="Number of persons.")
+        int, typer.Option(min=1, max=_STUDENTS_MAX, metavar="N", help="How many people.")
     ] = 5_000,
-    seed: Annotated[int, typer.Option(help="Same seed, same history.")] = 2022,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for the files.")] = Path(
-        "demo"
-    ),
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="The same seed gives the same history.")
+    ] = 2022,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the log and the reports are put.")
+    ] = Path("demo"),
 ) -> None:
     """The whole story: generate, append, report 2022 as known on 31 March 2023 and now, compare."""
     from ledger.policies import chosen_policy
@@ -60,12 +62,18 @@ def demo(
 
 
 def generate(
-    students: Annotated[int, typer.Option(min=1, max=_STUDENTS_MAX, help="Number of persons.")],
-    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")],
-    first: Annotated[int, typer.Option("--from", help="First year with complete figures.")] = 2021,
-    last: Annotated[int, typer.Option("--to", help="Last year with complete figures.")] = 2023,
+    students: Annotated[
+        int, typer.Option(min=1, max=_STUDENTS_MAX, metavar="N", help="How many people.")
+    ],
+    seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same bytes.")],
+    first: Annotated[
+        int, typer.Option("--from", metavar="Y", help="The first year with complete figures.")
+    ] = 2021,
+    last: Annotated[
+        int, typer.Option("--to", metavar="Y", help="The last year with complete figures.")
+    ] = 2023,
     records: Annotated[
-        bool, typer.Option("--records", help="As tail --jsonl prints, with recorded_at.")
+        bool, typer.Option("--records", help="Print records as `outcomes tail --jsonl` does.")
     ] = False,
 ) -> None:
     """A synthetic history as JSON lines: realistic rates, duplicates, late and corrected facts."""

@@ -40,7 +40,7 @@ def diff(
         typer.Argument(metavar="[A.json B.json]", help="Two reports, instead of --year."),
     ] = None,
     year: Annotated[
-        int | None, typer.Option(min=1900, max=2199, help="The reference year.")
+        int | None, typer.Option(min=1900, max=2199, metavar="Y", help="The reference year.")
     ] = None,
     log: LogOption = None,
     as_of: Annotated[

@@ -22,7 +22,11 @@ __all__ = ["live", "worker"]
 
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", metavar="FILE|FOLDER", help="The read model; beside the log."),
+    typer.Option(
+        "--state",
+        metavar="FILE|FOLDER",
+        help="The read model (OUTCOMES_STATE; default: beside the log).",
+    ),
 ]
 
 
@@ -34,11 +38,13 @@ def worker(
         typer.Option(
             "--policy",
             metavar="ID|FILE",
-            help="Policies to keep live; repeatable.",
+            help="A policy to keep live; repeatable (OUTCOMES_LIVE_POLICIES; default: all).",
             autocompletion=candidates.policies,
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Fold what is there, then end.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Fold what is there, then end; not on Kafka.")
+    ] = False,
 ) -> None:
     """Follow the log and keep the figures of every year current, until stopped."""
     from ledger.policies import live_policies
@@ -50,12 +56,12 @@ def worker(
 
 
 def live(
-    year: Annotated[int, typer.Option(min=1900, max=2199, help="The reference year.")],
+    year: Annotated[int, typer.Option(min=1900, max=2199, metavar="Y", help="The reference year.")],
     log: LogOption = None,
     policy: PolicyOption = None,
     state: StateOption = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Refresh when figures or the lag change.")
+        bool, typer.Option("--watch", help="Print again whenever figures or the lag change.")
     ] = False,
     brief: BriefOption = False,
     json: JsonOption = False,

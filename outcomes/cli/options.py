@@ -9,6 +9,7 @@ import typer
 from ledger.environment import DEFAULT_LOG
 from ledger.errors import UsageError
 from outcomes.cli import candidates
+from outcomes.cli.help import Commands
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "CutOption",
     "JsonOption",
     "LogOption",
+    "PoliciesOption",
     "PolicyOption",
     "chosen_cut",
     "command_group",
@@ -29,37 +31,55 @@ __all__ = [
     "refuse_brief_json",
 ]
 
-_LOG_HELP = f"sqlite:PATH, kafka://HOST:PORT/TOPIC, archive:FOLDER; OUTCOMES_LOG, or {DEFAULT_LOG}."
+_LOG_HELP = (
+    "sqlite:PATH, kafka://HOST:PORT/TOPIC or archive:FOLDER"
+    f" (OUTCOMES_LOG; default: {DEFAULT_LOG})."
+)
 LogOption = Annotated[
     str | None,
     typer.Option("--log", metavar="URL", help=_LOG_HELP, autocompletion=candidates.log_urls),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 BriefOption = Annotated[
-    bool, typer.Option("--brief", help="The main figures and what needs attention, 15 lines.")
+    bool,
+    typer.Option("--brief", help="Print the main figures and what needs attention, in 15 lines."),
 ]
 PolicyOption = Annotated[
     str | None,
     typer.Option(
         "--policy",
         metavar="ID|FILE",
-        help="A built-in policy or a file.",
+        help="A built-in policy, or the file of one (OUTCOMES_POLICY).",
         autocompletion=candidates.policies,
     ),
 ]
 
+PoliciesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="ID|FILE",
+        help="A built-in policy, or the file of one; repeatable (OUTCOMES_POLICY).",
+        autocompletion=candidates.policies,
+    ),
+]
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="T", help="What was known; RFC 3339 with an offset."),
+    typer.Option(
+        "--as-of", metavar="T", help="Read what was known then, such as 2023-03-31T23:59:59+02:00."
+    ),
 ]
 CutOption = Annotated[
-    str | None, typer.Option("--cut", metavar="CUT", help="How far to read, such as 0:1041,1:998.")
+    str | None,
+    typer.Option(
+        "--cut", metavar="CUT", help="Read the records below that cut, such as 0:1041,1:998."
+    ),
 ]
 
 
 def command_group(about: str) -> typer.Typer:
     """A group of commands that prints its help when no command is named."""
-    group = typer.Typer(help=about, invoke_without_command=True)
+    group = Commands(help=about, short_help=about, invoke_without_command=True)
 
     @group.callback(help=about)
     def print_help(context: typer.Context) -> None:

@@ -22,9 +22,12 @@ FileOption = Annotated[
 
 def serve(
     log: LogOption = None,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65_535, help="0 for a free one.")
+        int,
+        typer.Option("--port", min=0, max=65_535, metavar="N", help="The port; 0 for a free one."),
     ] = 8080,
     state: StateOption = None,
     policy: Annotated[
@@ -74,13 +77,15 @@ def serve(
 
 @token_app.command("new")
 def new_token(
-    name: Annotated[str, typer.Argument(help="Of the token, for you and the access log.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of the token, for you and the access log.")
+    ],
     role: Annotated[str, typer.Option(metavar="emitter|reader|operator", help="What it may do.")],
     source: Annotated[
         str | None, typer.Option(metavar="URI", help="Of an emitter: the source of its events.")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Until it ends; never if not given.")
+        int | None, typer.Option(min=1, metavar="N", help="Until it ends; never if not given.")
     ] = None,
     file: FileOption = None,
 ) -> None:
@@ -112,7 +117,10 @@ def list_tokens(file: FileOption = None, json: JsonOption = False) -> None:
 
 
 @token_app.command("revoke")
-def revoke_token(name: str, file: FileOption = None) -> None:
+def revoke_token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the token.")],
+    file: FileOption = None,
+) -> None:
     """Take a token back; it is refused from the next request on."""
     from outcomes.serve.tokens import TokenFile
 

@@ -17,12 +17,19 @@ _WRITE_BYTES = 262_144
 def tail(
     log: LogOption = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="CUT", help="Where to start; at the beginning.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CUT",
+            help="Begin there, such as 0:1041,1:998, instead of at the beginning.",
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Wait for more until interrupted.")
+        bool, typer.Option("--follow", "-f", help="Wait for more records, until interrupted.")
     ] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Exact, one JSON object a line.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print records exactly, one JSON object a line.")
+    ] = False,
 ) -> None:
     """The records of a log, with partition, offset, recorded_at, key and value."""
     from ledger.log import open_log, parse_cut

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import projections.findings
 from ledger import errors
 from ledger.settings import Settings
 from outcomes.cli.app import app
+from outcomes.cli.examples import EXAMPLES, START
 from projections.figures import RecordCounts
 from projections.history import Disposition
 from projections.policy import Policy, built_in_policies
@@ -53,6 +55,13 @@ def first_cells(section: str) -> list[str]:
 
 def ids(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def commands_of(example):
+    """The words after `outcomes`, for each time that it is in a line of a shell."""
+    parts = re.split(r"[|>]", example)
+    words = [shlex.split(part) for part in parts]
+    return [part[1:] for part in words if part[0] == "outcomes"]
 
 
 def commands():
@@ -102,6 +111,26 @@ class TestCommandLine:
             f"```console\n$ {name}" in self.SECTIONS[name] or f"\n$ {name}" in self.SECTIONS[name]
         )
 
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_help_ends_with_examples_that_can_be_typed(self, name):
+        assert EXAMPLES.get(name), f"outcomes/cli/examples.py has none of {name}"
+        for example in EXAMPLES[name]:
+            for words in commands_of(example):
+                context = get_command(app).make_context("outcomes", words)
+                while context._protected_args:
+                    word, command, rest = context.command.resolve_command(
+                        context, [*context._protected_args, *context.args]
+                    )
+                    context = command.make_context(word, rest, parent=context)
+            assert name in example
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_help_shows_no_types_of_python(self, name):
+        words = name.split()
+        command = COMMANDS[name]
+        help_text = command.get_help(command.context_class(command, info_name=words[-1]))
+        assert not re.search("<[a-z]", help_text.partition("Examples:")[0])
+
     def test_every_option_of_the_command_itself_stands_there(self):
         options = {opt for parameter in get_command(app).params for opt in parameter.opts}
         assert {option for option in options if f"`{option}" not in self.OF_ALL} == set()
@@ -109,6 +138,14 @@ class TestCommandLine:
     def test_every_setting_stands_there(self):
         named = set(re.findall(r"^\| `OUTCOMES_(\w+)`", self.OF_ALL, re.MULTILINE))
         assert named == {name.upper() for name in Settings.model_fields}
+
+    def test_the_variables_that_help_names_are_settings(self):
+        named = set(re.findall(r"OUTCOMES_(\w+)", START))
+        for command in COMMANDS.values():
+            for parameter in command.params:
+                named |= set(re.findall(r"OUTCOMES_(\w+)", getattr(parameter, "help", None) or ""))
+        assert {"LOG", "POLICY", "STATE", "LOG_FORMAT", "LIVE_POLICIES"} <= named
+        assert named <= {name.upper() for name in Settings.model_fields}
 
     def test_every_exit_code_of_an_error_stands_there(self):
         codes = {

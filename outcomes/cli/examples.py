@@ -1,0 +1,102 @@
+"""What the help of each command ends with; a test has every example parsed."""
+
+from __future__ import annotations
+
+__all__ = ["EXAMPLES", "START"]
+
+START = """Begin with `outcomes demo`; `outcomes COMMAND --help` shows a command and examples of it.
+
+Variables of the environment: OUTCOMES_LOG for --log, OUTCOMES_POLICY for --policy, OUTCOMES_STATE
+for --state, OUTCOMES_LOG_FORMAT for --log-format; the others are in docs/cli.md."""
+
+EXAMPLES = {
+    "outcomes report": (
+        "outcomes report --year 2022",
+        "outcomes report --year 2022 --as-of 2023-03-31T23:59:59+02:00",
+        "outcomes report --year 2021..2023 --policy openclassrooms-2023 --brief",
+        "outcomes report --year 2022 --log archive:sealed --json > report-2022.json",
+    ),
+    "outcomes verify": (
+        "outcomes verify report-2022.json",
+        "outcomes report --year 2021..2023 --json | outcomes verify -",
+        "outcomes verify report-2022.json --log archive:sealed --policy ours.json",
+    ),
+    "outcomes findings": (
+        "outcomes findings",
+        "outcomes findings --rule content_must_not_change --limit 0",
+        "outcomes findings --counts --as-of 2023-03-31T23:59:59+02:00",
+    ),
+    "outcomes diff": (
+        "outcomes diff --year 2022 --as-of 2023-03-31T23:59:59+02:00",
+        "outcomes diff --year 2022 --measure placed --group refugee --csv > moved.csv",
+        "outcomes diff report-then.json report-now.json",
+    ),
+    "outcomes archive": (
+        "outcomes archive sealed",
+        "outcomes archive sealed --log kafka://localhost:9092/student-lifecycle",
+        "outcomes archive sealed --merge",
+    ),
+    "outcomes backup": ("outcomes backup copy.db --log sqlite:ledger.db",),
+    "outcomes worker": (
+        "outcomes worker",
+        "outcomes worker --log kafka://localhost:9092/student-lifecycle --state workers",
+        "outcomes worker --once --policy ours.json",
+    ),
+    "outcomes live": (
+        "outcomes live --year 2022 --brief",
+        "outcomes live --year 2022 --watch",
+        "outcomes live --year 2022 --json --log kafka://localhost:9092/student-lifecycle",
+    ),
+    "outcomes serve": (
+        "outcomes serve --insecure-dev",
+        "outcomes serve --tls-cert cert.pem --tls-key key.pem",
+    ),
+    "outcomes token new": (
+        "outcomes token new lms --role emitter --source https://lms.example.org --file tokens.json",
+        "outcomes token new dashboard --role reader --days 365",
+    ),
+    "outcomes token list": ("outcomes token list --file tokens.json",),
+    "outcomes token revoke": ("outcomes token revoke lms --file tokens.json",),
+    "outcomes schema": (
+        "outcomes schema",
+        "outcomes schema ledger.student.enrolled.v1 > enrolled.json",
+    ),
+    "outcomes doctor": (
+        "outcomes doctor",
+        "outcomes doctor --deep --json",
+        "outcomes doctor --log kafka://localhost:9092/student-lifecycle",
+    ),
+    "outcomes demo": (
+        "outcomes demo",
+        "outcomes demo --students 200 --seed 1 --out small",
+    ),
+    "outcomes generate": (
+        "outcomes generate --students 100 --seed 7 > events.jsonl",
+        "outcomes generate --students 100 --seed 7 --records | outcomes append --records -",
+    ),
+    "outcomes validate": (
+        "outcomes validate events.jsonl",
+        "outcomes validate *.jsonl.gz --max-faults 0",
+        "outcomes validate export.json --json > faults.json",
+    ),
+    "outcomes append": (
+        "outcomes append events.jsonl",
+        "outcomes append export.json.gz --skip-invalid",
+        "producer | outcomes append - --log kafka://localhost:9092/student-lifecycle",
+        "outcomes append events.jsonl --log 'sqlite:parted.db?partitions=3'",
+    ),
+    "outcomes tail": (
+        "outcomes tail --from 0:1000",
+        "outcomes tail --follow",
+        "outcomes tail --jsonl > records.jsonl",
+    ),
+    "outcomes policy list": ("outcomes policy list --json",),
+    "outcomes policy show": (
+        "outcomes policy show",
+        "outcomes policy show openclassrooms-2023 > ours.json",
+    ),
+    "outcomes topic create": (
+        "outcomes topic create --log kafka://localhost:9092/student-lifecycle",
+        "outcomes topic create --partitions 24 --replication-factor 3 --min-isr 2",
+    ),
+}

@@ -1,0 +1,45 @@
+"""Help of commands: how it ends, and what it leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperArgument, TyperCommand
+
+from outcomes.cli.examples import EXAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typer._click import Context, HelpFormatter
+
+__all__ = ["Commands"]
+
+
+class _Command(TyperCommand):
+    """A command whose help ends with examples."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Typer's own
+        super().__init__(*arguments, **options)
+        for parameter in self.params:
+            if isinstance(parameter, TyperArgument):
+                # Its name says what it is; Typer would add `<str>`.
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign] # noqa: ARG005
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        pieces = super().collect_usage_pieces(ctx)
+        return [piece.replace("{", "").replace("}", "") for piece in pieces]
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            for example in EXAMPLES.get(ctx.command_path, ()):
+                formatter.write(f"  {example}\n")
+
+
+class Commands(typer.Typer):
+    """Commands with such help."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - Typer's own
+        """See `typer.Typer.command`."""
+        return super().command(name, **{"cls": _Command, **options})
