@@ -14,17 +14,17 @@ from projections.facts import Facts
 from projections.measures.catalogue import FAMILIES, Contribution
 from projections.policy import Policy
 
-__all__ = ["FAMILY_RULES", "contributions"]
+__all__ = ["FAMILY_RULES", "contributions", "family_function"]
 
 FamilyRule = Callable[[Facts, Policy], Iterator[Contribution]]
 
 
-def _rule(family: str) -> FamilyRule:
-    """The function that a family's file names after the family."""
-    return cast("FamilyRule", getattr(import_module(f"projections.measures.{family}"), family))
+def family_function(family: str, prefix: str = "") -> object:
+    """The function that a family's file names after the family, such as `explain_placement`."""
+    return getattr(import_module(f"projections.measures.{family}"), f"{prefix}{family}")
 
 
-FAMILY_RULES = tuple(_rule(family.name) for family in FAMILIES)
+FAMILY_RULES = tuple(cast("FamilyRule", family_function(family.name)) for family in FAMILIES)
 
 
 def contributions(facts: Facts, policy: Policy) -> Iterator[Contribution]:

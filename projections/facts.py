@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from schemas.admission import Event
 from schemas.events import (
@@ -24,28 +25,68 @@ from schemas.events import (
     Withdrew,
 )
 
-__all__ = ["Enrolment", "Facts", "facts_of", "groups_of"]
+__all__ = [
+    "Enrolment",
+    "Facts",
+    "Graduation",
+    "Rescheduling",
+    "Withdrawal",
+    "facts_of",
+    "groups_of",
+]
 
 Groups = tuple[str, ...]
 _Dependent = Graduated | Withdrew | Rescheduled
+# Plain tuples, since a replay makes one for most events: (date, event), (date, categories, event).
+Application = tuple[date, Event]
+Declaration = tuple[date, frozenset[Category], Event]
+
+
+class Rescheduling(NamedTuple):
+    """When a new expected date was decided, that date, and the event that says so."""
+
+    decided_on: date
+    expected_on: date
+    event: Event
+
+
+class Withdrawal(NamedTuple):
+    """When and why an enrolment was left, and the event that says so."""
+
+    withdrew_on: date
+    reason: WithdrawalReason
+    event: Event
+
+
+class Graduation(NamedTuple):
+    """When an enrolment was completed, and the event that says so."""
+
+    graduated_on: date
+    event: Event
 
 
 @dataclass(slots=True)
 class Enrolment:
-    """One enrolment with all that depends on it.
+    """One enrolment with all that depends on it; every list is in log order.
 
     Attributes:
-        reschedulings: (decided_on, new expected date), in log order.
-        withdrawals: (withdrew_on, reason), in log order.
-        graduated_on: The earliest graduation, None without one.
+        event: The event that states it.
+        graduation: The earliest of the graduations, None without one.
     """
 
+    event: Event
     enrolled_on: date
     expected_on: date
     funding: Funding
-    reschedulings: list[tuple[date, date]] = field(default_factory=list)
-    withdrawals: list[tuple[date, WithdrawalReason]] = field(default_factory=list)
-    graduated_on: date | None = None
+    reschedulings: list[Rescheduling] = field(default_factory=list)
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    graduations: list[Graduation] = field(default_factory=list)
+    graduation: Graduation | None = None
+
+    @property
+    def graduated_on(self) -> date | None:
+        """The date of the earliest graduation."""
+        return None if self.graduation is None else self.graduation.graduated_on
 
 
 @dataclass(slots=True)
@@ -53,29 +94,38 @@ class Facts:
     """One student's life as the ledger knows it; every list is in log order.
 
     Attributes:
-        declarations: (date, categories), sorted by date, log order within a date.
+        applications: (applied_on, event).
+        answers: The events themselves.
         outcomes: The events themselves, since their order depends on time, source and id.
+        declarations: (date, categories, event), sorted by date, log order within a date.
     """
 
-    applied_on: list[date] = field(default_factory=list)
+    applications: list[Application] = field(default_factory=list)
     enrolments: list[Enrolment] = field(default_factory=list)
-    answers: list[Answered] = field(default_factory=list)
+    answers: list[Event] = field(default_factory=list)
     outcomes: list[Event] = field(default_factory=list)
-    declarations: list[tuple[date, frozenset[Category]]] = field(default_factory=list)
+    declarations: list[Declaration] = field(default_factory=list)
 
-    def declare(self, declared_on: date, categories: frozenset[Category] | None) -> None:
+    def declare(
+        self, declared_on: date, categories: frozenset[Category] | None, event: Event
+    ) -> None:
         """Add a declaration; None says nothing."""
         if categories is not None:
-            self.declarations.append((declared_on, categories))
+            self.declarations.append((declared_on, categories, event))
+
+    def declaration_at(self, day: date) -> Declaration | None:
+        """The latest declaration on or before a date."""
+        latest = None
+        for declaration in self.declarations:
+            if declaration[0] > day:
+                break
+            latest = declaration
+        return latest
 
     def groups_at(self, day: date) -> Groups:
         """The membership groups at a date: those of the latest declaration on or before it."""
-        latest: frozenset[Category] | None = None
-        for declared_on, categories in self.declarations:
-            if declared_on > day:
-                break
-            latest = categories
-        return groups_of(latest)
+        latest = self.declaration_at(day)
+        return groups_of(None if latest is None else latest[1])
 
     def population_at(self, day: date) -> str:
         """`student` from the first day of an enrolment on, `learner` before."""
@@ -105,44 +155,47 @@ def facts_of(in_force: Iterable[Event]) -> Facts:
     """
     facts = Facts()
     enrolments: dict[str, Enrolment] = {}
-    dependents: list[_Dependent] = []
+    dependents: list[tuple[_Dependent, Event]] = []
     for event in in_force:
         fact = event.fact
         assert not isinstance(fact, Retracted), event
         match fact:
             case Applied():
-                facts.applied_on.append(fact.applied_on)
-                facts.declare(fact.applied_on, fact.categories)
+                facts.applications.append((fact.applied_on, event))
+                facts.declare(fact.applied_on, fact.categories, event)
             case Enrolled():
                 enrolments[fact.enrollment_id] = Enrolment(
-                    fact.enrolled_on, fact.expected_graduation_on, fact.funding
+                    event, fact.enrolled_on, fact.expected_graduation_on, fact.funding
                 )
-                facts.declare(fact.enrolled_on, fact.categories)
+                facts.declare(fact.enrolled_on, fact.categories, event)
             case CategoriesDeclared():
-                facts.declare(fact.declared_on, fact.categories)
+                facts.declare(fact.declared_on, fact.categories, event)
             case Answered():
-                facts.answers.append(fact)
+                facts.answers.append(event)
             case OutcomeDeclared():
                 facts.outcomes.append(event)
             case _:
-                dependents.append(fact)
-    for dependent in dependents:
-        _attach(enrolments[dependent.enrollment_id], dependent)
+                dependents.append((fact, event))
+    for dependent, event in dependents:
+        _attach(enrolments[dependent.enrollment_id], dependent, event)
     facts.enrolments.extend(enrolments.values())
     facts.declarations.sort(key=_date_of)
     return facts
 
 
-def _date_of(declaration: tuple[date, frozenset[Category]]) -> date:
+def _date_of(declaration: Declaration) -> date:
     return declaration[0]
 
 
-def _attach(enrolment: Enrolment, fact: _Dependent) -> None:
+def _attach(enrolment: Enrolment, fact: _Dependent, event: Event) -> None:
     if isinstance(fact, Graduated):
+        graduation = Graduation(fact.graduated_on, event)
+        enrolment.graduations.append(graduation)
         known = enrolment.graduated_on
         if known is None or fact.graduated_on < known:
-            enrolment.graduated_on = fact.graduated_on
+            enrolment.graduation = graduation
     elif isinstance(fact, Withdrew):
-        enrolment.withdrawals.append((fact.withdrew_on, fact.reason))
+        enrolment.withdrawals.append(Withdrawal(fact.withdrew_on, fact.reason, event))
     else:
-        enrolment.reschedulings.append((fact.decided_on, fact.expected_graduation_on))
+        rescheduling = Rescheduling(fact.decided_on, fact.expected_graduation_on, event)
+        enrolment.reschedulings.append(rescheduling)

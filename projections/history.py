@@ -9,7 +9,14 @@ from enum import StrEnum
 from schemas.admission import Event
 from schemas.events import Applied, Enrolled, Graduated, Rescheduled, Retracted, Withdrew
 
-__all__ = ["EVENTS_MAX", "Disposition", "History", "Resolution", "resolve"]
+__all__ = [
+    "EVENTS_MAX",
+    "Disposition",
+    "History",
+    "Resolution",
+    "business_identity",
+    "resolve",
+]
 
 EVENTS_MAX = 1_000
 
@@ -120,17 +127,23 @@ def _without_repeats(events: Iterable[Event]) -> tuple[list[Event], list[Event]]
     facts: list[Event] = []
     repeats: list[Event] = []
     for event in events:
-        fact = event.fact
-        if type(fact) is Applied:
-            identity: tuple[type, str] = (Applied, fact.application_id)
-        elif type(fact) is Enrolled:
-            identity = (Enrolled, fact.enrollment_id)
-        else:
+        identity = business_identity(event)
+        if identity is None:
             facts.append(event)
             continue
         (repeats if identity in known else facts).append(event)
         known.add(identity)
     return facts, repeats
+
+
+def business_identity(event: Event) -> tuple[type, str] | None:
+    """What an application or enrolment is known by at the institution; None for other events."""
+    fact = event.fact
+    if type(fact) is Applied:
+        return Applied, fact.application_id
+    if type(fact) is Enrolled:
+        return Enrolled, fact.enrollment_id
+    return None
 
 
 def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 
 def departure(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A student counts once a year."""
-    left = sorted(on for enrolment in facts.enrolments for on, _ in enrolment.withdrawals)
+    left = sorted(on for enrolment in facts.enrolments for on, _, _ in enrolment.withdrawals)
     for year, on in {on.year: on for on in left}.items():
         yield year, "departed", facts.groups_at(on)
 '''

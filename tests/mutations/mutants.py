@@ -109,7 +109,7 @@ MUTANTS = (
     _fold("repeats are facts", "history",
           "repeats if identity in known", "facts if identity in known"),
     _fold("a declaration from the next day on", "facts",
-          "if declared_on > day:", "if declared_on >= day:"),
+          "declaration[0] > day:", "declaration[0] >= day:"),
     _fold("the latest graduation counts", "facts",
           "fact.graduated_on < known", "fact.graduated_on > known"),
     _fold("a student from the second day", "facts",
@@ -123,7 +123,7 @@ MUTANTS = (
     _fold("the last day is too late", "orientation",
           "enrolment.enrolled_on <= last", "enrolment.enrolled_on < last"),
     _fold("the first of a day's decisions", "graduation",
-          "decided_on >= latest_decided_on", "decided_on > latest_decided_on"),
+          "decided_on >= latest.decided_on", "decided_on > latest.decided_on"),
     _fold("leaving on the deadline is too late", "graduation",
           "withdrew_on <= deadline(", "withdrew_on < deadline("),
     _fold("an answer on the day is too early", "placement",
@@ -131,7 +131,7 @@ MUTANTS = (
     _fold("found on the last day is too late", "placement",
           "found_on <= last", "found_on < last"),
     _fold("the first of a day's answers", "placement",
-          "answer.answered_on >= latest", "answer.answered_on > latest"),
+          "answered_on >= _answer_of", "answered_on > _answer_of"),
 )  # fmt: skip
 
 

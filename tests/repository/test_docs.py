@@ -20,6 +20,7 @@ from ledger import errors
 from ledger.settings import Settings
 from outcomes.cli.app import app
 from outcomes.cli.examples import EXAMPLES, START
+from projections.candidates import Reason
 from projections.figures import RecordCounts
 from projections.history import Disposition
 from projections.policy import Policy, built_in_policies
@@ -229,6 +230,9 @@ class TestGlossary:
     def test_every_counter_of_a_report_is_explained(self):
         counters = {field.name for field in dataclasses.fields(RecordCounts)}
         assert {name for name in counters if not {name, name[:-1]} & set(self.WORDS)} == set()
+
+    def test_every_reason_is_listed_in_the_order_in_which_it_is_asked(self):
+        assert list(Reason) == first_cells(sections(read("docs/GLOSSARY.md"))["Reasons"])
 
     def test_every_attribute_of_a_record_is_explained(self):
         words = {*Record._fields, *Event._fields} - {"key", "value", "source", "id", "content"}
