@@ -1,8 +1,8 @@
 """A naive oracle of explanations: every candidate of a cell with its one reason.
 
-Written from SPEC sections 1, 2 and 4 and the table of candidates in docs/audit.md, over plain JSON;
-it shares nothing with `projections`. Of the ledger it uses admission alone, which has an oracle of
-its own.
+Written from the specification and the table of candidates in docs/audit.md, over plain JSON; it
+shares nothing with `projections`. Of the ledger it uses admission alone, which has an oracle of its
+own.
 """
 
 from __future__ import annotations
