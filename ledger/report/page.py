@@ -176,8 +176,11 @@ def _breakdowns(cells: Cells) -> _Uncut:
 
 
 def _breakdown(cells: Cells, measure: str, key: str) -> Table:
+    heading = heading_of(key)
     table = Table(
-        title=f"\n{heading_of(key)}",
+        title=f"\n{heading}",
+        # Narrower, it would break the heading.
+        min_width=len(heading),
         box=None,
         title_justify="left",
         title_style="bold",

@@ -67,6 +67,17 @@ class TestNumbers:
         assert "…" not in text_of(movement_table(report, now, "31 March 2023"))
 
 
+class TestHeadings:
+    """A heading is on one line, however small the figures below it are."""
+
+    def test_headings_of_breakdowns_are_not_broken(self, report):
+        lines = text_of(report_page(report)).splitlines()
+
+        (headings,) = [line for line in lines if line.startswith("Outcomes by kind")]
+        words = [part for part in re.split(r"\s{2,}", headings) if part]
+        assert ["Outcomes by kind", "by population", "Enrolled by funding"] == words
+
+
 class TestNames:
     """What a policy or a log is called is shown as it is."""
 
