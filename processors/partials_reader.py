@@ -144,8 +144,9 @@ class PartialsReader:
                     " delete"
                 )
         numbers = ", ".join(map(str, missing))
+        which = f" of partition {numbers}" if covered else ""
         kind = StoreError if covered else NoFiguresError
         return kind(
-            f"{self._topic.name}: no figures of partition {numbers} yet; start `outcomes worker`,"
-            " or wait until it has caught up"
+            f"{self._topic.name}: no figures{which} yet; start `outcomes worker`, or wait until it"
+            " has caught up"
         )

@@ -85,11 +85,12 @@ def _quarantined(report: Report) -> str:
 
 def _needing_attention(report: Report) -> Iterator[str]:
     records = report.records
-    for count, noun in (
+    counted = (
         (sum(records.quarantined.values()), "quarantined record"),
         (records.conflicts, "conflict"),
         (records.orphans, "orphan"),
         (records.pending, "pending retraction"),
-    ):
-        if count:
-            yield pluralise(count, noun)
+    )
+    listed = [pluralise(count, noun) for count, noun in counted if count]
+    if listed:
+        yield f"{', '.join(listed)}, see `outcomes findings`"

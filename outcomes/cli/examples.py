@@ -60,6 +60,7 @@ EXAMPLES = {
     "outcomes schema": (
         "outcomes schema",
         "outcomes schema ledger.student.enrolled.v1 > enrolled.json",
+        "outcomes generate --students 9 --seed 1 | grep -m 1 student.enrolled   # one such event",
     ),
     "outcomes doctor": (
         "outcomes doctor",

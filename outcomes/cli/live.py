@@ -84,7 +84,8 @@ def live(
                 members = {"partitions": [partition._asdict() for partition in lag]}
                 terminal.write(encode_report(report.model_copy(update={"live": members})))
             elif brief:
-                terminal.pages(brief_live_page(report, lag))
+                apart = [] if previous is None else [""]
+                terminal.pages(*apart, brief_live_page(report, lag))
             elif report == previous:
                 terminal.pages(lag_table(lag))
             else:

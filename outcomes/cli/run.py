@@ -89,7 +89,8 @@ def _explained(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
         # That an option has no value is found before there is a context.
         context = getattr(error, "ctx", None)
         command = context.command_path if context else _command_path(arguments)
-        return f"{error.format_message()} (see `{command} --help`)", error.exit_code
+        message = error.format_message().removesuffix(".")
+        return f"{message} (see `{command} --help`)", error.exit_code
     if isinstance(error, OSError):
         place = error.filename or "standard output"
         return f"{place}: {error.strerror}; is the disk full?", LedgerError.exit_code

@@ -23,7 +23,7 @@ def lag_table(lags: Sequence[Lag]) -> Group:
     table = plain_table("processed to", "end", "records", "seconds", "worker")
     for lag in lags:
         offsets = (lag.next_offset, lag.end, lag.records)
-        numbers = (*map(thousands, offsets), f"{lag.seconds:.1f}")
+        numbers = (*map(thousands, offsets), f"{lag.seconds:,.1f}")
         table.add_row(f"partition {lag.partition}", *numbers, lag.owner or "none")
     return titled("Lag", table)
 
@@ -31,17 +31,17 @@ def lag_table(lags: Sequence[Lag]) -> Group:
 def brief_live_page(report: Report, lags: Sequence[Lag]) -> Group:
     """The report in brief, with the lag and what of it needs attention."""
     waiting = sum(lag.records for lag in lags)
-    behind = f"{pluralise(waiting, 'record')}, {max(lag.seconds for lag in lags):.1f} s"
+    behind = f"{pluralise(waiting, 'record')}, {max(lag.seconds for lag in lags):,.1f} s"
     workers = pluralise(len({lag.owner for lag in lags if lag.owner}), "worker")
     line = f"{behind if waiting else 'none'}; {workers} on {pluralise(len(lags), 'partition')}"
     return brief_page(report, lag=line, attention=list(_needing_attention(lags)))
 
 
 def _needing_attention(lags: Sequence[Lag]) -> Iterator[str]:
-    partitions = pluralise(len(lags), "partition")
     alone = sum(lag.owner is None for lag in lags)
     if alone:
-        yield "no worker" if alone == len(lags) else f"no worker on {alone:,} of {partitions}"
+        where = "" if alone == len(lags) else f" on {alone:,} of {len(lags):,} partitions"
+        yield f"no worker{where}, start `outcomes worker`"
     late = sum(lag.seconds > _SECONDS_EXPECTED for lag in lags)
     if late:
-        yield f"{late:,} of {partitions} more than {_SECONDS_EXPECTED} s behind"
+        yield f"{pluralise(late, 'partition')} more than {_SECONDS_EXPECTED} s behind"

@@ -166,10 +166,10 @@ class _Append:
                     records = list(self._judged(entries, batch))
                     if self._refused():
                         raise BadInputError(
-                            f"stopped at {entries.noun} {batch[0].number:,} with"
-                            f" {self.acknowledged:,} acknowledged, at fault:"
-                            f" {self.at_fault - before:,} of the next"
-                            f" {pluralise(len(batch), entries.noun)}; fix them and send all again"
+                            f"stopped at {entries.noun} {batch[0].number:,}, {self._count()}"
+                            f" acknowledged before; {self.at_fault - before:,} of a batch of"
+                            f" {pluralise(len(batch), entries.noun)} at fault, fix what is listed"
+                            " and send all again"
                         )
                     self._append_batch(records)
                     advance(self.acknowledged)

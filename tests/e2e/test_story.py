@@ -87,7 +87,7 @@ class TestAppendAndReport:
 
     def test_batches_of_standard_input_are_one_append_each(self, outcomes, tmp_path):
         done = outcomes("append", "-", "--batch", "2", stdin=events(4) + b"{\n" + events(1))
-        fails(done, 65, "4 acknowledged")
+        fails(done, 65, "4 records acknowledged")
         assert 4 == count(tmp_path / "ledger.db")
         assert done.err.startswith(b"line 5: value_must_be_json")
 

@@ -90,12 +90,15 @@ def _misplaced(
         for record in records:
             if record.key is not None and partition_of(record.key, len(ends)) != record.partition:
                 misplaced.setdefault(record.partition, []).append((record.offset, record.key))
+    # Partitions that one client has filled are one warning.
+    by_advice: dict[str, list[str]] = {}
     for partition, records_there in sorted(misplaced.items()):
-        count, (offset, _) = len(records_there), records_there[0]
-        what = f"{count} of the latest records of partition {partition}, such as offset"
-        what = f"{what} {offset}, are in the wrong partition for their key and are quarantined"
         advice = advice_for([(key, partition) for _, key in records_there], len(ends))
-        yield "warning", f"{what}; {advice}"
+        positions = [f"{partition}:{offset}" for offset, _ in records_there]
+        by_advice.setdefault(advice, []).extend(positions)
+    for advice, positions in by_advice.items():
+        what = f"{len(positions):,} of the latest records, such as {positions[0]}, are in the wrong"
+        yield "warning", f"{what} partition for their key and are quarantined; {advice}"
 
 
 def alive_brokers(link: Link) -> frozenset[str]:

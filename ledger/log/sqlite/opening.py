@@ -102,7 +102,7 @@ def open_to_read(file: Path) -> tuple[sqlite3.Connection, UnlockedFile | None]:
         lost = wal_path(file)
         hint = f"; {lost} holds records of one that was moved away" if _size(lost) else ""
         raise NoLogError(
-            f"no log at {file}{hint}; `outcomes append` creates one, or name another with --log"
+            f"no log at {file}{hint}; name another with --log, or `outcomes append` creates one"
         )
     unlocked: UnlockedFile | None = None
     connection = connect(file, "ro")

@@ -57,7 +57,9 @@ class TestBrief:
 
         assert {"2022-12-31", "2023-06-30", "2023-12-31"} <= {*named(lines, "provisional")}
         assert "3 of 4 records" == " ".join(named(lines, "quarantined"))
-        assert "3 quarantined records; 1 orphan" == " ".join(named(lines, "attention"))
+        assert "3 quarantined records, 1 orphan, see `outcomes findings`" == " ".join(
+            named(lines, "attention")
+        )
         assert f"digest       {report.digest}" in lines
 
     def test_a_quiet_report_needs_none(self, report):
@@ -77,4 +79,6 @@ class TestBrief:
 
         assert len(lines) <= LINES_MAX
         assert name in lines[1]
-        assert "no worker; 12 late; 1 orphan" == " ".join(named(lines, "attention"))
+        assert "no worker; 12 late; 1 orphan, see `outcomes findings`" == " ".join(
+            named(lines, "attention")
+        )

@@ -143,7 +143,9 @@ class TestStandardInput:
 
     def test_batches_before_a_fault_stay_appended(self, append, stdin):
         stdin(events(4) + b"{\n")
-        with pytest.raises(BadInputError, match="stopped at line 5 with 4 acknowledged"):
+        with pytest.raises(
+            BadInputError, match="stopped at line 5, 4 records acknowledged before; "
+        ):
             append(b"", name="-")
         assert 4 == count(append.log)
         assert [(4, 0, "line", {0: 4})] == [appended for appended, _ in append.failures]
