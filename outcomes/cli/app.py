@@ -17,6 +17,7 @@ from outcomes.cli import (
     archive,
     backup,
     candidates,
+    dead_letters,
     demo,
     diff,
     findings,
@@ -46,6 +47,7 @@ app = Commands(
 app.add_typer(about.policy_app, name="policy")
 app.add_typer(topic.topic_app, name="topic")
 app.add_typer(serve.token_app, name="token")
+app.add_typer(dead_letters.dead_letters_app, name="dead-letters")
 for command in (
     report.report,
     verify.verify,
