@@ -3,13 +3,17 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo live kafka test check coverage soak bench bench-stream mutants schemas lock clean
+.PHONY: help demo serve live kafka test check coverage soak bench bench-stream mutants schemas lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: .venv/.core ## Run the demo: a synthetic school and its report; the command is then .venv/bin/outcomes
 	@.venv/bin/outcomes demo
+
+serve: .venv/.core ## Open the live page on the demo's log, at http://127.0.0.1:8080
+	@[ -e demo/demo-ledger.db ] || .venv/bin/outcomes demo
+	@.venv/bin/outcomes serve --insecure-dev --log sqlite:demo/demo-ledger.db
 
 live: .venv/.core ## Run the demo on Apache Kafka: two workers, live figures that equal a replay
 	@.venv/bin/python -m deploy.live

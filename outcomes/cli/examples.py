@@ -47,7 +47,17 @@ EXAMPLES = {
         "outcomes live --year 2022 --watch",
         "outcomes live --year 2022 --json --log kafka://localhost:9092/student-lifecycle",
     ),
+    "outcomes dead-letters list": (
+        "outcomes dead-letters list",
+        "outcomes dead-letters list --rule value_must_be_json --jsonl",
+    ),
+    "outcomes dead-letters show": ("outcomes dead-letters show 3:1042",),
+    "outcomes dead-letters resubmit": (
+        "outcomes dead-letters resubmit 3:1042 corrected.json",
+        "outcomes dead-letters resubmit --rule partition_must_follow_key --all --dry-run",
+    ),
     "outcomes serve": (
+        "outcomes serve --demo",
         "outcomes serve --insecure-dev",
         "outcomes serve --tls-cert cert.pem --tls-key key.pem",
     ),

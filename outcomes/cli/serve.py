@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from outcomes.cli.live import StateOption
 from outcomes.cli.options import JsonOption, LogOption, command_group, log_address
 from outcomes.console import terminal
+
+if TYPE_CHECKING:
+    from ledger.log import LogAddress
 
 __all__ = ["serve", "token_app"]
 
@@ -37,6 +40,9 @@ def serve(
     insecure_dev: Annotated[
         bool, typer.Option("--insecure-dev", help="No tokens; on this machine alone.")
     ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A made-up school that lives on, in demo-live/.")
+    ] = False,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="A name that clients use; repeatable."),
@@ -60,12 +66,13 @@ def serve(
         ) from error
 
     options = ServeOptions(
-        address=log_address(log),
+        address=_school(log) if demo else log_address(log),
         policies=live_policies(policy or ()),
         host=host,
         port=port,
         state=state,
-        tokens=None if insecure_dev else _token_file(None),
+        tokens=None if insecure_dev or demo else _token_file(None),
+        is_made_up=demo,
         names=name or (),
         certificate=tls_cert,
         key=tls_key,
@@ -73,6 +80,18 @@ def serve(
     )
     code = run_server(options, lambda url: inform(f"serving {options.address} at {url}"))
     raise typer.Exit(code)
+
+
+def _school(log: str | None) -> LogAddress:
+    from ledger.environment import variables
+    from ledger.errors import UsageError
+    from outcomes.serve.made_up import FOLDER, prepare_school
+
+    if log is not None or "log" in variables():
+        raise UsageError(
+            f"--demo has a log of its own, in {FOLDER}/; leave out --log and OUTCOMES_LOG"
+        )
+    return prepare_school()
 
 
 @token_app.command("new")

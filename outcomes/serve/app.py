@@ -19,6 +19,7 @@ from outcomes.serve.access import Doors
 from outcomes.serve.appender import Appender
 from outcomes.serve.figures import LiveHub
 from outcomes.serve.gateway import Gateway, gateway_router
+from outcomes.serve.pages import Pages, pages_router
 from outcomes.serve.problems import Problem
 from outcomes.serve.read_api import read_router
 
@@ -37,12 +38,14 @@ class Parts(NamedTuple):
         appender: Where events go; None where the log takes none.
         hub: Where figures come from.
         ready: Why the server is not ready; empty where it is.
+        pages: For people.
     """
 
     doors: Doors
     appender: Appender | None
     hub: LiveHub
     ready: Callable[[], list[str]]
+    pages: Pages
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -71,6 +74,7 @@ def make_app(parts: Parts) -> FastAPI:
     gateway = Gateway(parts.doors, parts.appender, asyncio.Semaphore(_BUSY_MAX))
     app.include_router(gateway_router(gateway))
     app.include_router(read_router(parts.doors, parts.hub, parts.ready))
+    app.include_router(pages_router(parts.pages))
     _answer_errors(app)
     _describe(app)
     return app

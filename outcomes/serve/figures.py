@@ -15,6 +15,7 @@ import orjson
 from ledger.errors import LedgerError, StoreError
 from ledger.log import format_cut
 from ledger.report import Report
+from outcomes.serve.health import Pulse
 from processors.live_report import LiveFigures, LiveReport
 from projections.policy import Policy
 
@@ -75,6 +76,7 @@ class LiveHub:
         """
         self._open_figures = open_figures
         self.policies = {policy.id: policy for policy in policies}
+        self.pulse = Pulse()
         self._watched: dict[FiguresKey, _Watched] = {}
         self._stop = threading.Event()
         self._asked = threading.Event()
@@ -186,6 +188,7 @@ class LiveHub:
         before, watched.latest, watched.read_at = watched.latest, latest, time.monotonic()
         watched.first.set()
         if isinstance(latest, LiveReport):
+            self.pulse.add(latest)
             if not watched.recent or watched.recent[-1] != latest.report:
                 watched.recent.append(latest.report)
             frame = _next_frame(before, latest)

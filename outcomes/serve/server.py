@@ -23,6 +23,8 @@ from outcomes.serve.figures import LiveHub
 from outcomes.serve.following import Following
 from outcomes.serve.guard import Guard, Names
 from outcomes.serve.limits import HEADER_BYTES_MAX, BoundedProtocol
+from outcomes.serve.made_up import MadeUpSchool, seed_of
+from outcomes.serve.pages import Pages
 from outcomes.serve.tokens import TokenFile
 from processors.live_figures import open_live_figures
 from projections.policy import Policy
@@ -48,6 +50,7 @@ class ServeOptions:
         names: More names under which clients ask.
         certificate: PEM, with `key` for TLS.
         key: PEM; None if the certificate's file holds both.
+        is_made_up: Whether the log is that of a synthetic school.
         proxy: The address whose forwarded headers count; None where clients come themselves.
     """
 
@@ -61,6 +64,7 @@ class ServeOptions:
     certificate: Path | None = None
     key: Path | None = None
     proxy: str | None = None
+    is_made_up: bool = False
 
 
 def run_server(options: ServeOptions, started: Callable[[str], None] = lambda _: None) -> int:
@@ -100,15 +104,21 @@ def _serve(options: ServeOptions, listener: socket.socket, started: Callable[[st
     parts = _parts(options, following)
     server = _Server(_config(options, Guard(make_app(parts), names)))
     server.stop_streams = parts.hub.stop
-    if following is not None:
-        following.start()
+    school = None
+    if options.is_made_up and isinstance(options.address, SqliteAddress):
+        assert parts.appender is not None
+        school = MadeUpSchool(parts.appender, seed_of(options.address))
+    for helper in (following, school):
+        if helper is not None:
+            helper.start()
     host = f"[{options.host}]" if ":" in options.host else options.host
     server.on_started = lambda: started(f"{scheme}://{host}:{port}/")
     try:
         asyncio.run(server.serve(sockets=[listener]))
     finally:
-        if following is not None:
-            following.stop()
+        for helper in (school, following):
+            if helper is not None:
+                helper.stop()
     logger().info("server.stopped")
     return 0
 
@@ -127,7 +137,10 @@ def _parts(options: ServeOptions, following: Following | None) -> Parts:
         return []
 
     tokens = None if options.tokens is None else TokenFile(options.tokens)
-    return Parts(Doors(tokens), appender, hub, ready)
+    doors = Doors(tokens)
+    is_secure = options.certificate is not None or options.proxy is not None
+    pages = Pages(doors, hub, is_made_up=options.is_made_up, is_secure=is_secure)
+    return Parts(doors, appender, hub, ready, pages)
 
 
 def _config(options: ServeOptions, app: object) -> uvicorn.Config:

@@ -40,7 +40,7 @@ WORDS = {
     ),
     r"(?<![_\w])signed\(|\barchive\.signed\b": "self_digest",
     r"\bdie\(": "abort_process",
-    r"\bmade[- ]up\b|\bmakes up\b|\bmaking up\b": "synthetic; generates",
+    r"\bmade[- ]up\b(?! school)|\bmakes up\b|\bmaking up\b": "synthetic; generates",
     r"\backnowledges no more\b": "stopped acknowledging",
     r"\bis the broker well\b": "is the broker healthy",
     r"\d to look at\b": "warnings",

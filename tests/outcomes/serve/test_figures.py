@@ -185,3 +185,18 @@ class TestEnd:
             return {json.loads(line)["route"] for line in answered}
 
         wait_until(lambda: "/v1/health" in routes(), "the line in the log")
+
+
+class TestMadeUpSchool:
+    """`outcomes serve --demo` lives in a log of its own, and its figures move."""
+
+    def test_its_figures_move_and_it_says_what_it_is(self, tmp_path):
+        with serving(None, "--demo", folder=tmp_path) as server:
+            first = server.wait_for_figures()
+            page = server.ask("/", Accept_Language="en").body
+            wait_until(
+                lambda: server.ask("/v1/reports/2022").json()["digest"] != first["digest"],
+                "it moves",
+            )
+        assert b"made-up school" in page
+        assert (tmp_path / "demo-live" / "ledger.db").exists()

@@ -1,0 +1,174 @@
+"""Languages: gettext catalogues for words, CLDR for numbers and dates (Babel).
+
+The source language is English. Another one is a folder `locales/LANG/LC_MESSAGES` with a catalogue,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache, cached_property
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from ledger.numbers import growth, percent, points
+
+__all__ = ["Language", "language_of", "languages", "negotiate"]
+
+_FOLDER = Path(__file__).with_name("locales")
+_SOURCE = "en"
+_DOMAIN = "outcomes"
+_NONE = "–"
+_ACCEPTED_MAX = 20
+
+
+class Language:
+    """One language: what is said in it, and how its numbers and dates are written.
+
+    Attributes:
+        code: Of the language, such as `fr`.
+        locale: Its CLDR data.
+    """
+
+    def __init__(self, code: str, folder: Path = _FOLDER) -> None:
+        """Load a language.
+
+        Args:
+            code: Of a folder, or `en`.
+            folder: Where catalogues are.
+        """
+        self.code = code
+        self.locale = Locale.parse(code)
+        self._folder = folder
+
+    @cached_property
+    def _translations(self) -> NullTranslations:
+        path = self._folder / self.code / "LC_MESSAGES" / f"{_DOMAIN}.po"
+        if not path.exists():
+            assert self.code == _SOURCE, f"there is no catalogue {path}"
+            return NullTranslations()
+        compiled = io.BytesIO()
+        with path.open("rb") as file:
+            write_mo(compiled, read_po(file, locale=self.code))
+        compiled.seek(0)
+        return GNUTranslations(compiled)
+
+    @property
+    def name(self) -> str:
+        """What its speakers call it, `Français`."""
+        return (self.locale.get_display_name() or self.code).capitalize()
+
+    def gettext(self, message: str) -> str:
+        """A message in this language; the message itself where it is not translated."""
+        return self._translations.gettext(message)
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        """A message about a number, in the form that the language has for it."""
+        return self._translations.ngettext(singular, plural, number)
+
+    def pgettext(self, context: str, message: str) -> str:
+        """A message that has another meaning elsewhere."""
+        return self._translations.pgettext(context, message)
+
+    def number(self, count: float) -> str:
+        """A number with the language's separators, at most one decimal."""
+        return format_decimal(count, "#,##0.#", locale=self.locale)
+
+    def percent(self, numerator: int, denominator: int) -> str:
+        """A rate, see `ledger.numbers.percent`."""
+        return self._as_percent(percent(numerator, denominator))
+
+    def growth(self, count: int, previous: int) -> str:
+        """Growth on the year before, see `ledger.numbers.growth`."""
+        return self._as_percent(growth(count, previous))
+
+    def points(self, rate: tuple[int, int], base: tuple[int, int]) -> str:
+        """A difference of two rates in points, see `ledger.numbers.points`; empty without one."""
+        return self._signed(points(rate, base))
+
+    def date(self, day: date) -> str:
+        """A date in full."""
+        return format_date(day, "long", locale=self.locale)
+
+    def moment(self, moment: datetime) -> str:
+        """A moment in its own zone, with the offset."""
+        shown = format_datetime(moment, "medium", tzinfo=moment.tzinfo, locale=self.locale)
+        offset = format_datetime(moment, "xxx", tzinfo=moment.tzinfo, locale=self.locale)
+        return f"{shown} {offset}"
+
+    def month(self, number: int) -> str:
+        """A month's short name."""
+        names: Mapping[int, str] = self.locale.months["stand-alone"]["abbreviated"]
+        return names[number]
+
+    def _as_percent(self, text: str) -> str:
+        if text == _NONE:
+            return text
+        figure = self._signed(text.removesuffix(" %"))
+        pattern = self.locale.percent_formats[None].pattern
+        return f"{figure}{pattern[pattern.rindex('0') + 1 :]}"
+
+    def _signed(self, text: str) -> str:
+        """Tenths such as `−8.1`, in the language's digits and separators."""
+        if not text:
+            return text
+        sign = text[0] if text[0] in "+−" else ""
+        return sign + format_decimal(Decimal(text.lstrip("+−")), "#,##0.0", locale=self.locale)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The codes of all languages, the source language first."""
+    return (_SOURCE, *sorted(path.name for path in _FOLDER.iterdir() if path.is_dir()))
+
+
+@cache
+def language_of(code: str) -> Language:
+    """A language by its code.
+
+    Args:
+        code: One of `languages()`.
+    """
+    assert code in languages()
+    return Language(code)
+
+
+def negotiate(wanted: str | None, accepted: str) -> Language:
+    """The language to answer in.
+
+    Args:
+        wanted: That was chosen, if it is one of ours.
+        accepted: The header `Accept-Language`.
+
+    >>> negotiate("fr", "en").code, negotiate(None, "de, fr;q=0.5").code, negotiate("xx", "").code
+    ('fr', 'fr', 'en')
+    """
+    if wanted in languages():
+        return language_of(str(wanted))
+    weighted = []
+    for position, entry in enumerate(accepted.split(",")[:_ACCEPTED_MAX]):
+        code, _, parameter = entry.strip().partition(";")
+        weighted.append((-_weight(parameter), position, code.strip()))
+    ordered = [
+        code.replace("-", "_") for weight, _, code in sorted(weighted) if weight < 0 and code
+    ]
+    return language_of(negotiate_locale(ordered, languages()) or _SOURCE)
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

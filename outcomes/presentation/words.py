@@ -1,0 +1,63 @@
+"""The words for the keys of measures and groups, marked for translation.
+
+A key of a policy of one's own has no words: it is shown as it is.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DEFINITION", "DISCLAIMER", "FUNDING", "GROUPS", "KINDS", "MEASURES", "key_words"]
+
+
+def _(message: str) -> str:
+    """Mark a message for the catalogue; it is translated where it is shown."""
+    return message
+
+
+GROUPS = {
+    "all": _("All"),
+    "job_seeker": _("Job seekers"),
+    "low_qualification": _("Low qualification"),
+    "disadvantaged_area": _("Disadvantaged areas"),
+    "refugee": _("Refugees"),
+    "disability": _("With disabilities"),
+    "any_category": _("Any of the five"),
+    "no_category": _("None of the five"),
+    "undeclared": _("Undeclared"),
+}
+
+KINDS = {
+    "new_job": _("New job"),
+    "internship": _("Internship"),
+    "apprenticeship": _("Apprenticeship"),
+    "business": _("Business"),
+    "raise": _("Raise"),
+    "new_title": _("New title"),
+    "internal_mobility": _("Internal mobility"),
+}
+
+FUNDING = {
+    "individual": _("Individual"),
+    "employer": _("Employer"),
+    "apprenticeship": _("Apprenticeship"),
+    "public": _("Public"),
+    "other": _("Other"),
+}
+
+MEASURES = {
+    "career_outcomes": _("Career outcomes"),
+    "orientation_rate": _("Orientation"),
+    "graduation_rate": _("Graduation"),
+    "response_rate": _("Response"),
+    "placement_rate": _("Placement"),
+    "placement_in_field_rate": _("Placement in the field"),
+    "placement_rate_if_silent_not_placed": _("Placement if the silent have no work"),
+    "placement_rate_if_silent_placed": _("Placement if the silent have work"),
+}
+
+DEFINITION = _("people who credit the school with a job, a business or a raise; once in 12 months")
+DISCLAIMER = _("Differences between groups say nothing about their cause.")
+
+
+def key_words(key: str) -> str:
+    """A key without words of its own."""
+    return key.replace("_", " ")

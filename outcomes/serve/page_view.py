@@ -1,0 +1,229 @@
+"""What the page shows, worked out from a live report: the template only places it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from ledger.report import Report
+from outcomes.presentation.charts import Month, bar, interval, months_chart
+from outcomes.presentation.languages import Language
+from outcomes.presentation.words import FUNDING, GROUPS, KINDS, MEASURES, key_words
+
+__all__ = ["FEW", "PageView"]
+
+FEW = 10
+"""A group of fewer people than this is marked, and compared with nobody (SPEC section 7)."""
+
+_COMPARISON = "no_category"
+_UNCOMPARED = ("all", _COMPARISON)
+_RATES = ("orientation_rate", "graduation_rate", "placement_rate")
+_BOUNDS = ("placement_rate_if_silent_not_placed", "placement_rate_if_silent_placed")
+Rate = tuple[int, int]
+
+
+class Step(NamedTuple):
+    """A stage of a funnel: what it counts, how many, and the line below it."""
+
+    name: str
+    number: str
+    bar: Markup
+    note: str
+
+
+class Share(NamedTuple):
+    """A row of a breakdown."""
+
+    name: str
+    bar: Markup
+    number: str
+    growth: str
+
+
+class RateCell(NamedTuple):
+    """A rate of a group; `points` is empty where there is nothing to compare."""
+
+    name: str
+    chart: Markup
+    percent: str
+    counts: str
+    points: str
+    is_few: bool
+
+
+class GroupRow(NamedTuple):
+    """A group with its outcomes and rates."""
+
+    key: str
+    name: str
+    number: str
+    growth: str
+    is_few: bool
+    rates: Sequence[RateCell]
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """The figures of a report in a language.
+
+    Attributes:
+        report: The report.
+        language: To show it in.
+    """
+
+    report: Report
+    language: Language
+
+    def count(self, measure: str, group: str = "all") -> tuple[int, int]:
+        """A count of the year and of the year before."""
+        for row in self.report.counts:
+            if (row.measure, row.group) == (measure, group):
+                return row.count, row.previous
+        return 0, 0
+
+    def rate(self, measure: str, group: str = "all") -> Rate:
+        """A rate as its two counts."""
+        for row in self.report.rates:
+            if (row.measure, row.group) == (measure, group):
+                return row.numerator, row.denominator
+        return 0, 0
+
+    def shown(self, measure: str) -> str:
+        """A count as text."""
+        return self.language.number(self.count(measure)[0])
+
+    def growth(self, measure: str = "career_outcomes", group: str = "all") -> str:
+        """Growth on the year before; empty where one of the years is of too few people."""
+        count, previous = self.count(measure, group)
+        return "" if _is_few(count, previous) else self.language.growth(count, previous)
+
+    def steps(self, *measures: tuple[str, str, str]) -> Iterator[Step]:
+        """The stages of a funnel.
+
+        Args:
+            measures: (count, its name, the note below it) of each stage, the widest first.
+        """
+        whole = self.count(measures[0][0])[0]
+        for position, (measure, name, note) in enumerate(measures):
+            count = self.count(measure)[0]
+            chart = bar(count, whole, "s1" if position else "s0")
+            yield Step(name, self.language.number(count), chart, note if count or whole else "")
+
+    def percent(self, measure: str) -> str:
+        """A rate of all as text."""
+        return self.language.percent(*self.rate(measure))
+
+    def shares(self, measure: str, key: str) -> list[Share]:
+        """A breakdown, the largest first."""
+        words = KINDS if key == "kind" else FUNDING
+        rows = [
+            (row.count, row.previous, row.group.partition(":")[2])
+            for row in self.report.counts
+            if row.measure == measure and row.group.startswith(f"{key}:")
+        ]
+        top = max((count for count, _, _ in rows), default=0)
+        return [
+            Share(
+                self.language.gettext(words[name]) if name in words else key_words(name),
+                bar(count, top),
+                self.language.number(count),
+                "" if _is_few(count, previous) else self.language.growth(count, previous),
+            )
+            for count, previous, name in sorted(rows, key=lambda row: (-row[0], row[2]))
+        ]
+
+    def groups(self) -> Iterator[GroupRow]:
+        """The five categories with the complement, and those that declared nothing."""
+        for key, name in GROUPS.items():
+            if key == "all":
+                continue
+            count, previous = self.count("career_outcomes", key)
+            is_few = _is_few(count, previous)
+            yield GroupRow(
+                key,
+                self.language.gettext(name),
+                self.language.number(count),
+                "" if is_few else self.language.growth(count, previous),
+                is_few,
+                [self._cell(measure, key) for measure in _RATES],
+            )
+
+    def months(self) -> Markup:
+        """The outcomes of the year by month, beside the year before."""
+        say = self.language.gettext
+        months = []
+        for number in range(1, 13):
+            group = f"month:{number:02}"
+            counted, previous = self.count("career_outcomes", group)
+            repeated = self.count("outcomes_repeated", group)[0]
+            label = self.language.month(number)
+            title = say("{month}: {counted} counted, {repeated} repeated; {previous} a year before")
+            months.append(
+                Month(
+                    label,
+                    title.format(
+                        month=label,
+                        counted=self.language.number(counted),
+                        repeated=self.language.number(repeated),
+                        previous=self.language.number(previous),
+                    ),
+                    counted,
+                    repeated,
+                    previous,
+                    self.language.number(counted),
+                )
+            )
+        return months_chart(months, say("Career outcomes by month; a table follows"))
+
+    def month_rows(self) -> Iterator[tuple[str, str, str, str]]:
+        """The same as rows: month, counted, repeated, counted a year before."""
+        for number in range(1, 13):
+            group = f"month:{number:02}"
+            counted, previous = self.count("career_outcomes", group)
+            repeated = self.count("outcomes_repeated", group)[0]
+            figures = map(self.language.number, (counted, repeated, previous))
+            yield (self.language.month(number), *figures)  # type: ignore[misc]
+
+    def provisional(self) -> list[tuple[str, str]]:
+        """What is not final yet: a measure, and the date until when."""
+        return [
+            (self.language.gettext(MEASURES.get(measure, key_words(measure))),
+             self.language.date(date.fromisoformat(until)))
+            for measure, until in sorted(self.report.provisional.items())
+        ]  # fmt: skip
+
+    @property
+    def latest(self) -> str:
+        """When the latest record was recorded, in the policy's zone; empty without records."""
+        latest = self.report.latest or ""
+        try:
+            return self.language.moment(datetime.fromisoformat(latest)) if latest else ""
+        except ValueError:
+            # A foreign producer's clock may claim a year that has no date.
+            return latest
+
+    def _cell(self, measure: str, group: str) -> RateCell:
+        rate, base = self.rate(measure, group), self.rate(measure, _COMPARISON)
+        bounds = None
+        if measure == "placement_rate":
+            bounds = (self.rate(_BOUNDS[0], group), self.rate(_BOUNDS[1], group))
+        is_few = 0 < rate[1] < FEW
+        compares = group not in _UNCOMPARED and min(rate[1], base[1]) >= FEW
+        name = self.language.gettext(MEASURES[measure])
+        counts = "/".join(map(self.language.number, rate))
+        percent = self.language.percent(*rate)
+        say = self.language.gettext
+        description = say("{name}: {percent}, {counts}; none of the five {base}").format(
+            name=name, percent=percent, counts=counts, base=self.language.percent(*base)
+        )
+        chart = interval(rate, base, description=description, bounds=bounds, is_hollow=is_few)
+        points = self.language.points(rate, base) if compares else ""
+        return RateCell(name, chart, percent, counts, points, is_few)
+
+
+def _is_few(count: int, previous: int) -> bool:
+    return 0 < count < FEW or 0 < previous < FEW

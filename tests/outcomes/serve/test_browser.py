@@ -1,0 +1,203 @@
+"""The live page in a real Chromium: what people see, with keyboard and screen reader too."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import threading
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ledger.log import NewRecord, open_log
+from outcomes.synthetic.stream import generate
+from tests.support.histories import story
+from tests.support.server import serving
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WAIT_MS = 60_000
+SIZES = {"phone": (360, 800), "tablet": (900, 1_200), "screen": (1_920, 1_200)}
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
+PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
+
+if CHROMIUM is None:
+    reason = "needs chromium"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    log = tmp_path_factory.mktemp("browser") / "ledger.db"
+    records = list(generate(1_500, 5))
+    with closing(open_log(f"sqlite:{log}?partitions=2", create=True)) as opened:
+        opened.append(NewRecord(each.key, each.value, each.recorded_at) for each in records)
+    with serving(f"sqlite:{log}", "--insecure-dev") as server:
+        server.wait_for_figures()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def page_of(browser, server, path="/?year=2022", **options):
+    """A page of its own; in the end nothing was wrong in its console, and nothing left the host."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
+    page = context.new_page()
+    trouble = []
+    page.on("console", lambda line: trouble.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda request: request.url.startswith((server.origin, "data:"))
+            or trouble.append(request.url))  # fmt: skip
+    try:
+        page.goto(f"{server.origin}{path}", wait_until="domcontentloaded")
+        yield page
+        assert [] == trouble
+    finally:
+        context.close()
+
+
+def outcome(number):
+    """A career outcome of a new person in 2022."""
+    from tests.support.histories import encode
+
+    (event,) = story("outcome 2022-05-10 new_job")
+    return encode(event | {"id": f"browser-{number}", "subject": f"s-browser-{number}"})
+
+
+class TestLivePage:
+    """Figures are there at once, and move without reloading."""
+
+    def test_a_figure_moves_when_events_arrive(self, browser, server):
+        with page_of(browser, server) as page:
+            before = int(page.inner_text("#kpi").replace(",", ""))
+            page.evaluate("window.same = true")
+
+            assert 200 == server.post([outcome(number) for number in range(3)]).status
+
+            expected = f"{before + 3:,}"
+            playwright.expect(page.locator("#kpi")).to_have_text(expected, timeout=WAIT_MS)
+            assert page.evaluate("window.same")
+
+    def test_it_reads_without_a_script(self, browser, server):
+        with page_of(browser, server, java_script_enabled=False) as page:
+            assert page.inner_text("#kpi").isdigit()
+            assert page.locator("svg.months").count()
+
+    def test_a_server_that_is_gone_is_told(self, browser, server, tmp_path):
+        with serving(f"sqlite:{tmp_path / 'l.db'}", "--insecure-dev") as other:
+            other.post(outcome(0))
+            other.wait_for_figures()
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(f"{other.origin}/?year=2022", wait_until="domcontentloaded")
+            playwright.expect(page.locator("#state")).to_contain_text("Live", timeout=WAIT_MS)
+            other.kill()
+            page.wait_for_selector("#state.off", timeout=WAIT_MS)
+            context.close()
+
+    def test_every_control_is_reached_by_keyboard(self, browser, server):
+        with page_of(browser, server) as page:
+            reached = []
+            for _ in range(12):
+                page.keyboard.press("Tab")
+                reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+            assert "Skip to the figures" == reached[0]
+            assert {"2021", "2023", "openclassrooms-2023", "Français"} <= set(reached)
+
+
+class TestLooks:
+    """At every size, light and dark, in both languages: axe finds nothing, nothing is cut off."""
+
+    @pytest.mark.parametrize("size", SIZES)
+    @pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "fr")])
+    def test_axe_finds_nothing(self, browser, server, size, scheme, language):
+        width, height = SIZES[size]
+        options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+        with page_of(browser, server, f"/?year=2022&lang={language}", **options) as page:
+            assert language == page.get_attribute("html", "lang")
+            if PICTURES:
+                name = f"live-{size}-{scheme}-{language}.png"
+                page.screenshot(path=str(Path(PICTURES) / name), full_page=True)
+            violations = axe.Axe().run(page).response["violations"]
+            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+class TestOtherSites:
+    """A page of another site in the same browser can neither send nor read anything."""
+
+    @pytest.fixture
+    def evil(self):
+        handler = http.server.SimpleHTTPRequestHandler
+
+        class Empty(handler):
+            def do_GET(self):  # noqa: N802 - as the library calls it
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(b"<!doctype html><title>other</title>")
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty) as other:
+            threading.Thread(target=other.serve_forever, daemon=True).start()
+            yield f"http://localhost:{other.server_port}/"
+            other.shutdown()
+
+    def test_it_reads_nothing(self, browser, server, evil):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(evil)
+        for address in ("/v1/kpis?year=2022", "/", "/v1/reports/2022"):
+            read = page.evaluate(
+                "url => fetch(url).then(answer => answer.text()).catch(() => 'refused')",
+                f"{server.origin}{address}",
+            )
+            assert "refused" == read
+        context.close()
+
+    def test_it_sends_nothing_by_fetch_or_form(self, browser, server, evil):
+        records = server.wait_for_figures()["log"]["records"]
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(evil)
+        page.evaluate(
+            "([url, body]) => fetch(url, {method: 'POST', mode: 'no-cors', body}).catch(() => 0)",
+            [f"{server.origin}/v1/events", outcome(99).decode()],
+        )
+        page.set_content(
+            f'<form method="post" enctype="text/plain" action="{server.origin}/v1/events">'
+            '<input name="x"></form>'
+        )
+        with page.expect_navigation(wait_until="commit"):
+            page.evaluate("document.forms[0].submit()")
+        assert 200 == server.post(outcome(100)).status
+        context.close()
+        report = server.wait_for_figures()
+        assert records + 1 >= report["log"]["records"]
+
+    def test_a_rebound_name_is_refused(self, server):
+        for name in ("evil.example", f"evil.example:{server.address[1]}", "", "localhost"):
+            assert 421 == server.ask("/v1/kpis?year=2022", Host=name).status
+        assert 200 == server.ask("/v1/health", Host=f"localhost:{server.address[1]}").status
+
+
+def test_the_history_has_outcomes_in_the_year(server):
+    counts = {row["measure"]: row for row in server.ask("/v1/kpis?year=2022").json()["counts"]}
+    assert counts["career_outcomes"]["count"] > 10
