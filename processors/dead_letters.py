@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 import orjson
 
-__all__ = ["DeadLetter", "dead_letter_key", "decode_dead_letter", "encode_dead_letter"]
+from schemas.record import Record
+
+__all__ = [
+    "DeadLetter",
+    "dead_letter_key",
+    "dead_letter_of",
+    "decode_dead_letter",
+    "encode_dead_letter",
+]
 
 _SCHEMA = "ledger/dead-letter/v1"
 
@@ -25,6 +33,12 @@ class DeadLetter(NamedTuple):
     offset: int
     rule: str
     size: int | None
+
+
+def dead_letter_of(record: Record, rule: str) -> DeadLetter:
+    """The pointer to a record that fails a rule."""
+    size = None if record.value is None else len(record.value)
+    return DeadLetter(record.partition, record.offset, rule, size)
 
 
 def dead_letter_key(letter: DeadLetter) -> bytes:

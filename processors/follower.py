@@ -9,7 +9,7 @@ from itertools import islice
 
 from ledger.log import Log
 from ledger.log.identity import PrefixIdentities
-from processors.live_fold import LiveFold
+from processors.live_fold import FoldCancelledError, LiveFold
 
 __all__ = ["Follower"]
 
@@ -44,7 +44,7 @@ class Follower:
         fold.check_history(self._identities)
 
     def step(self) -> int:
-        """Fold at most one batch of every partition; the number of records read."""
+        """Fold a batch of every partition, or all of a long backlog; the number of records."""
         end = self._log.end()
         folded = {number: state.next_offset for number, state in self._fold.states.items()}
         self._check(has_moved=end != folded)
@@ -52,7 +52,9 @@ class Follower:
         for partition in end:
             # After the check, which may have set it back.
             start = self._fold.states[partition].next_offset
-            if start < end[partition]:
+            if self._fold.is_build_due(partition, end[partition]):
+                count += self._build(partition, end[partition])
+            elif start < end[partition]:
                 waiting = self._log.read({partition: start}, {partition: end[partition]})
                 batch = list(islice(waiting, BATCH_RECORDS))
                 self._fold.apply(partition, batch)
@@ -60,23 +62,33 @@ class Follower:
         return count
 
     def run(self, stop: threading.Event, *, once: bool) -> Iterator[int]:
-        """Follow the log until it is replaced; a batch that has begun is finished.
+        """Follow the log until it is replaced.
 
         Args:
-            stop: Ends it when set.
+            stop: Ends it when set; nothing is kept of a batch that has only begun.
             once: End when everything that the log holds is folded.
 
         Yields:
             The number of records read, after each step that read any.
         """
+        self._fold.is_cancelled = stop.is_set
         while not stop.is_set() and not self._is_replaced():
-            count = self.step()
+            try:
+                count = self.step()
+            except FoldCancelledError:
+                return
             if count:
                 yield count
             elif once:
                 return
             else:
                 stop.wait(_POLL_SECONDS)
+
+    def _build(self, partition: int, end: int) -> int:
+        """Fold a long backlog by student; the number of records read."""
+        before = self._fold.states[partition].next_offset
+        self._fold.build(partition, self._log.read({partition: 0}, {partition: end}))
+        return self._fold.states[partition].next_offset - before
 
     def _check(self, *, has_moved: bool) -> None:
         """Before a batch, and now and then: a log may be restored from a copy at any moment."""

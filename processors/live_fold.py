@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import orjson
@@ -16,7 +16,8 @@ import orjson
 from ledger.diagnostics import logger
 from ledger.errors import StoreError
 from ledger.log.identity import PrefixIdentities, describe_difference, record_hash
-from processors.dead_letters import DeadLetter
+from processors.build import Build, is_build_due
+from processors.dead_letters import DeadLetter, dead_letter_of
 from processors.read_model.checksum import cell_hash, student_hash
 from processors.read_model.increments import Increment, fold_student
 from processors.read_model.partition_state import PartitionState
@@ -27,7 +28,7 @@ from projections.facts import facts_of
 from projections.figures import Figures, Tally
 from projections.history import Disposition, resolve
 from projections.policy import Policy
-from schemas.admission import Event, Quarantined, admit
+from schemas.admission import Event, Quarantined, admit_with_content
 from schemas.record import Record
 from schemas.version import RULES_VERSION
 
@@ -150,22 +151,43 @@ class LiveFold:
             self._apply(partition, state, new)
         self.states[partition] = state
 
+    def is_build_due(self, partition: int, end: int) -> bool:
+        """Whether the backlog up to the log's end should be folded by student, see `build`."""
+        folded = self.states[partition].next_offset
+        return is_build_due(folded, end - folded)
+
+    def build(self, partition: int, records: Iterable[Record]) -> None:
+        """Fold a partition from its beginning, by student, and replace its state in one step.
+
+        Args:
+            partition: One that was opened.
+            records: Everything that the log holds of it from offset 0 on.
+
+        Raises:
+            StoreError: If the read model or the temporary folder cannot take them.
+            FoldCancelledError: If `is_cancelled` says so. In both cases the state is the old one.
+        """
+        build = Build(self.store, self.policies, self._partitions, check=self.raise_if_cancelled)
+        state = build.run(partition, records)
+        if state is not None:
+            self.states[partition] = state
+
     def _apply(self, partition: int, state: PartitionState, new: Sequence[Record]) -> None:
         by_subject: dict[str, list[Event]] = {}
         increment = Increment.under(self.policies)
         dead_letters: list[DeadLetter] = []
         for number, record in enumerate(new):
             self.raise_if_cancelled(number)
-            admitted = admit(record, self._partitions)
+            admitted = admit_with_content(record, self._partitions)
             if isinstance(admitted, Quarantined):
                 increment.records.quarantined[admitted.rule] += 1
-                dead_letters.append(_dead_letter(record, admitted.rule))
+                dead_letters.append(dead_letter_of(record, admitted.rule))
             else:
                 by_subject.setdefault(admitted.subject, []).append(admitted)
         changed = self._fold_students(partition, state, by_subject, increment)
         over_limit = {event.offset for event in increment.over_limit}
         dead_letters += [
-            _dead_letter(record, Disposition.OVER_LIMIT.value)
+            dead_letter_of(record, Disposition.OVER_LIMIT.value)
             for record in new
             if record.offset in over_limit
         ]
@@ -248,11 +270,6 @@ class LiveFold:
 def consumer_group(log_name: str) -> str:
     """The consumer group of a log's workers: a new fold reads the log from its own beginning."""
     return f"{log_name}-fold-{FOLD_VERSION}"
-
-
-def _dead_letter(record: Record, rule: str) -> DeadLetter:
-    size = None if record.value is None else len(record.value)
-    return DeadLetter(record.partition, record.offset, rule, size)
 
 
 @contextmanager

@@ -29,7 +29,14 @@ from schemas.rules import (
     read_decoded,
 )
 
-__all__ = ["Event", "Quarantined", "admit", "admit_by_rules", "admit_decoded"]
+__all__ = [
+    "Event",
+    "Quarantined",
+    "admit",
+    "admit_by_rules",
+    "admit_decoded",
+    "admit_with_content",
+]
 
 _VALIDATE: dict[str, Callable[[object], Fact]] = {
     name: fact.__pydantic_validator__.validate_python for name, fact in FACTS.items()
@@ -94,6 +101,15 @@ def admit_decoded(
         if event is not None:
             return event
     return _judge(read_decoded(record, partitions, decoded, shape))
+
+
+def admit_with_content(record: Record, partitions: int) -> Event | Quarantined:
+    """What `admit` says; the content of an event is worked out, for those who will store it."""
+    reading = decode(record.value)
+    admitted = admit_decoded(record, partitions, reading)
+    if isinstance(admitted, Event):
+        admitted.content.work_out(reading[0])
+    return admitted
 
 
 def admit_by_rules(record: Record, partitions: int) -> Event | Quarantined:

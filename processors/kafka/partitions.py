@@ -7,15 +7,15 @@ decided by the read model's next offset alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
 from ledger.diagnostics import logger
 from ledger.errors import UnreachableError
-from ledger.log import NewRecord
+from ledger.log import Cut, NewRecord
 from ledger.log.identity import PrefixIdentities
 from ledger.log.kafka.log import KafkaLog
 from ledger.log.kafka.waiting import ask_patiently
@@ -174,15 +174,30 @@ class KafkaFold:
     def _catch_up(self) -> None:
         end = self._retry(self._log.end)
         for partition in sorted(self.owned):
-            while batch := self._retry(partial(self._next_batch, partition, end[partition])):
+            if self._fold.is_build_due(partition, end[partition]):
+                self._fold.build(partition, chain.from_iterable(self._batches(partition, 0, end)))
+                self._show_and_publish(partition)
+            for batch in self._batches(partition, self._next_offset(partition), end):
                 self._fold.apply(partition, batch)
-                logger().info("backlog.folded", partition=partition, end=batch[-1].offset + 1)
-                self.publish()
+                self._show_and_publish(partition)
 
-    def _next_batch(self, partition: int, end: int) -> list[Record]:
-        start = self._fold.states[partition].next_offset
-        waiting = self._log.read({partition: start}, {partition: end})
-        return list(islice(waiting, CATCH_UP_RECORDS))
+    def _show_and_publish(self, partition: int) -> None:
+        logger().info("backlog.folded", partition=partition, end=self._next_offset(partition))
+        self.publish()
+
+    def _next_offset(self, partition: int) -> int:
+        return self._fold.states[partition].next_offset
+
+    def _batches(self, partition: int, start: int, end: Cut) -> Iterator[list[Record]]:
+        """The records from an offset on, in batches, each asked for until the log answers."""
+
+        def read() -> list[Record]:
+            waiting = self._log.read({partition: start}, {partition: end[partition]})
+            return list(islice(waiting, CATCH_UP_RECORDS))
+
+        while batch := self._retry(read):
+            yield batch
+            start = batch[-1].offset + 1
 
     def _retry(self, ask: Callable[[], _Answer]) -> _Answer:
         """Ask the log until it answers, the time is up, or the fold is cancelled."""

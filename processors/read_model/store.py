@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlite_utils import Database
 
 from ledger.errors import StoreError
+from ledger.sqlite_file import checkpoint
 from processors.dead_letters import DeadLetter
 from processors.read_model.checksum import CHECKSUM_MODULUS, Cell, cell_hash, student_hash
 from processors.read_model.file import open_file
@@ -26,7 +27,21 @@ from processors.read_model.partition_state import PartitionState
 from processors.read_model.tables import PARTITION_TABLES
 from projections.figures import RecordCounts
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Rows", "Store", "open_store"]
+
+_INSERT_DEAD_LETTER = "insert or replace into dead_letters values (?, ?, ?, ?)"
+
+
+class Rows(NamedTuple):
+    """Rows of one partition, all new to it.
+
+    Attributes:
+        students: Subject and state.
+        dead_letters: Of quarantined records.
+    """
+
+    students: Sequence[tuple[str, bytes]]
+    dead_letters: Sequence[DeadLetter]
 
 
 class Store:
@@ -147,38 +162,52 @@ class Store:
         changed = set(cells)
         present = [(partition, *cell, state.cells[cell]) for cell in changed if cell in state.cells]
         absent = [(partition, *cell) for cell in changed if cell not in state.cells]
-        try:
-            with self._db.atomic():
+        with self._taking("a batch"), self._db.atomic():
+            self._execute_many(
+                "insert or replace into students values (?, ?, ?)",
+                ((partition, subject, text) for subject, text in students.items()),
+            )
+            self._execute_many("insert or replace into figures values (?, ?, ?, ?, ?, ?)", present)
+            self._execute_many(
+                "delete from figures where partition = ? and policy = ? and year = ?"
+                " and measure = ? and grp = ?",
+                absent,
+            )
+            self._execute_many(_INSERT_DEAD_LETTER, dead_letters)
+            self._write_partition(partition, state)
+
+    def replace_partition(
+        self, partition: int, state: PartitionState, batches: Iterable[Rows]
+    ) -> None:
+        """Write all rows of a partition in the place of those that are there, in one transaction.
+
+        Which dead letters have been sent is kept: it is a matter of the log, not of these rows.
+
+        Args:
+            partition: The partition.
+            state: What it is once the batches are through.
+            batches: The students, by subject, and the dead letters.
+
+        Raises:
+            StoreError: If the file cannot take it; then it holds what it held before.
+        """
+        with self._taking("a backlog"), self._db.atomic():
+            self._delete_rows(partition)
+            for students, dead_letters in batches:
                 self._execute_many(
-                    "insert or replace into students values (?, ?, ?)",
-                    ((partition, subject, text) for subject, text in students.items()),
+                    "insert into students values (?, ?, ?)",
+                    ((partition, subject, text) for subject, text in students),
                 )
-                self._execute_many(
-                    "insert or replace into figures values (?, ?, ?, ?, ?, ?)", present
-                )
-                self._execute_many(
-                    "delete from figures where partition = ? and policy = ? and year = ?"
-                    " and measure = ? and grp = ?",
-                    absent,
-                )
-                self._execute_many(
-                    "insert or replace into dead_letters values (?, ?, ?, ?)", dead_letters
-                )
-                self._write_partition(partition, state)
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self.path}: a batch was not written ({error}); make room and start the worker"
-                " again: it resumes where it stopped"
-            ) from error
+                self._execute_many(_INSERT_DEAD_LETTER, dead_letters)
+            self._insert_cells(partition, state)
+            self._write_partition(partition, state)
+        checkpoint(self._connection)
 
     def replace_cells(self, partition: int, state: PartitionState) -> None:
         """Write all cells of a partition again, after the policies have changed."""
         with self._db.atomic():
             self._connection.execute("delete from figures where partition = ?", (partition,))
-            self._execute_many(
-                "insert into figures values (?, ?, ?, ?, ?, ?)",
-                ((partition, *cell, count) for cell, count in state.cells.items()),
-            )
+            self._insert_cells(partition, state)
             self._write_partition(partition, state)
 
     def clear(self) -> None:
@@ -190,11 +219,7 @@ class Store:
     def clear_partition(self, partition: int) -> None:
         """Delete the rows of a partition; it is then folded from its beginning."""
         with self._db.atomic():
-            for table in PARTITION_TABLES:
-                self._connection.execute(
-                    f"delete from {table} where partition = ?",  # noqa: S608 - a constant name
-                    (partition,),
-                )
+            self._delete_rows(partition)
             self._connection.execute("delete from about where name = ?", (_sent_name(partition),))
 
     def compute_checksum(self, partition: int) -> int:
@@ -207,6 +232,29 @@ class Store:
     def close(self) -> None:
         """Close the file, and stop being its writer."""
         self._resources.close()
+
+    @contextmanager
+    def _taking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path}: {what} was not written ({error}); make room and start the worker"
+                " again: it resumes where it stopped"
+            ) from error
+
+    def _delete_rows(self, partition: int) -> None:
+        for table in PARTITION_TABLES:
+            self._connection.execute(
+                f"delete from {table} where partition = ?",  # noqa: S608 - a constant name
+                (partition,),
+            )
+
+    def _insert_cells(self, partition: int, state: PartitionState) -> None:
+        self._execute_many(
+            "insert into figures values (?, ?, ?, ?, ?, ?)",
+            ((partition, *cell, count) for cell, count in state.cells.items()),
+        )
 
     def _execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         self._connection.executemany(statement, rows)

@@ -4,6 +4,9 @@
 a commit and the publication of its figures. `before_mark`: between sending dead letters and noting
 that they were sent.
 
+`before_row`: while a backlog is folded by student. `building` does not end: a short backlog is
+folded by student too.
+
 `no_answer`: it ends as Faust does when the broker is silent while partitions move.
 """
 
@@ -16,6 +19,8 @@ import sys
 from faust.transport.consumer import Consumer
 
 from outcomes.__main__ import main
+from processors import build
+from processors.build import Build
 from processors.kafka.partitions import KafkaFold
 from processors.read_model.store import Store
 
@@ -43,7 +48,20 @@ async def no_answer(_):
     raise TimeoutError
 
 
+def building():
+    """Fold a backlog by student that is as short as those of the tests."""
+    build.BUILD_RECORDS_MIN = 50
+
+
+def before_row():
+    """End after some students, with others of the same partition to come."""
+    building()
+    Build._fold_key = ending(Build._fold_key, after=False)
+
+
 MODES = {
+    "building": building,
+    "before_row": before_row,
     "before_ack": lambda: setattr(KafkaFold, "follow", ending(KafkaFold.follow, after=True)),
     "before_publish": lambda: setattr(
         KafkaFold, "_partial", ending(KafkaFold._partial, after=False)

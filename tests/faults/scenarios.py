@@ -80,6 +80,16 @@ def stop_in_mid_catch_up(stage):
     stage.finish()
 
 
+def crash_in_build(stage):
+    """The process ends while it folds a backlog by student; the next one folds it again."""
+    stage.preload(len(stage.records) // 2)
+    assert stage.crashing("first", "before_row").ended()[0] == 137
+    stage.faults += 1
+    stage.crashing("second", "building").wait_for("backlog.folded")
+    stage.load()
+    stage.finish()
+
+
 def kill_broker(stage):
     """The broker is killed and comes back in mid load."""
     stage.ready("first", "second")
@@ -402,6 +412,7 @@ SCENARIOS = {
         kill_both,
         freeze_one,
         stop_in_mid_catch_up,
+        crash_in_build,
         kill_broker,
         kill_broker_in_mid_catch_up,
         broker_away_for_a_minute,

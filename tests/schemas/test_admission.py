@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.admission import Event, Quarantined, admit, admit_by_rules
+from schemas.admission import Event, Quarantined, admit, admit_by_rules, admit_with_content
 from schemas.canonical import Content
 from schemas.events import Applied
 from schemas.faults import faults
@@ -157,6 +157,10 @@ class TestAdmit:
             for value in (new.value, compact(new.value)):
                 record = Record(0, 7, 0, new.key, value)
                 assert admit_by_rules(record, 1) == admit(record, 1)
+                worked_out = admit_with_content(record, 1)
+                assert worked_out == admit(record, 1)
+                if isinstance(worked_out, Event):
+                    assert Content(value).digest == worked_out.content.digest
 
     @MANY
     @given(anything, st.sampled_from((b"s-1", b"s-1", b"s-1", None, b"s-2")), st.integers(1, 3))

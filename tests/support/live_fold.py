@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from ledger.log import open_log
 from ledger.log.identity import PrefixIdentities
 from processors.live_fold import LiveFold
 from processors.read_model.store import Store
+from processors.read_model.tables import PARTITION_TABLES
 from projections.policy import built_in_policies
 from tests.properties.test_fold_equals_oracle import FOLDER
 from tests.support.histories import event, new_record
@@ -58,3 +60,10 @@ def fold_in_batches(log, path, sizes, policies=BUILT_IN):
             partition: (state.next_offset, state.checksum, state.records)
             for partition, state in fold.states.items()
         }
+
+
+def rows_of(path):
+    """All rows of a read model, by table; which were written first does not matter."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [*PARTITION_TABLES, "about"]
+        return {table: set(connection.execute(f"select * from {table}")) for table in tables}
