@@ -26,6 +26,7 @@ def run_worker(
     *,
     state: Path | None = None,
     once: bool = False,
+    processes: int = 1,
 ) -> int:
     """Follow a log and keep its live figures current, until SIGTERM or Ctrl-C.
 
@@ -34,6 +35,7 @@ def run_worker(
         policies: To keep live.
         state: The read model; beside an embedded log, in the working folder on Kafka where None.
         once: Fold what the log holds, then end; for embedded logs.
+        processes: How many workers share the partitions; more than one on Kafka only.
 
     Returns:
         The exit code.
@@ -41,14 +43,18 @@ def run_worker(
     Raises:
         ConfigurationError: If a setting is wrong.
         StoreError: If the log or the read model cannot be used.
-        UsageError: If `once` is asked for on Kafka.
+        UsageError: If `once` is asked for on Kafka, or several processes on a file.
     """
     if isinstance(address, TopicAddress):
-        from processors.kafka.worker import run_worker as run_kafka_worker  # noqa: PLC0415 - Faust
+        from processors.kafka.worker import run_workers  # noqa: PLC0415 - Faust
 
         if once:
             raise UsageError("--once is for a sqlite: log; workers on Kafka share the partitions")
-        return run_kafka_worker(address, state, policies)
+        return run_workers(address, state, policies, processes=processes)
+    if processes > 1:
+        raise UsageError(
+            f"--processes {processes}: one worker follows a file; a log on Kafka can have several"
+        )
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _follow(address, policies, state_path(address, state), once=once, stop=stop)

@@ -20,6 +20,7 @@ from outcomes.console import terminal
 
 __all__ = ["live", "worker"]
 
+_PROCESSES_MAX = 256
 StateOption = Annotated[
     Path | None,
     typer.Option(
@@ -45,13 +46,23 @@ def worker(
     once: Annotated[
         bool, typer.Option("--once", help="Fold what is there, then end; not on Kafka.")
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=_PROCESSES_MAX,
+            metavar="N",
+            help="Workers that share a Kafka log.",
+        ),
+    ] = 1,
 ) -> None:
     """Follow the log and keep the figures of every year current, until stopped."""
     from ledger.policies import live_policies
     from processors.worker import run_worker
 
     policies = live_policies(policy or ())
-    code = run_worker(log_address(log), policies, state=state, once=once)
+    address = log_address(log)
+    code = run_worker(address, policies, state=state, once=once, processes=processes)
     raise typer.Exit(code)
 
 

@@ -16,7 +16,7 @@ import faust
 
 from ledger.clock import now_ms
 from ledger.diagnostics import logger
-from ledger.errors import ConfigurationError, StoreError
+from ledger.errors import ConfigurationError, StoreError, UsageError
 from ledger.log.kafka.address import TopicAddress, connection_options
 from ledger.log.kafka.client import KAFKA_ERRORS, link_to, translate_error
 from ledger.log.kafka.log import KafkaLog
@@ -24,13 +24,15 @@ from ledger.log.kafka.waiting import Patience, ask_patiently
 from ledger.settings import configured_state, load_settings
 from processors.kafka.agents import make_app, restart_advice
 from processors.kafka.partitions import KafkaFold, Topics
+from processors.kafka.processes import run_in_processes
 from processors.live_fold import FOLD_VERSION, LiveFold
+from processors.read_model.place import refuse_foreign_place
 from processors.read_model.store import open_store
 from projections.policy import Policy
 from schemas.moments import utc_text
 from schemas.text import one_line
 
-__all__ = ["build_app", "live_years", "run_worker"]
+__all__ = ["build_app", "live_years", "run_workers"]
 
 YEARS_BEFORE = 7
 YEARS_AFTER = 1
@@ -83,6 +85,38 @@ def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Poli
         return KafkaFold(topics, fold, years=years, retry_seconds=retry_seconds)
 
     return make_app(address, build, _faust_settings())
+
+
+def run_workers(
+    address: TopicAddress, state: Path | None, policies: Sequence[Policy], *, processes: int
+) -> int:
+    """Run one worker, or several that share a folder of read models, until they are stopped.
+
+    Args:
+        address: The log.
+        state: See `build_app`; of several workers a folder, which is made where there is none.
+        policies: The policies to keep live.
+        processes: How many workers.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: If several workers are to share a file.
+        StoreError: As `run_worker`, or if the folder would be in an archive.
+    """
+    if processes == 1:
+        return run_worker(address, state, policies)
+    folder = state or configured_state() or Path(f"{address.topic}.live-{FOLD_VERSION}")
+    if not folder.is_dir():
+        if folder.exists():
+            raise UsageError(
+                f"{folder} is a file: {processes} processes need a folder, for a read model each;"
+                " name one with --state"
+            )
+        refuse_foreign_place(folder)
+        folder.mkdir()
+    return run_in_processes(processes, lambda: run_worker(address, folder, policies))
 
 
 def run_worker(address: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> int:

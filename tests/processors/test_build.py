@@ -178,9 +178,9 @@ class TestInOneStep:
             )
             assert rows_of(folder / "batches.db") == rows_of(path)
 
-        told = json.loads(done.stdout)
-        assert told["killed"] > 20
-        assert (2, 1) == (told["states"], told["ended_in"])
+        shown = json.loads(done.stdout)
+        assert shown["killed"] > 20
+        assert (2, 1) == (shown["states"], shown["ended_in"])
 
 
 class TestWhen:
@@ -255,7 +255,7 @@ class TestProgress:
         ):
             fold.build(0, everything(log))
 
-        told = [(line["event"], line["records"]) for line in logs]
+        shown = [(line["event"], line["records"]) for line in logs]
         assert [
             (event, count) for event in ("build.read", "build.folded") for count in (10, 20)
-        ] == told
+        ] == shown

@@ -22,15 +22,15 @@ from tests.support.live_fold import open_fold, rows_of
 
 
 def build(url, path, step):
-    """Build partition 0, and die at a statement."""
+    """Build partition 0, and kill_itself at a statement."""
     statements = count(1)
 
-    def die(_):
+    def kill_itself(_):
         if next(statements) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     with closing(open_log(url)) as log, open_fold(log, path) as fold:
-        fold.store._connection.set_trace_callback(die)
+        fold.store._connection.set_trace_callback(kill_itself)
         fold.build(0, log.read({0: 0}, log.end()))
 
 
@@ -51,8 +51,8 @@ def main(url, path):
         if os.waitstatus_to_exitcode(status) == 0:
             break
         killed += 1
-    told = {"killed": killed, "states": len(seen), "ended_in": seen.index(rows)}
-    sys.stdout.write(json.dumps(told))
+    shown = {"killed": killed, "states": len(seen), "ended_in": seen.index(rows)}
+    sys.stdout.write(json.dumps(shown))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,16 @@ def recreate_topic(url, partitions):
 class Worker:
     """`outcomes worker` as a process that can be paused and killed."""
 
-    def __init__(self, url, state, *, command=(str(OUTCOMES),), environment=None, before=None):
+    def __init__(
+        self,
+        url,
+        state,
+        *,
+        command=(str(OUTCOMES),),
+        options=(),
+        environment=None,
+        before=None,
+    ):
         self.state = state
         self.url = url
         self._output = state.with_suffix(f".{time.monotonic_ns()}.log")
@@ -94,7 +103,10 @@ class Worker:
 
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, "--log-format", "json", "worker", "--log", url, "--state", str(state)],
+                [
+                    *(*command, "--log-format", "json", "worker", "--log", url),
+                    *("--state", str(state), *options),
+                ],
                 stderr=output,
                 stdout=output,
                 stdin=subprocess.DEVNULL,
