@@ -218,12 +218,15 @@ def remake_the_topic(stage):
     (first,) = stage.ready("first")
     stage.preload(500)
     stage.check.wait_until_current()
+    # Nobody reads what is published any more: a reader of the topic that is gone gives up slowly.
+    stage.published.close()
     stage.remake_topic()
     stage.faults += 1
     stage.preload(100)
     code, last = first.ended()
     assert code == 69
-    assert any(reason in last["message"] for reason in REMADE)
+    # Faust may be the first to fail on it; whoever starts the worker again learns the reason.
+    assert any(reason in last["message"] for reason in (*REMADE, "start the worker again"))
     code, last = stage.worker("first").ended()
     assert code == 69
     assert any(reason in last["message"] for reason in REMADE)

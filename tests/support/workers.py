@@ -24,12 +24,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ledger.errors import LedgerError
-from ledger.log import open_log
+from ledger.log import open_log, parse_address
 from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.client import link_to
 from ledger.log.kafka.topic import create_topic, describe_topic
 from ledger.replay import replay
 from ledger.report import build_report
+from processors.live_figures import open_live_figures
 from processors.partials import merge_partials
 from processors.partials_reader import PartialsReader
 from projections.policy import built_in_policies
@@ -53,6 +54,20 @@ def wait_until(seen, what, seconds=PATIENCE):
             return answer
         time.sleep(0.05)
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def wait_until_current(url):
+    """Wait until the live figures of a log on Kafka have no lag."""
+    address = parse_address(url)
+
+    def is_current():
+        try:
+            with open_live_figures(address) as figures:
+                return all(lag.records == 0 for lag in figures.status().lag)
+        except LedgerError:  # Not all partitions have figures yet.
+            return False
+
+    wait_until(is_current, "live figures without lag")
 
 
 def recreate_topic(url, partitions):

@@ -11,8 +11,16 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from ledger.log import NewRecord, open_log
+from outcomes.doctor import examine
 from outcomes.synthetic import generate
-from tests.support.workers import OUTCOMES, PATIENCE, Worker, recreate_topic, wait_until
+from tests.support.workers import (
+    OUTCOMES,
+    PATIENCE,
+    Worker,
+    recreate_topic,
+    wait_until,
+    wait_until_current,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -60,19 +68,12 @@ def live(url):
 
 def live_at_the_end(url):
     """Wait until the live figures have no lag; their report."""
-
-    def current():
-        shown = live(url)
-        report = json.loads(shown.stdout) if shown.returncode == 0 else None
-        waiting = report and sum(lag["records"] for lag in report["live"]["partitions"])
-        return report if waiting == 0 else None
-
-    return wait_until(current, "live figures without lag")
+    wait_until_current(url)
+    return json.loads(live(url).stdout)
 
 
 def doctor(url):
-    checks = json.loads(outcomes("doctor", "--json", "--log", url).stdout)
-    return {check["name"]: (check["verdict"], check["detail"]) for check in checks}
+    return {check.name: (check.severity, check.detail) for check in examine(url)}
 
 
 class TestRecreatedTopic:
@@ -82,7 +83,7 @@ class TestRecreatedTopic:
         """Grown past what was folded, so that no offset alone tells."""
         append(url, EVENTS[:100])
         worker = start()
-        live_at_the_end(url)
+        wait_until_current(url)
         worker.kill()
         recreate_topic(url, PARTITIONS)
         append(url, EVENTS[:200])
@@ -128,7 +129,7 @@ class TestDoctor:
     def test_records_that_wait_while_the_group_has_no_member_are_a_warning(self, url, start):
         append(url, EVENTS[:40])
         worker = start()
-        live_at_the_end(url)
+        wait_until_current(url)
         assert "fine" == doctor(url)["worker"][0]
         worker.stop()
         append(url, [*EVENTS[40:60], (b"s-1", b"junk")])
