@@ -21,8 +21,9 @@ live: .venv/.core ## Run the demo on Apache Kafka: two workers, live figures tha
 kafka: .venv/.core ## Run Apache Kafka on 127.0.0.1 without docker until Ctrl-C; KAFKA_PORT=9092
 	@.venv/bin/python -m deploy.broker
 
+# Three processes: many of these tests wait, for a broker or another process.
 test: check coverage ## Run every check and every test
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS) $(PURE_TESTS:%=--ignore=%)
+	@.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS) $(PURE_TESTS:%=--ignore=%)
 
 coverage: .venv/.dev ## Run the tests of the rules, which have to reach every branch of them
 	@.venv/bin/python -m pytest -n 2 --dist loadfile $(PURE_TESTS) --cov

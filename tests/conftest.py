@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 
 pytest_plugins = ("tests.support.broker",)
 
-settings.register_profile("ci", derandomize=True, max_examples=60, deadline=None)
+settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)
 settings.register_profile(
     "mutants",
@@ -42,13 +42,17 @@ def pytest_make_parametrize_id(val):
 
 
 LONGEST_FIRST = (
+    "tests/processors/kafka/test_worker.py",
+    "tests/ledger/log/kafka/test_log.py",
     "tests/faults/",
-    "tests/processors/",
+    "tests/repository/test_readme.py",
+    "tests/processors/kafka/",
     "tests/emit/",
-    "tests/ledger/log/kafka/",
     "tests/deploy/",
-    "tests/repository/",
     "tests/properties/",
+    "tests/ledger/log/kafka/",
+    "tests/processors/",
+    "tests/repository/",
     "tests/e2e/",
 )
 """Where files take long, longest first: several processes that begin with them end together."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
 import pty
 import select
+import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 OUTCOMES = Path(sys.executable).with_name("outcomes")
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 _OF_THE_TERMINAL = ("NO_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS")
 
 
@@ -52,7 +56,18 @@ def environment(**changes):
 
 
 def run(*words, folder, stdin=b"", env=None, prefix=(), **options):
-    """Run `outcomes` to its end; `prefix` is a command that starts it."""
+    """Run `outcomes` to its end; `prefix` is a command that starts it.
+
+    Without a prefix or options of `subprocess.run` the process is forked from one that has loaded
+    the ledger already, see `Warm`, unless its environment says how Python starts.
+    """
+    if prefix or options or any(name.startswith(("PYTHON", "LC_", "LANG")) for name in env or ()):
+        return run_fresh(*words, folder=folder, stdin=stdin, env=env, prefix=prefix, **options)
+    return shared_warm().run(*words, folder=folder, stdin=stdin, env=env)
+
+
+def run_fresh(*words, folder, stdin=b"", env=None, prefix=(), **options):
+    """Run `outcomes` from the start of Python to its end, see `run`."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     if "stdin_from" in options:
         options["stdin"] = options.pop("stdin_from")
@@ -123,12 +138,22 @@ class Warm:
         return done
 
 
+@cache
+def shared_warm():
+    """The runner of all tests of this process; it ends with it."""
+    folder = Path(tempfile.mkdtemp(prefix="outcomes-warm-"))
+    runner = Warm(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(runner.close)
+    return runner
+
+
 def run_all(cases, *, folder):
     """Run several commands side by side, each by itself, see `Warm.run_all`."""
 
     def run_case(case):
         words, options = case if isinstance(case, tuple) else (case, {})
-        return run(*words, **{"folder": folder, **options})
+        return run_fresh(*words, **{"folder": folder, **options})
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(cases, pool.map(run_case, cases.values()), strict=True))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.e2e.command import Warm, run
+from tests.e2e.command import run, shared_warm
 
 STUDENTS = 120
 SEED = 7
@@ -53,8 +53,6 @@ def ask(world):
 
 
 @pytest.fixture(scope="session")
-def warm(tmp_path_factory):
+def warm():
     """Runs tables of commands without loading the ledger for each."""
-    runner = Warm(tmp_path_factory.mktemp("streams"))
-    yield runner
-    runner.close()
+    return shared_warm()

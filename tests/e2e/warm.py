@@ -7,15 +7,32 @@ code. Only the loading is shared, which is most of what a command that fails at 
 from __future__ import annotations
 
 import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import resource
 import sys
 
-import ledger.report.page  # noqa: F401 - loaded for the commands
-import outcomes.cli.run  # noqa: F401 - loaded for the commands
+import ledger
+import outcomes
+import processors
+import projections
+import schemas
 from outcomes.__main__ import main
+
+PACKAGES = (outcomes, processors, ledger, projections, schemas)
+NOT_LOADED = ("outcomes.__main__", "outcomes.serve", "processors.app")
+"""What runs or connects when it is loaded, and what only a server needs."""
+
+
+def load():
+    """Load everything that a command may need."""
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith(NOT_LOADED):
+                importlib.import_module(module.name)
 
 
 def serve(requests, replies):
@@ -39,6 +56,8 @@ def become(request):
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["outcomes", *request["words"]]
+    # Started as a module, Python would be the name of the program.
+    sys.modules["__main__"].__package__ = ""
     for number, name in enumerate(request["streams"]):
         file = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_TRUNC)
         os.dup2(file, number)
@@ -65,4 +84,5 @@ def leave(command):
 
 
 if __name__ == "__main__":
+    load()
     serve(os.fdopen(int(sys.argv[1]), "rb"), os.fdopen(int(sys.argv[2]), "wb"))

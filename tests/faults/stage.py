@@ -34,6 +34,11 @@ from tests.support.workers import (
 
 CRASHING = Path(__file__).with_name("crashing_worker.py")
 PARTITIONS = 4
+STUDENTS = 500
+"""In a short run: half a dozen seconds of load."""
+
+SAMPLES, SAMPLES_OF_SOAK = 8, 20
+"""The moments in mid load at which published figures are compared with a replay."""
 
 
 class Stage:
@@ -151,7 +156,12 @@ class Stage:
         for worker in self._workers:
             if worker.process.poll() is None:
                 assert worker.stop() == 0, worker.messages()[-3:]
-        self.check.live_equals_replay(self.published, self.sent, quarantined=self.quarantined)
+        self.check.live_equals_replay(
+            self.published,
+            self.sent,
+            quarantined=self.quarantined,
+            samples=SAMPLES_OF_SOAK if self.is_soak else SAMPLES,
+        )
 
     def finish_with(self, supervise):
         """As `finish`, with a supervisor that starts workers again until all is folded."""

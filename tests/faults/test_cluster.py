@@ -9,7 +9,7 @@ import pytest
 
 from deploy.broker import NoKafkaError, kafka_jars
 from tests.faults.cluster_scenarios import CLUSTER_SCENARIOS
-from tests.faults.stage import Stage, seed_of_run
+from tests.faults.stage import STUDENTS, Stage, seed_of_run
 from tests.support.cluster import Cluster
 
 pytestmark = pytest.mark.kafka
@@ -41,7 +41,7 @@ def chosen():
 @pytest.mark.parametrize("name", chosen())
 def test_nothing_is_lost_and_every_command_succeeds_through(name, cluster, tmp_path):
     print(f"seed {seed_of_run()}")  # noqa: T201 - shown when the test fails
-    stage = Stage(cluster, tmp_path, f"{seed_of_run()} {name}")
+    stage = Stage(cluster, tmp_path, f"{seed_of_run()} {name}", students=STUDENTS)
     try:
         CLUSTER_SCENARIOS[name](stage)
     finally:

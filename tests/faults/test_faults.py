@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.stage import Stage, seed_of_run
+from tests.faults.stage import STUDENTS, Stage, seed_of_run
 
 pytestmark = pytest.mark.kafka
 
@@ -28,7 +28,7 @@ def chosen():
 @pytest.mark.parametrize("name", chosen())
 def test_live_figures_are_those_of_a_replay_through(name, kafka, tmp_path):
     print(f"seed {seed_of_run()}")  # noqa: T201 - shown when the test fails
-    stage = Stage(kafka, tmp_path, f"{seed_of_run()} {name}")
+    stage = Stage(kafka, tmp_path, f"{seed_of_run()} {name}", students=STUDENTS)
     try:
         SCENARIOS[name](stage)
     finally:

@@ -35,14 +35,20 @@ from processors.partials import merge_partials
 from processors.partials_reader import PartialsReader
 from projections.policy import built_in_policies
 from schemas.partition import partition_of
+from tests.e2e.command import ROOT, run
 
 OUTCOMES = Path(sys.executable).with_name("outcomes")
 PATIENCE = 90
 POLICIES = list(built_in_policies().values())
 YEARS = range(2020, 2025)
-SAMPLES = 20
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+
+
+def run_outcomes(*words, stdin=b"", **variables):
+    """Run a command of a log on Kafka to its end, with more variables of its environment."""
+    done = run(*words, folder=ROOT, stdin=stdin, env=variables)
+    return subprocess.CompletedProcess(words, *done)
 
 
 def wait_until(seen, what, seconds=PATIENCE):
@@ -345,13 +351,14 @@ class Check:
             return None
         return latest if {item.partition: item.next_offset for item in latest} == end else None
 
-    def live_equals_replay(self, published, records, *, quarantined=0):
+    def live_equals_replay(self, published, records, *, quarantined, samples):
         """The promise: at the end and at sampled moments, to the digest; and nothing lost.
 
         Args:
             published: The snapshots of the whole run.
             records: What was sent and acknowledged, (key, value), without what is quarantined.
             quarantined: How many of the log's records must be quarantined.
+            samples: At how many moments.
         """
         latest = self.wait_until_current()
         published.close()
@@ -362,8 +369,8 @@ class Check:
         assert quarantined == live.records.quarantined.total()
         assert sum(1 for _ in prefixes.read_by_key(live.cut)) == live.records.records
         cuts = sorted(published.snapshots)
-        assert len(cuts) >= SAMPLES, f"only {len(cuts)} snapshots were seen in mid load"
-        for cut in [*cuts[:: max(1, len(cuts) // SAMPLES)][:SAMPLES], None]:
+        assert len(cuts) >= samples, f"only {len(cuts)} snapshots were seen in mid load"
+        for cut in [*cuts[:: max(1, len(cuts) // samples)][:samples], None]:
             partials = latest if cut is None else published.snapshots[cut]
             figures = merge_partials(self._url, partials, POLICIES, None)
             again = replay(prefixes, figures.cut, POLICIES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from contextlib import closing
 
 import pytest
@@ -14,10 +13,9 @@ from ledger.log import NewRecord, open_log
 from outcomes.doctor import examine
 from outcomes.synthetic import generate
 from tests.support.workers import (
-    OUTCOMES,
-    PATIENCE,
     Worker,
     recreate_topic,
+    run_outcomes,
     wait_until,
     wait_until_current,
 )
@@ -28,17 +26,11 @@ PARTITIONS = 3
 EVENTS = [(line.key, line.value) for line in generate(60, 11)]
 
 
-def outcomes(*arguments):
-    return subprocess.run(
-        [OUTCOMES, *arguments], check=False, capture_output=True, timeout=PATIENCE
-    )
-
-
 @pytest.fixture
 def url(kafka):
     """A log on Kafka, with the topics beside it."""
     url = kafka.url(kafka.name())
-    done = outcomes("topic", "create", "--log", url, "--partitions", str(PARTITIONS))
+    done = run_outcomes("topic", "create", "--log", url, "--partitions", str(PARTITIONS))
     assert 0 == done.returncode, done.stderr
     return url
 
@@ -63,7 +55,7 @@ def append(url, events):
 
 
 def live(url):
-    return outcomes("live", "--year", "2022", "--json", "--log", url)
+    return run_outcomes("live", "--year", "2022", "--json", "--log", url)
 
 
 def live_at_the_end(url):
@@ -100,7 +92,9 @@ class TestRecreatedTopic:
             if file.suffix != ".log":
                 file.unlink()
         start()
-        replayed = json.loads(outcomes("report", "--year", "2022", "--json", "--log", url).stdout)
+        replayed = json.loads(
+            run_outcomes("report", "--year", "2022", "--json", "--log", url).stdout
+        )
         assert replayed["digest"] == live_at_the_end(url)["digest"]
 
 

@@ -25,7 +25,14 @@ from processors.live_figures import open_live_figures
 from projections.policy import built_in_policies
 from tests.support.bounds import AN_HOUR
 from tests.support.producers import produce
-from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until, wait_until_current
+from tests.support.workers import (
+    OUTCOMES,
+    PATIENCE,
+    Worker,
+    run_outcomes,
+    wait_until,
+    wait_until_current,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -34,17 +41,11 @@ PATIENT = {"OUTCOMES_KAFKA_RETRY_SECONDS": str(AN_HOUR)}
 CRASHING = Path(__file__).parents[2] / "faults" / "crashing_worker.py"
 
 
-def outcomes(*arguments, **options):
-    return subprocess.run(
-        [OUTCOMES, *arguments], check=False, capture_output=True, timeout=PATIENCE, **options
-    )
-
-
 @pytest.fixture
 def url(kafka):
     """A log on Kafka with its topics, as a person creates it."""
     made = kafka.url(kafka.name())
-    done = outcomes("topic", "create", "--log", made, "--partitions", "3", "--json")
+    done = run_outcomes("topic", "create", "--log", made, "--partitions", "3", "--json")
     assert 0 == done.returncode, done.stderr
     assert json.loads(done.stdout)["created"]
     return made
@@ -74,7 +75,7 @@ def world(students=150, seed=11):
 
 
 def live(url, *more):
-    shown = outcomes("live", "--year", "2022", "--json", "--log", url, *more)
+    shown = run_outcomes("live", "--year", "2022", "--json", "--log", url, *more)
     return json.loads(shown.stdout) if shown.returncode == 0 else None
 
 
@@ -91,8 +92,8 @@ class TestLive:
         append(url, world())
         first = start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
-        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
-        page = outcomes("live", "--year", "2022", "--log", url).stdout.decode()
+        replayed = run_outcomes("report", "--year", "2022", "--json", "--log", url)
+        page = run_outcomes("live", "--year", "2022", "--log", url).stdout.decode()
 
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]
         owners = {partition["owner"].partition("@")[0] for partition in shown["live"]["partitions"]}
@@ -157,14 +158,14 @@ class TestLive:
         )
 
         for more in (("--year", "2001", "--policy", "openclassrooms-2023"), ("--year", "2022")):
-            refused = outcomes("live", "--log", url, *more)
+            refused = run_outcomes("live", "--log", url, *more)
             assert 78 == refused.returncode
             assert b"not kept live" in refused.stderr
             assert 1 == len(refused.stderr.splitlines())
 
     def test_without_workers_the_message_says_what_to_do(self, url):
         append(url, world(5))
-        refused = outcomes("live", "--year", "2022", "--log", url)
+        refused = run_outcomes("live", "--year", "2022", "--log", url)
 
         assert 69 == refused.returncode
         assert b"outcomes worker" in refused.stderr
@@ -184,7 +185,7 @@ class TestForeignProducers:
             end = sum(log.end().values())
         shown = live_at_the_end(url)
         assert end == shown["log"]["records"]
-        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
+        replayed = run_outcomes("report", "--year", "2022", "--json", "--log", url)
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]
 
     @pytest.mark.parametrize("when", ["before", "while"])
@@ -309,7 +310,7 @@ class TestRefusals:
     """One line, exit 69 or 78, at once: a worker that waited would do so for an hour."""
 
     def refused(self, *arguments, **environment):
-        done = outcomes("worker", *arguments, env={**os.environ, **PATIENT, **environment})
+        done = run_outcomes("worker", *arguments, **(PATIENT | environment))
         # Where a machine is busy, the wait for an answer is announced before.
         (line,) = (line for line in done.stderr.decode().splitlines() if "broker." not in line)
         return done.returncode, line
@@ -351,7 +352,7 @@ class TestRefusals:
         topic = kafka.topic(1, {name: value})
         (tmp_path / "events.jsonl").write_bytes(b"")
         file = [str(tmp_path / "events.jsonl")] if command == "append" else []
-        done = outcomes(command, *file, "--log", kafka.url(topic))
+        done = run_outcomes(command, *file, "--log", kafka.url(topic))
 
         assert 69 == done.returncode
         assert f"set {name}=".encode() in done.stderr
@@ -420,5 +421,5 @@ class TestFaustCommand:
             worker.terminate()
             worker.wait(PATIENCE)
 
-        replayed = outcomes("report", "--year", "2022", "--json", "--log", url)
+        replayed = run_outcomes("report", "--year", "2022", "--json", "--log", url)
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]

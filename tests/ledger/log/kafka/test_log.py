@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import select
 import signal
 import socket
@@ -33,7 +32,7 @@ from projections.policy import built_in_policies
 from schemas.moments import LAST_MS
 from tests.ledger.log.contract import NOON, LogContract, everything, numbered
 from tests.support.bounds import AN_HOUR, BOUND, finish
-from tests.support.histories import ROOT
+from tests.support.workers import run_outcomes
 
 pytestmark = pytest.mark.kafka
 
@@ -463,15 +462,7 @@ def log_url(log):
 
 
 def run(*arguments, stdin=b"", **variables):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, "NO_COLOR": "1", **variables},
-        timeout=BOUND,
-        check=False,
-    )
+    return run_outcomes(*map(str, arguments), stdin=stdin, NO_COLOR="1", **variables)
 
 
 def without_waits(errors):
@@ -679,12 +670,7 @@ class TestDoctor:
 
     def test_a_broken_check_exits_with_69(self, kafka):
         topic = kafka.topic(1, {"retention.ms": "1000"})
-        checks = subprocess.run(
-            [*COMMAND, "doctor", "--json", "--log", kafka.url(topic)],
-            capture_output=True,
-            timeout=BOUND,
-            check=False,
-        )
+        checks = run("doctor", "--json", "--log", kafka.url(topic))
         assert 69 == checks.returncode
         assert "retention.ms=-1" in checks.stdout.decode()
 
@@ -786,12 +772,7 @@ class TestTopicCreate:
 
     def test_a_topic_that_breaks_promises_is_reported(self, kafka):
         topic = kafka.topic(1, {"cleanup.policy": "compact"})
-        done = subprocess.run(
-            [*COMMAND, "topic", "create", "--log", kafka.url(topic)],
-            capture_output=True,
-            timeout=BOUND,
-            check=False,
-        )
+        done = run("topic", "create", "--log", kafka.url(topic))
         assert 69 == done.returncode
         assert b"cleanup.policy=delete" in done.stdout
 
