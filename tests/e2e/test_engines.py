@@ -85,7 +85,7 @@ class TestReport:
 
         fails(done, 69, "cut 0:5,7:5 does not list the partitions")
 
-    def test_the_pages_of_several_years_follow_one_another(self, warm, world):
+    def test_the_pages_of_several_years_follow_one_another_an_empty_line_apart(self, warm, world):
         words = ["report", "--log", world.url, "--year"]
 
         done = warm.run_all(
@@ -93,7 +93,7 @@ class TestReport:
             folder=world.folder,
         )
 
-        assert done["2021"].out + done["2022"].out == done["2021..2022"].out
+        assert done["2021"].out + b"\n" + done["2022"].out == done["2021..2022"].out
 
     @pytest.fixture(scope="class")
     @classmethod
