@@ -48,7 +48,7 @@ def foreground(folder: Path, port: int) -> Iterator[str]:
                 break
         yield "".join(printed)
         process.send_signal(signal.SIGINT)
-        assert 0 == process.wait(30)
+        assert 0 == process.wait(60)
     finally:
         process.kill()
         process.communicate()

@@ -17,7 +17,7 @@ from ledger.errors import UnreachableError
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 def live(*partitions: tuple[str | None, int, float]) -> dict:

@@ -40,7 +40,7 @@ LEDGER_TOPIC = {
 }
 
 
-SETTLE_SECONDS = 30
+SETTLE_SECONDS = 120
 
 
 class Broker(deploy.broker.Broker):

@@ -25,7 +25,7 @@ from tests.support.broker import Kafka
 __all__ = ["Cluster", "Gate"]
 
 HEAP_MB = 320
-READY_SECONDS = 60
+READY_SECONDS = 120
 _CHUNK_BYTES = 65_536
 
 SETTINGS = """

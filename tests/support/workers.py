@@ -38,7 +38,7 @@ from schemas.partition import partition_of
 from tests.e2e.command import ROOT, run
 
 OUTCOMES = Path(sys.executable).with_name("outcomes")
-PATIENCE = 90
+PATIENCE = 120
 POLICIES = list(built_in_policies().values())
 YEARS = range(2020, 2025)
 _LIBC = ctypes.CDLL(None)

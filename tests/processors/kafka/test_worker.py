@@ -219,9 +219,7 @@ class TestDeadLetters:
         assert all(b"payload" not in letter.value for letter in letters)
 
     def test_a_crash_between_sending_and_marking_sends_again(self, url, start):
-        junk = [(b"s-%d" % n, b"junk") for n in range(40)]
-        for text in junk:
-            append(url, [text])
+        append(url, [(b"s-%d" % n, b"junk") for n in range(40)])
         first = start(command=(sys.executable, str(CRASHING), "before_mark"))
         for number in range(20):
             append(url, [(b"t-%d" % number, b"junk")])
