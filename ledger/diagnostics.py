@@ -55,7 +55,7 @@ class _State:
 
 
 def configure_diagnostics(form: str, level: str) -> None:
-    """Set the format of diagnostics; colour only if stderr is a terminal.
+    """Set the format of diagnostics.
 
     Args:
         form: `console` for a person, `json` for one object a line.
@@ -75,11 +75,11 @@ def _configure(form: str, level: str) -> None:
     if form == "json":
         shared += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        colours = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        # A rich traceback would print variables, and with them data of persons.
+        # Without colours, since structlog's yellow is hard to read on white. A rich traceback would
+        # print variables, and with them data of persons.
         shared.append(
             structlog.dev.ConsoleRenderer(
-                colors=colours, exception_formatter=structlog.dev.plain_traceback
+                colors=False, exception_formatter=structlog.dev.plain_traceback
             )
         )
     structlog.configure(

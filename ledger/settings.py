@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from ledger.environment import DEFAULT_LOG, PREFIX, variables
 from ledger.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 __all__ = ["Settings", "configured_state", "load_settings", "unknown_variables"]
 
 _OF_TESTS = "test_"
+_QUOTES = {ord("'"): None}
 
 
 class Settings(BaseModel):
@@ -69,7 +73,20 @@ def load_settings() -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + "_".join(map(str, fault["loc"])).upper()
-        raise ConfigurationError(f"environment variable {name}: {fault['msg']}") from error
+        raise ConfigurationError(f"environment variable {name}: {_remedy(fault)}") from error
+
+
+def _remedy(fault: ErrorDetails) -> str:
+    """What to write instead; the value may be a password, so it is not shown."""
+    kind = fault["type"]
+    if kind == "literal_error":
+        expected: str = fault["ctx"]["expected"]
+        return f"write {expected.translate(_QUOTES)}"
+    if kind == "string_pattern_mismatch":
+        return "write two years, such as 2019..2027"
+    if kind in ("float_parsing", "finite_number", "greater_than"):
+        return "write a number of seconds, above 0"
+    return fault["msg"]
 
 
 def configured_state() -> Path | None:

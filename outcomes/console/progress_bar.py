@@ -16,10 +16,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+from rich.theme import Theme
 
 from ledger.log.progress import ProgressCallback
+from ledger.report.words import EMPHASIS
 
 __all__ = ["progress_bar"]
+
+
+# The words as bright as other words, the bar as far from black as from white.
+_THEME = Theme(
+    {
+        "progress.download": "",
+        "progress.remaining": "",
+        "bar.complete": EMPHASIS,
+        "bar.finished": EMPHASIS,
+        "bar.pulse": EMPHASIS,
+    }
+)
 
 
 class _Rate(ProgressColumn):
@@ -32,7 +46,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress_bar(what: str, total: int | None) -> Iterator[ProgressCallback]:
     """A bar on standard error; see `outcomes.console.terminal.progress`."""
-    screen = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    screen = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, theme=_THEME)
     if not screen.is_terminal:
         yield lambda _: None
         return

@@ -53,7 +53,7 @@ _PREFIXES = frozenset(
         "test",
     ]
 )
-_REMEDY = "write a pseudonym, an append-only log forgets nothing"
+_REMEDY = "write a pseudonym, since an append-only log forgets nothing"
 _Kind = tuple[str, str]  # rule and reason
 _EMAIL = ("string_must_not_be_an_email_address", f"looks like an e-mail address; {_REMEDY}")
 _PHONE = ("string_must_not_be_a_telephone_number", f"looks like a telephone number; {_REMEDY}")
