@@ -119,7 +119,7 @@ def explain_cell(student: Student, policy: Policy, cell: Cell) -> list[Explanati
     """The candidates of one student before one cell, in log order.
 
     Raises:
-        AssertionError: If what is explained is not what the student adds to the cell.
+        RuntimeError: If what is explained is not what the student adds to the cell.
     """
     candidates = _candidates(student.facts, policy, [cell.measure])
     explanations = [
@@ -136,7 +136,9 @@ def explain_cell(student: Student, policy: Policy, cell: Cell) -> list[Explanati
     ]
     explained = sum(explanation.is_counted for explanation in explanations)
     added = _added(student.facts, policy, cell)
-    assert explained == added, f"{explained} explained, {added} counted in {cell}"
+    if explained != added:
+        where = f"{cell.measure} {cell.year} of {cell.group}"
+        raise RuntimeError(f"of one student {explained} explained, {added} counted in {where}")
     return sorted(explanations, key=_position)
 
 

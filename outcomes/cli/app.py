@@ -20,12 +20,14 @@ from outcomes.cli import (
     dead_letters,
     demo,
     diff,
+    explain,
     findings,
     live,
     report,
     serve,
     tail,
     topic,
+    trace,
     verify,
 )
 from outcomes.cli.examples import START
@@ -51,6 +53,8 @@ app.add_typer(dead_letters.dead_letters_app, name="dead-letters")
 for command in (
     report.report,
     verify.verify,
+    explain.explain,
+    trace.trace,
     findings.findings,
     diff.diff,
     archive.archive,

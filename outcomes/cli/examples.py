@@ -26,6 +26,16 @@ EXAMPLES = {
         "outcomes findings --rule content_must_not_change --limit 0",
         "outcomes findings --counts --as-of 2023-03-31T23:59:59+02:00",
     ),
+    "outcomes explain": (
+        "outcomes explain --year 2022 --measure career_outcomes",
+        "outcomes explain --year 2022 --measure placement_rate --group refugee --counts",
+        "outcomes explain --year 2022 --measure placed --csv > placed.csv",
+    ),
+    "outcomes trace": (
+        "outcomes trace --student s-73cf516803",
+        "outcomes trace --event /survey sv-84d38b5c8603",
+        "outcomes trace --student s-73cf516803 --as-of 2023-03-31T23:59:59+02:00 --json",
+    ),
     "outcomes diff": (
         "outcomes diff --year 2022 --as-of 2023-03-31T23:59:59+02:00",
         "outcomes diff --year 2022 --measure placed --group refugee --csv > moved.csv",

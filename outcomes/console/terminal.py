@@ -27,6 +27,7 @@ __all__ = [
     "discard_output",
     "drop_output",
     "finish",
+    "is_screen",
     "line",
     "lines",
     "pages",
@@ -121,6 +122,11 @@ def print_json(value: object) -> None:
 def line(text: str) -> None:
     """One line; what cannot be printed is escaped."""
     write(f"{one_line(text)}\n".encode())
+
+
+def is_screen() -> bool:
+    """Whether standard output is a terminal, on which a person reads."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def lines(texts: Iterable[str]) -> None:

@@ -1,0 +1,159 @@
+"""Opening a figure: the students and events behind it, and those that came near (docs/audit.md)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ledger.audit.reading import about_subjects, students, students_about
+from ledger.audit.sorted_rows import Row
+from ledger.log import Cut, Log
+from ledger.log.progress import ProgressCallback, no_progress
+from projections.explanations import Cell, Explanation, Reference, explain_cell, is_claimable
+from projections.measures.catalogue import RATES
+from projections.policy import Policy
+from projections.student import RecordVerdict, Student
+
+__all__ = ["ExplainQuery", "Part", "Totals", "explain_figure", "explanation_row", "reference_row"]
+
+
+class Part(NamedTuple):
+    """A count that a figure is made of.
+
+    Attributes:
+        name: `figure` for a count; of a rate `numerator` or `denominator`.
+        measure: The count.
+        sign: 1, or -1 where it is subtracted.
+    """
+
+    name: str
+    measure: str
+    sign: int = 1
+
+
+class ExplainQuery(NamedTuple):
+    """Which figure is opened.
+
+    Attributes:
+        cut: In its normal form.
+        policy: The parameters.
+        year: The reference year.
+        measure: A count or a rate.
+        group: One by which the measure is shown.
+        subject: Only this student's share; None for all.
+    """
+
+    cut: Cut
+    policy: Policy
+    year: int
+    measure: str
+    group: str
+    subject: str | None = None
+
+    def parts(self) -> list[Part]:
+        """The counts that the measure is made of, the numerator's first."""
+        for rate in RATES:
+            if rate.name == self.measure:
+                base = rate.denominator or self.policy.placement_base
+                above = [Part("numerator", measure, sign) for measure, sign in rate.numerator]
+                return [*above, Part("denominator", base)]
+        return [Part("figure", self.measure)]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the rows of an explanation add up to; complete once all have been read.
+
+    Attributes:
+        counted: How many candidates of each part count.
+        reasons: How many do not, by part and reason.
+        unclaimed: Quarantined records that no figure can claim: their type, student or date cannot
+            be read.
+    """
+
+    counted: Counter[Part] = field(default_factory=Counter)
+    reasons: Counter[tuple[Part, str]] = field(default_factory=Counter)
+    unclaimed: int = 0
+
+    def figures(self, query: ExplainQuery) -> int | dict[str, int]:
+        """The figure; of a rate numerator and denominator."""
+        sums: Counter[str] = Counter()
+        for part in query.parts():
+            sums[part.name] += part.sign * self.counted[part]
+        if "figure" in sums:
+            return sums["figure"]
+        return {"numerator": sums["numerator"], "denominator": sums["denominator"]}
+
+    def add(self, part: Part, explanation: Explanation) -> None:
+        """Count a candidate."""
+        if explanation.reason is None:
+            self.counted[part] += 1
+        else:
+            self.reasons[part, explanation.reason.value] += 1
+
+
+def explain_figure(
+    log: Log, query: ExplainQuery, totals: Totals, progress: ProgressCallback = no_progress
+) -> Iterator[tuple[Part, Explanation]]:
+    """Every candidate of a figure, student by student, as the log is read.
+
+    Each student's counted candidates are compared with what the student adds to the figure, so what
+    has been yielded is right however far it is read.
+
+    Args:
+        log: Any log.
+        query: Which figure.
+        totals: Gets the sums.
+        progress: Called with the number of records read.
+
+    Raises:
+        RuntimeError: If they are not equal: a fault of the ledger.
+        StoreError: If the log cannot be read.
+    """
+    parts = query.parts()
+    for student in _students(log, query, progress):
+        totals.unclaimed += _unclaimed(student)
+        for part in parts:
+            cell = Cell(query.year, part.measure, query.group)
+            for explanation in explain_cell(student, query.policy, cell):
+                if query.subject in (None, explanation.subject):
+                    totals.add(part, explanation)
+                    yield part, explanation
+
+
+def _students(log: Log, query: ExplainQuery, progress: ProgressCallback) -> Iterator[Student]:
+    if query.subject is None:
+        return students(log, query.cut, progress)
+    return students_about(log, query.cut, about_subjects({query.subject}), progress)
+
+
+def _unclaimed(student: Student) -> int:
+    return sum(
+        record.verdict is RecordVerdict.QUARANTINED and not is_claimable(record)
+        for record in student.records
+    )
+
+
+def explanation_row(part: Part, explanation: Explanation) -> Row:
+    """A candidate as JSON has it; see docs/json/explain.json."""
+    row: dict[str, Any] = {
+        "subject": explanation.subject,
+        "counted": explanation.is_counted,
+        "reason": explanation.reason,
+        "rule": explanation.rule,
+        "cause": reference_row(explanation.cause),
+        "groups": list(explanation.groups),
+        "declared_by": reference_row(explanation.declared_by),
+        "measure": explanation.measure,
+        "part": part.name,
+        "sign": part.sign,
+        "events": [reference_row(reference) for reference in explanation.events],
+    }
+    return row
+
+
+def reference_row(reference: Reference | None) -> dict[str, Any] | None:
+    """What names a record, as JSON has it."""
+    return None if reference is None else reference._asdict()
