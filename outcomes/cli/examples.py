@@ -36,6 +36,9 @@ EXAMPLES = {
         "outcomes trace --event /survey sv-84d38b5c8603",
         "outcomes trace --student s-73cf516803 --as-of 2023-03-31T23:59:59+02:00 --json",
     ),
+    "outcomes sample": (
+        "outcomes sample --year 2022 --measure placed --seed 20230401 --size 25 > sheet.csv",
+    ),
     "outcomes diff": (
         "outcomes diff --year 2022 --as-of 2023-03-31T23:59:59+02:00",
         "outcomes diff --year 2022 --measure placed --group refugee --csv > moved.csv",

@@ -15,6 +15,7 @@ from tests.support.histories import ROOT, log_of, new_record, story
 PACKAGES = ("outcomes", "processors", "ledger", "projections", "schemas")
 RULES = '''"""Departure: who left an enrolment in a year."""
 
+from projections.candidates import Candidate, Reason, counted
 from projections.facts import Facts
 from projections.measures.catalogue import Contribution
 from projections.policy import Policy
@@ -26,6 +27,27 @@ def departure(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     left = sorted(on for enrolment in facts.enrolments for on, _, _ in enrolment.withdrawals)
     for year, on in {on.year: on for on in left}.items():
         yield year, "departed", facts.groups_at(on)
+
+
+def explain_departure(facts, policy):
+    """Every withdrawal: the last of its year counts."""
+    left = sorted(
+        ((on, event) for enrolment in facts.enrolments for on, _, event in enrolment.withdrawals),
+        key=lambda withdrawal: withdrawal[0],
+    )
+    last_in_year = {on.year: event for on, event in left}
+    for on, event in left:
+        last = last_in_year[on.year]
+        if event is last:
+            yield counted(on.year, "departed", (event,), facts, on)
+        else:
+            yield Candidate(on.year, "departed", (event,), Reason.LATER_THAN_FIRST, last)
+
+
+def near_departure(glimpse, facts, policy):
+    """A withdrawal comes near the figure of its year."""
+    for year in glimpse.year_of("withdrew_on"):
+        yield year, "departed"
 '''
 SQL = """
 create or replace temp view departure_contribution as
@@ -73,6 +95,7 @@ def outputs(tmp_path_factory):
     with log_of(tree, [new_record(event, 1_654_000_000_000) for event in story(LIFE)]):
         pass
     commands = ("report --year 2022 --json", "verify report.json", "report --year 2022")
+    commands += ("explain --year 2022 --measure departure_rate",)
     done = subprocess.run(
         [sys.executable, "-c", RUN, *commands],
         cwd=tree,
@@ -113,6 +136,12 @@ class TestNewMeasure:
         _, printed = outputs
 
         assert re.search(r"report\.json: no difference; \d+ cells replayed by each", printed)
+
+    def test_it_can_be_explained(self, outputs):
+        _, printed = outputs
+
+        assert re.search(r"  0:1  student.withdrew +numerator departed +counted: all", printed)
+        assert "departure_rate 2022, all: 1 of 2\n" in printed
 
     def test_the_page_shows_its_headline_and_its_rate_under_their_heading(self, outputs):
         _, printed = outputs
