@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ledger.log import Log
@@ -81,10 +81,18 @@ def make_live_report(
     return LiveReport(report, measure_lag(log, figures.cut, owners))
 
 
-def watch(figures: LiveFigures, policy: Policy, year: int) -> Iterator[LiveReport]:
+def watch(
+    figures: LiveFigures, policy: Policy, year: int, is_asked: Callable[[], bool] = lambda: False
+) -> Iterator[LiveReport]:
     """The figures of this moment, and again whenever they, the lag or a worker changes; no end.
 
     While records wait, the lag changes every second.
+
+    Args:
+        figures: Of a log.
+        policy: To report under.
+        year: The reference year.
+        is_asked: Whether they are wanted again although nothing has changed; asked at every look.
 
     Raises:
         ConfigurationError: See `LiveFigures.read`.
@@ -94,7 +102,7 @@ def watch(figures: LiveFigures, policy: Policy, year: int) -> Iterator[LiveRepor
     while True:
         live = figures.read(policy, year)
         current = (live.report, [lag._replace(seconds=int(lag.seconds)) for lag in live.lag])
-        if current != previous:
+        if is_asked() or current != previous:
             previous = current
             yield live
         time.sleep(_WATCH_SECONDS)

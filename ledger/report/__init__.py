@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ledger.report.document import decode_reports, digest_of, encode_report, encode_reports
+from ledger.report.document import (
+    decode_reports,
+    digest_of,
+    encode_line,
+    encode_report,
+    encode_reports,
+)
 from ledger.report.make import ReportQuery, build_report, make_reports
 from ledger.report.model import Report, ReportOutline
 
@@ -13,6 +19,7 @@ __all__ = [
     "build_report",
     "decode_reports",
     "digest_of",
+    "encode_line",
     "encode_report",
     "encode_reports",
     "make_reports",

@@ -12,7 +12,7 @@ from ledger.report.model import ReportOutline
 from schemas.canonical import canonical, sha256_hex
 from schemas.version import RULES_VERSION
 
-__all__ = ["decode_reports", "digest_of", "encode_report", "encode_reports"]
+__all__ = ["decode_reports", "digest_of", "encode_line", "encode_report", "encode_reports"]
 
 DIGESTED = ("rules", "reference_year", "policy", "records", "counts", "rates")
 
@@ -27,6 +27,11 @@ def digest_of(report: ReportOutline) -> str:
 def encode_report(report: ReportOutline) -> bytes:
     """The document of one report, as it is printed and filed: indented, with a line end."""
     return _encode(report.as_json())
+
+
+def encode_line(report: ReportOutline) -> bytes:
+    """One report as one line, for a stream of them."""
+    return orjson.dumps(report.as_json(), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def encode_reports(reports: Sequence[ReportOutline]) -> bytes:

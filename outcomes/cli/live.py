@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.errors import UsageError
+from ledger.numbers import pluralise
 from outcomes.cli import candidates
 from outcomes.cli.options import (
     BriefOption,
@@ -17,6 +19,11 @@ from outcomes.cli.options import (
     refuse_brief_json,
 )
 from outcomes.console import terminal
+
+if TYPE_CHECKING:
+    from ledger.report import Report
+    from processors.live_report import LiveFigures, LiveReport
+    from projections.policy import Policy
 
 __all__ = ["live", "worker"]
 
@@ -75,30 +82,91 @@ def live(
         bool, typer.Option("--watch", help="Print again whenever figures or the lag change.")
     ] = False,
     brief: BriefOption = False,
+    max_lag: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="A check: exit 1 where a partition is further behind, or has no worker.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """The figures that workers keep: like report, seconds old, with the lag behind the log."""
     from ledger.policies import chosen_policy
+    from processors.live_figures import open_live_figures
+
+    refuse_brief_json(brief=brief, json=json)
+    if max_lag is not None and watch:
+        raise UsageError("--max-lag looks once and --watch goes on; leave out one of them")
+    chosen = chosen_policy(policy)
+    with open_live_figures(log_address(log), state, patient=watch) as figures:
+        if max_lag is not None:
+            _check_lag(figures.read(chosen, year), max_lag)
+        elif watch:
+            _watch(figures, chosen, year, brief=brief, json=json)
+        else:
+            _print(figures.read(chosen, year), brief=brief, json=json)
+
+
+def _watch(figures: LiveFigures, policy: Policy, year: int, *, brief: bool, json: bool) -> None:
+    from ledger.report import encode_line
+    from outcomes.console.watching import is_terminal, was_resized, watch_on_screen
+    from processors.live_report import watch as follow
+
+    if is_terminal() and not json:
+        watch_on_screen(follow(figures, policy, year, was_resized()), brief=brief)
+        return
+    previous: LiveReport | None = None
+    for live in follow(figures, policy, year):
+        if json:
+            terminal.write(encode_line(_with_lag(live)))
+        else:
+            _print_change(previous, live, brief=brief)
+        previous = live
+
+
+def _print_change(previous: LiveReport | None, live: LiveReport, *, brief: bool) -> None:
+    from outcomes.console.lag_table import lag_table
+
+    if previous is not None and previous.report == live.report and not brief:
+        terminal.pages(lag_table(live.lag))
+        return
+    if previous is not None and brief:
+        terminal.line("")
+    _print(live, brief=brief, json=False)
+
+
+def _print(live: LiveReport, *, brief: bool, json: bool) -> None:
     from ledger.report import encode_report
     from ledger.report.page import report_page
     from outcomes.console.lag_table import brief_live_page, lag_table
-    from processors.live_figures import open_live_figures
-    from processors.live_report import watch as follow
 
-    refuse_brief_json(brief=brief, json=json)
-    chosen = chosen_policy(policy)
-    previous: object = None
-    with open_live_figures(log_address(log), state, patient=watch) as figures:
-        reports = follow(figures, chosen, year) if watch else [figures.read(chosen, year)]
-        for report, lag in reports:
-            if json:
-                members = {"partitions": [partition._asdict() for partition in lag]}
-                terminal.write(encode_report(report.model_copy(update={"live": members})))
-            elif brief:
-                apart = [] if previous is None else [""]
-                terminal.pages(*apart, brief_live_page(report, lag))
-            elif report == previous:
-                terminal.pages(lag_table(lag))
-            else:
-                terminal.pages(report_page(report), lag_table(lag))
-            previous = report
+    if json:
+        terminal.write(encode_report(_with_lag(live)))
+    elif brief:
+        terminal.pages(brief_live_page(live.report, live.lag))
+    else:
+        terminal.pages(report_page(live.report), lag_table(live.lag))
+
+
+def _with_lag(live: LiveReport) -> Report:
+    members = {"partitions": [partition._asdict() for partition in live.lag]}
+    return live.report.model_copy(update={"live": members})
+
+
+def _check_lag(live: LiveReport, seconds_max: float) -> None:
+    """Say how the lag is, and exit with 1 where it is too much."""
+    alone = [lag.partition for lag in live.lag if lag.owner is None]
+    late = [lag for lag in live.lag if lag.records and lag.seconds > seconds_max]
+    for lag in late:
+        terminal.line(
+            f"partition {lag.partition}: {pluralise(lag.records, 'record')} and"
+            f" {lag.seconds:,.1f} s behind, over {seconds_max:g} s"
+        )
+    for partition in alone:
+        terminal.line(f"partition {partition}: no worker; start `outcomes worker`")
+    if late or alone:
+        raise typer.Exit(1)
+    furthest = max((lag.seconds for lag in live.lag if lag.records), default=0.0)
+    terminal.line(f"{pluralise(len(live.lag), 'partition')}, {furthest:,.1f} s behind")
