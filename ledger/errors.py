@@ -16,6 +16,7 @@ __all__ = [
     "ConfigurationError",
     "CutNotHeldError",
     "DamagedArchiveError",
+    "EvidenceError",
     "InterruptError",
     "LedgerError",
     "NoFiguresError",
@@ -107,6 +108,12 @@ class DamagedArchiveError(StoreError):
         more = f" (and {len(findings) - 1} more, see `outcomes doctor`)"
         super().__init__(findings[0] + (more if len(findings) > 1 else ""))
         self.findings = tuple(map(one_line, findings))
+
+
+class EvidenceError(LedgerError):
+    """A proof, a checkpoint or a signature does not show what it claims."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class UsageError(LedgerError):

@@ -98,5 +98,7 @@ def _column_checks(log: Log) -> Iterator[Check]:
     archive = as_archive(log)
     if archive is not None:
         from ledger.columns.cache import examine_columns  # noqa: PLC0415 - DuckDB is not for every log
+        from ledger.evidence.leaf_files import examine_leaves  # noqa: PLC0415 - for archives alone
 
         yield examine_columns(archive)
+        yield examine_leaves(archive)

@@ -124,7 +124,7 @@ class _Parser:
                     self._refuse_unknown(name)
                 self._needed = name
             case _:
-                raise ValueError("a line is log, witness, group or quorum, see docs/audit.md")
+                raise ValueError("a line is log, witness, group or quorum, see docs/evidence.md")
 
     def quorum(self) -> Quorum:
         """What the lines say together."""

@@ -12,7 +12,14 @@ from ledger.report.model import ReportOutline
 from schemas.canonical import canonical, sha256_hex
 from schemas.version import RULES_VERSION
 
-__all__ = ["decode_reports", "digest_of", "encode_line", "encode_report", "encode_reports"]
+__all__ = [
+    "decode_report",
+    "decode_reports",
+    "digest_of",
+    "encode_line",
+    "encode_report",
+    "encode_reports",
+]
 
 DIGESTED = ("rules", "reference_year", "policy", "records", "counts", "rates")
 
@@ -61,7 +68,7 @@ def decode_reports(data: bytes, place: str) -> dict[str, ReportOutline]:
         raise BadInputError(f"{place}: not JSON ({error}); is it a report?") from error
     if document == []:
         raise BadInputError(f"{place}: not a report but an empty array")
-    return {name: _decode(value, name) for name, value in _named(document, place)}
+    return {name: decode_report(value, name) for name, value in _named(document, place)}
 
 
 def _encode(document: object) -> bytes:
@@ -74,7 +81,8 @@ def _named(document: object, place: str) -> Iterator[tuple[str, object]]:
         yield place if len(values) == 1 else f"{place}, report {number} of {len(values)}", value
 
 
-def _decode(value: object, place: str) -> ReportOutline:
+def decode_report(value: object, place: str) -> ReportOutline:
+    """Read one report from its JSON values, see `decode_reports`."""
     rules = value.get("rules") if isinstance(value, dict) else None
     if type(rules) is int and rules != RULES_VERSION:
         raise ConfigurationError(

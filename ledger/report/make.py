@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import repeat
 
+from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
 from ledger.replay import Engine, FiguresAtCut, replay_each
@@ -61,6 +61,7 @@ class ReportQuery:
         cuts: How far to read; the log's end where neither these nor moments are given.
         moments: The same as moments, in milliseconds; not together with cuts.
         engine: Which replay.
+        roots: Whether reports carry the root of each partition.
     """
 
     years: Sequence[int]
@@ -68,6 +69,7 @@ class ReportQuery:
     cuts: Sequence[Cut] = ()
     moments: Sequence[int] = ()
     engine: Engine = "fold"
+    roots: bool = False
 
     def __post_init__(self) -> None:
         assert not (self.cuts and self.moments)
@@ -103,13 +105,27 @@ def make_reports(
         replayed = replay_each(log, cuts, query.policies, engine=query.engine, progress=advance)
     if replayed[0].remark is not None:
         notify(replayed[0].remark)
-    moments = query.moments or repeat(None)
+    moments: Sequence[int | None] = query.moments or [None] * len(replayed)
+    heads: Sequence[TreeHeads | None] = [None] * len(replayed)
+    if query.roots:
+        heads = heads_at(log, [figures.cut for figures in replayed])
     return [
-        build_report(figures, log_name=log.name, policy=policy, year=year, as_of=as_of)
-        for figures, as_of in zip(replayed, moments, strict=False)
+        _with_roots(
+            build_report(figures, log_name=log.name, policy=policy, year=year, as_of=as_of), trees
+        )
+        for figures, as_of, trees in zip(replayed, moments, heads, strict=True)
         for policy in query.policies
         for year in query.years
     ]
+
+
+def _with_roots(report: Report, heads: TreeHeads | None) -> Report:
+    """The report with the roots of its log, which are outside the digest."""
+    if heads is None:
+        return report
+    roots = {str(partition): heads[partition].root.hex() for partition in sorted(heads)}
+    log = LogAtCut(**{**report.log.as_json(), "roots": roots})
+    return report.model_copy(update={"log": log})
 
 
 def build_report(

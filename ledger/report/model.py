@@ -67,6 +67,7 @@ class LogOutline(_Members):
     name: object = None
     cut: dict[_Partition, _Offset]
     records: object = None
+    roots: object = None
 
 
 class LogAtCut(LogOutline):
@@ -76,6 +77,7 @@ class LogAtCut(LogOutline):
         name: See `Log.name`.
         cut: Partition, as decimal digits → offset, in the normal form of SPEC section 5.
         records: How many records lie below the cut.
+        roots: Partition, as decimal digits → root of its tree, hexadecimal; outside the digest.
     """
 
     name: str

@@ -17,12 +17,15 @@ from outcomes.cli import (
     archive,
     backup,
     candidates,
+    checkpoint,
     dead_letters,
     demo,
     diff,
     explain,
     findings,
+    key,
     live,
+    prove,
     report,
     sample,
     serve,
@@ -30,6 +33,7 @@ from outcomes.cli import (
     topic,
     trace,
     verify,
+    witness,
 )
 from outcomes.cli.examples import START
 from outcomes.cli.help import Commands
@@ -51,6 +55,9 @@ app.add_typer(about.policy_app, name="policy")
 app.add_typer(topic.topic_app, name="topic")
 app.add_typer(serve.token_app, name="token")
 app.add_typer(dead_letters.dead_letters_app, name="dead-letters")
+app.add_typer(key.key_app, name="key")
+app.add_typer(prove.prove_app, name="prove")
+app.add_typer(witness.witness_app, name="witness")
 for command in (
     report.report,
     verify.verify,
@@ -61,6 +68,7 @@ for command in (
     sample.sample,
     archive.archive,
     backup.backup,
+    checkpoint.checkpoint,
     live.worker,
     live.live,
     serve.serve,

@@ -123,8 +123,17 @@ def _build_columns(folder: Path, *, rebuild: bool = False) -> BuildResult:
     from ledger.columns.build import build_columns
     from ledger.log.archive import archive_size
 
+    _build_leaves(folder, rebuild=rebuild)
     with terminal.progress("building typed columns", archive_size(folder).records) as progress:
         return build_columns(folder, rebuild=rebuild, progress=progress)
+
+
+def _build_leaves(folder: Path, *, rebuild: bool) -> None:
+    from ledger.evidence.leaf_files import build_leaves
+    from ledger.log.archive import archive_size
+
+    with terminal.progress("hashing records", archive_size(folder).records) as progress:
+        build_leaves(folder, rebuild=rebuild, progress=progress)
 
 
 def _print_columns(built: BuildResult) -> None:

@@ -20,6 +20,7 @@ EXAMPLES = {
         "outcomes verify report-2022.json",
         "outcomes report --year 2021..2023 --json | outcomes verify -",
         "outcomes verify report-2022.json --log archive:sealed --policy ours.json",
+        "outcomes verify report-2022.json --log archive:sealed --evidence signed --key school.pub",
     ),
     "outcomes findings": (
         "outcomes findings",
@@ -48,6 +49,24 @@ EXAMPLES = {
         "outcomes archive sealed",
         "outcomes archive sealed --log kafka://localhost:9092/student-lifecycle",
         "outcomes archive sealed --merge",
+    ),
+    "outcomes key new": ("outcomes key new school.key --origin school.example/ledger",),
+    "outcomes key show": ("outcomes key show school.key",),
+    "outcomes checkpoint": ("outcomes checkpoint signed --key school.key --log archive:sealed",),
+    "outcomes prove record": (
+        "outcomes prove record 0:1041 --evidence signed --log archive:sealed > record.proof",
+    ),
+    "outcomes prove consistency": (
+        "outcomes prove consistency --evidence signed --since kept.txt > since.proof",
+    ),
+    "outcomes prove report": (
+        "outcomes prove report report-2022.json --evidence signed > report.proof",
+    ),
+    "outcomes witness check": (
+        "outcomes witness check since.proof --log-key school.pub --state seen.json",
+    ),
+    "outcomes witness sign": (
+        "outcomes witness sign since.proof --log-key school.pub --state seen.json --key office.key",
     ),
     "outcomes backup": ("outcomes backup copy.db --log sqlite:ledger.db",),
     "outcomes worker": (

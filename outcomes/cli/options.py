@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,9 +21,11 @@ __all__ = [
     "BriefOption",
     "CutOption",
     "JsonOption",
+    "KeyOption",
     "LogOption",
     "PoliciesOption",
     "PolicyOption",
+    "QuorumOption",
     "chosen_cut",
     "command_group",
     "log_address",
@@ -73,6 +76,18 @@ CutOption = Annotated[
     str | None,
     typer.Option(
         "--cut", metavar="CUT", help="Read the records below that cut, such as 0:1041,1:998."
+    ),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="Believe the signatures of this public key."),
+]
+QuorumOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--quorum",
+        metavar="FILE",
+        help="Believe what the signers that this file names have signed.",
     ),
 ]
 

@@ -67,11 +67,14 @@ def report(
             autocompletion=candidates.engines,
         ),
     ] = None,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Add the root of each partition; with --json.")
+    ] = False,
     brief: BriefOption = False,
     json: JsonOption = False,
 ) -> None:
     """Replay the log and print a year's report; several years, policies or cuts at once."""
-    from ledger.log import open_log, parse_cut
+    from ledger.log import ArchiveAddress, open_log, parse_cut
     from ledger.policies import chosen_policies
     from ledger.report import ReportQuery, encode_reports, make_reports
 
@@ -85,6 +88,7 @@ def report(
         cuts=[parse_cut(text) for text in cut or ()],
         moments=[moment(text) for text in as_of or ()],
         engine=_engine(engine, address),
+        roots=json and (evidence or isinstance(address, ArchiveAddress)),
     )
     reports = make_reports(open_log(address), query, progress=_REPLAYING, notify=inform)
     if json:

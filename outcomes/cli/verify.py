@@ -1,36 +1,44 @@
-"""`outcomes verify`: reports compared with the log that they were made from (SPEC section 6)."""
+"""`outcomes verify`: reports, proofs and checkpoints against a log and its evidence."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ledger.diagnostics import inform
+from ledger.errors import EvidenceError, UsageError
 from ledger.numbers import pluralise
 from outcomes.cli import candidates
-from outcomes.cli.options import JsonOption, LogOption, log_address
+from outcomes.cli.options import JsonOption, KeyOption, LogOption, QuorumOption, log_address
 from outcomes.console import terminal
 from schemas.text import one_line
 
 if TYPE_CHECKING:
+    from ledger.audit.evidence import EvidenceCheck
     from ledger.audit.verify import Verification
+    from ledger.evidence.anchor import SignedCheckpoint
+    from ledger.evidence.quorum import Quorum
     from ledger.log import Log
+    from ledger.report import ReportOutline
 
 __all__ = ["verify"]
 
 _REPLAYING = partial(terminal.progress, "replaying")
+_HASHING = partial(terminal.progress, "hashing records")
 
 
 def verify(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="REPORT.json",
-            help="What `outcomes report --json` printed; - is standard input.",
+            metavar="FILE",
+            help="A report, a proof or a signed checkpoint; - is standard input.",
         ),
-    ],
+    ] = None,
     log: LogOption = None,
     policy: Annotated[
         list[str] | None,
@@ -41,32 +49,140 @@ def verify(
             autocompletion=candidates.policies,
         ),
     ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Compare the log with what `outcomes checkpoint` signed of it."
+        ),
+    ] = None,
+    key: KeyOption = None,
+    quorum: QuorumOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Replay at a report's cut with both engines, compare every cell; exit 1 if one differs."""
-    from ledger.audit.verify import verify_reports
+    """Recompute reports, check proofs and signatures; exit 1 if anything differs.
+
+    A report is replayed at its cut with both engines, and every cell compared.
+    """
     from ledger.log import open_log
-    from ledger.policies import find_policies
-    from ledger.report import decode_reports
     from outcomes.ingest.files import name_of, read_file
 
+    if not files and evidence is None:
+        raise UsageError("name a report, a proof or a checkpoint, or --evidence FOLDER")
     hint = "name a file that `outcomes report --json` printed"
-    reports = {
-        name: stated
-        for file in files
-        for name, stated in decode_reports(read_file(file, hint), name_of(file)).items()
-    }
-    policies = find_policies(policy or ())
-    opened = open_log(log_address(log))
-    done = verify_reports(opened, reports, policies, progress=_REPLAYING, notify=inform)
+    inputs = {name_of(file): read_file(file, hint) for file in files or ()}
+    reports, proofs, checkpoints = _sorted(inputs)
+    results: dict[str, Any] = {}
+    if proofs or checkpoints or evidence is not None:
+        believed = _believed(key, quorum)
+        results["proofs"] = [_check_proof(*proof, believed) for proof in proofs.items()]
+        results["checkpoints"] = _check_checkpoints(list(checkpoints.values()), believed)
+    opened = open_log(log_address(log)) if reports or evidence is not None else None
+    if evidence is not None and opened is not None:
+        kept = list(checkpoints.values())
+        results["evidence"] = _check_evidence(opened, evidence, (believed, kept), reports)
+    if not json:
+        _print_results(results)
+    figures = _check_figures(opened, reports, policy, json=json) if opened and reports else []
     if json:
-        members = [_as_json(verification) for verification in done]
-        terminal.print_json(members[0] if len(members) == 1 else members)
-    else:
-        for verification in done:
-            _print_verification(verification, opened)
-    if any(verification.differences or verification.disagreements for verification in done):
+        members = [_as_json(verification) for verification in figures]
+        alone = members[0] if len(members) == 1 else members
+        terminal.print_json({"reports": members, **results} if results else alone)
+    faults = any(check["faults"] for check in _checks(results))
+    if faults or any(figure.differences or figure.disagreements for figure in figures):
         raise typer.Exit(1)
+
+
+def _sorted(
+    inputs: Mapping[str, bytes],
+) -> tuple[dict[str, ReportOutline], dict[str, bytes], dict[str, SignedCheckpoint]]:
+    """Reports, proofs and checkpoints, told apart by what begins them."""
+    from ledger.evidence.anchor import decode_checkpoint
+    from ledger.evidence.proofs import is_proof
+    from ledger.report import decode_reports
+
+    reports: dict[str, ReportOutline] = {}
+    proofs: dict[str, bytes] = {}
+    checkpoints: dict[str, SignedCheckpoint] = {}
+    for name, data in inputs.items():
+        if b"\n\n\xe2\x80\x94 " in data:
+            checkpoints[name] = decode_checkpoint(data, name)
+        elif is_proof(data):
+            proofs[name] = data
+        else:
+            reports.update(decode_reports(data, name))
+    return reports, proofs, checkpoints
+
+
+def _believed(key: Path | None, quorum: Path | None) -> Quorum:
+    from ledger.evidence.keys import read_public_key
+    from ledger.evidence.quorum import quorum_of_key, read_quorum
+
+    if (key is None) == (quorum is None):
+        raise UsageError("say whose signature is believed: --key FILE, or --quorum FILE")
+    if quorum is not None:
+        return read_quorum(quorum)
+    assert key is not None
+    return quorum_of_key(read_public_key(key))
+
+
+def _check_proof(name: str, data: bytes, believed: Quorum) -> dict[str, Any]:
+    from ledger.audit.evidence import verify_proof
+    from ledger.evidence.proofs import decode_proof
+
+    try:
+        checked = verify_proof(decode_proof(data, name), believed, name)
+    except EvidenceError as error:
+        return {"file": one_line(name), "faults": [str(error)], "statements": []}
+    return {"file": one_line(name), "faults": [], "statements": [f"{name}: {checked.line()}"]}
+
+
+def _check_checkpoints(kept: Sequence[SignedCheckpoint], believed: Quorum) -> dict[str, Any]:
+    from ledger.audit.evidence import check_checkpoints
+
+    return _members(check_checkpoints(kept, believed))
+
+
+def _check_evidence(
+    log: Log,
+    folder: Path,
+    trusted: tuple[Quorum, Sequence[SignedCheckpoint]],
+    reports: Mapping[str, ReportOutline],
+) -> dict[str, Any]:
+    from ledger.audit.evidence import Evidence, verify_evidence
+    from ledger.evidence.anchor import read_anchor
+
+    evidence = Evidence(read_anchor(folder), *trusted)
+    return _members(verify_evidence(log, evidence, reports, progress=_HASHING))
+
+
+def _members(check: EvidenceCheck) -> dict[str, Any]:
+    return {"faults": check.faults, "statements": check.statements}
+
+
+def _checks(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The results of all kinds, each with its faults and statements."""
+    apart = [results[name] for name in ("checkpoints", "evidence") if name in results]
+    return [*results.get("proofs", ()), *apart]
+
+
+def _print_results(results: Mapping[str, Any]) -> None:
+    for check in _checks(results):
+        for sentence in (*check["statements"], *check["faults"]):
+            terminal.line(sentence)
+
+
+def _check_figures(
+    log: Log, reports: Mapping[str, ReportOutline], policy: list[str] | None, *, json: bool
+) -> list[Verification]:
+    from ledger.audit.verify import verify_reports
+    from ledger.policies import find_policies
+
+    policies = find_policies(policy or ())
+    done = verify_reports(log, reports, policies, progress=_REPLAYING, notify=inform)
+    if not json:
+        for verification in done:
+            _print_verification(verification, log)
+    return done
 
 
 def _as_json(verification: Verification) -> dict[str, Any]:

@@ -84,6 +84,13 @@ def run_fresh(*words, folder, stdin=b"", env=None, prefix=(), **options):
     return Done(done.returncode, done.stdout or b"", done.stderr or b"")
 
 
+def without_roots(report):
+    """A report of an archive as its log's is: the roots are all that it has more."""
+    document = json.loads(report)
+    del document["log"]["roots"]
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
+
+
 class Warm:
     """Runs commands one after the other, see `warm`; a command that needs more runs by itself."""
 

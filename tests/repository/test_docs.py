@@ -326,7 +326,17 @@ class TestNames:
         pattern = (
             r"`((?:docs|outcomes|processors|ledger|projections|schemas|tests|verifier)/[\w./-]*)`"
         )
-        schemas = ("archive", "diff", "findings", "policy", "shown", "typed")
+        schemas = (
+            "anchor",
+            "archive",
+            "diff",
+            "findings",
+            "leaves",
+            "policy",
+            "proof",
+            "shown",
+            "typed",
+        )
         identifiers = {f"ledger/{name}/v1" for name in schemas}
         named = re.findall(pattern, path.read_text(encoding="utf-8"))
         assert [
