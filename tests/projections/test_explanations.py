@@ -120,6 +120,10 @@ SCENARIOS = {
         OUTCOMES, "outcomes_declared", {"outcome_date": "time"},
         "1=outside_year 2=outside_year 3=outside_year 4=counted",
     ),
+    "where the time decides a retracted outcome comes near in the year of its time": (
+        "outcome 2021-03-01 raise time=2022-12-31T12:00:00Z\nretracted 1", "outcomes_declared",
+        {"outcome_date": "time"}, "1=retracted_by:2",
+    ),
     # Orientation.
     "a later application of the year names the first": (
         "applied a1 2022-03-01\napplied a2 2022-04-01", "applicants", {},

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from projections.policy import DEFAULT_POLICY, PolicyError, built_in_policies, parse_policy
+from projections.policy import (
+    DEFAULT_POLICY,
+    PolicyError,
+    built_in_policies,
+    differing_parameters,
+    parse_policy,
+)
 from projections.zones import zone_data_release
 from schemas.events import FUNDINGS, KINDS, STATUSES
 from tests.support.bytes import anything, json_values
@@ -197,6 +203,20 @@ class TestParsePolicy:
         policy = policy | {member: value}
 
         assert bool(oracle().check_policy(policy)) == (fault_of(encode(policy)) is not None)
+
+
+class TestDifferingParameters:
+    def test_they_are_listed_in_the_order_of_the_specification_with_both_values(self):
+        before = policy_of()
+        after = policy_of(version=9, outcome_kinds=["raise"], outcome_date="time")
+
+        first, second = differing_parameters(before, after)
+
+        assert ("outcome_date", "outcome_on", "time") == first
+        assert ("outcome_kinds", ["raise"]) == (second.parameter, second.after)
+
+    def test_a_policy_differs_from_itself_in_nothing(self):
+        assert [] == differing_parameters(policy_of(), policy_of())
 
 
 class TestFiguresKey:
