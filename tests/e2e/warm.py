@@ -14,6 +14,7 @@ import os
 import pkgutil
 import resource
 import sys
+from contextlib import suppress
 
 import ledger
 import outcomes
@@ -32,7 +33,9 @@ def load():
     for package in PACKAGES:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.startswith(NOT_LOADED):
-                importlib.import_module(module.name)
+                # A command that needs what is not installed says so itself.
+                with suppress(ImportError):
+                    importlib.import_module(module.name)
 
 
 def serve(requests, replies):
