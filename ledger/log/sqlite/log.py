@@ -155,14 +155,24 @@ class SqliteLog:
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
         """The records between two cuts, see `port.Log`."""
         for partition in range(self.partitions):
-            bounds = (partition, start.get(partition, 0), end.get(partition, 0))
-            yield from self._select(_READ, bounds)
+            offset = start.get(partition, 0)
+            bounds = (partition, offset, end.get(partition, 0))
+            for record in self._select(_READ, bounds):
+                if record.offset != offset:
+                    raise self._gap(partition, offset)
+                yield record
+                offset += 1
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
+        missing = dict(end)
         for record in self._select(_READ_BY_KEY, ()):
             if record.offset < end[record.partition]:
                 yield record
+                missing[record.partition] -= 1
+        for partition, count in missing.items():
+            if count:
+                raise self._gap(partition, f"0 to {end[partition] - 1}")
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
@@ -244,11 +254,14 @@ class SqliteLog:
         with self._reading():
             row = self._connection.execute(query, (partition, offset)).fetchone()
             if row is None:
-                raise StoreError(
-                    f"{self.path}: no record at offset {offset} of partition {partition};"
-                    " the file is damaged, see `outcomes doctor`"
-                )
+                raise self._gap(partition, offset)
             return cast("int", row[0])
+
+    def _gap(self, partition: int, where: object) -> StoreError:
+        return StoreError(
+            f"{self.path}: a record is missing at offset {where} of partition {partition}; the file"
+            " is damaged, see `outcomes doctor`"
+        )
 
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
         with self._reading():

@@ -10,6 +10,7 @@ from typing import cast
 
 from ledger.error_translation import code_of
 from ledger.errors import NoLogError, StoreError
+from ledger.log.sqlite.foreign_wal import refuse_foreign_wal
 from ledger.log.sqlite.text_view import CREATE_TEXT_VIEW, TEXT_VIEW
 from ledger.sqlite_file import BUSY_SECONDS, connect, journal_path, wal_path, without_waiting
 
@@ -82,6 +83,9 @@ def open_to_write(file: Path, partitions: int) -> sqlite3.Connection:
             f"{file} cannot be created: {wal_path(file)} holds records of a log that was moved"
             " away; move that beside its log, or delete it"
         )
+    if file.exists():
+        # Before this connection, which would move a foreign write-ahead log into the file.
+        refuse_foreign_wal(file)
     connection = connect(file, "rwc")
     try:
         _prepare(file, connection, partitions)
@@ -104,6 +108,7 @@ def open_to_read(file: Path) -> tuple[sqlite3.Connection, UnlockedFile | None]:
         raise NoLogError(
             f"no log at {file}{hint}; name another with --log, or `outcomes append` creates one"
         )
+    refuse_foreign_wal(file)
     unlocked: UnlockedFile | None = None
     connection = connect(file, "ro")
     try:

@@ -306,6 +306,112 @@ class TestOpening:
             assert str(name) in str(raised.value)
 
 
+def grown(path, before, count):
+    """A log of `before` records that gets `count` more beside a reader: its file and its WAL."""
+    append(path, before)
+    with reader(path, COUNT):
+        append(path, count, first=before)
+        return path.read_bytes(), wal_of(path).read_bytes()
+
+
+def append_text(path, count, text):
+    with closing(open_log(f"sqlite:{path}", create=True)) as log:
+        log.append(NewRecord(b"s-%d" % (n % 9), b"%s %d" % (text, n)) for n in range(count))
+
+
+class TestTheWalOfAnother:
+    """SQLite takes any WAL for that of the file beside it; a log is not mixed with another one."""
+
+    @pytest.mark.parametrize(
+        ("before", "count"), [(3, 3), (3, 300), (300, 3), (300, 300), (3_000, 300)]
+    )
+    def test_it_is_refused_and_nothing_is_changed(self, tmp_path, before, count):
+        other, path = tmp_path / "other.db", tmp_path / "ledger.db"
+        _, foreign = grown(other, before, count)
+        append_text(path, before, b"ours")
+        whole = path.read_bytes()
+        wal_of(path).write_bytes(foreign)
+
+        for attempt in (lambda: values(path), lambda: append(path, 1)):
+            with pytest.raises(StoreError, match="belongs to another log") as raised:
+                attempt()
+            assert f"{wal_of(path)}" in str(raised.value)
+        assert "broken" in {check.severity for check in examine(f"sqlite:{path}")}
+        assert (whole, foreign) == (path.read_bytes(), wal_of(path).read_bytes())
+
+        wal_of(path).unlink()
+        with closing(open_log(f"sqlite:{path}")) as log:
+            assert before == log.end()[0]
+
+    def test_that_of_the_same_log_gone_another_way_is_refused(self, path, tmp_path):
+        append(path, 300, first=3)
+        restored = shutil.copy(path, tmp_path / "restored.db")
+        with reader(path, COUNT):
+            append(path, 300, first=303)
+            foreign = wal_of(path).read_bytes()
+        append(restored, 400, first=9_000)
+        wal_of(restored).write_bytes(foreign)
+
+        with pytest.raises(StoreError, match="belongs to another log"):
+            values(restored)
+
+    @pytest.mark.parametrize("count", [3, 300, 3_000])
+    def test_its_own_is_read_with_it(self, path, tmp_path, count):
+        snapshot = tmp_path / "snapshot"
+        snapshot.mkdir()
+        with reader(path, COUNT):
+            append(path, count, first=3)
+            for file in (path, wal_of(path)):
+                shutil.copy(file, snapshot / file.name)
+
+        assert list(range(3 + count)) == values(snapshot / "ledger.db")
+
+    @pytest.mark.parametrize("pages", [1, 3, 9])
+    def test_a_file_into_which_half_of_its_own_was_moved_is_whole_with_it(
+        self, path, tmp_path, pages
+    ):
+        older, wal = grown(tmp_path / "grown.db", 300, 600)
+        whole = tmp_path / "whole.db"
+        whole.write_bytes(older)
+        wal_of(whole).write_bytes(wal)
+        assert list(range(900)) == values(whole)
+        append(whole, 1, first=900)
+        size = 4_096
+        moved = whole.read_bytes()[: pages * size] + older[pages * size :]
+        path.write_bytes(moved)
+        wal_of(path).write_bytes(wal)
+
+        assert list(range(900)) == values(path)
+
+    def test_a_writer_at_work_is_never_taken_for_another_log(self, path):
+        script = (
+            "import sys; from ledger.log import NewRecord, open_log\n"
+            "for number in range(50):\n"
+            "    log = open_log(f'sqlite:{sys.argv[1]}', create=True)\n"
+            "    log.append(NewRecord(b's-%d' % n, b'7') for n in range(40)); log.close()\n"
+        )
+        with (
+            reader(path) as idle,
+            subprocess.Popen([sys.executable, "-c", script, path], cwd=ROOT) as writer,
+        ):
+            idle.execute(COUNT).fetchone()
+            while writer.poll() is None:
+                with closing(open_log(f"sqlite:{path}")) as log:
+                    assert log.end()[0] >= 3
+        assert 3 + 50 * 40 == len(values(path))
+
+
+class TestAMissingRecord:
+    @pytest.mark.parametrize("way", ["read", "read_by_key"])
+    def test_it_is_an_error_and_never_fewer_records(self, path, way):
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("delete from records where offset = 1")
+        with closing(open_log(f"sqlite:{path}")) as log:
+            arguments = ({0: 0}, {0: 3}) if way == "read" else ({0: 3},)
+            with pytest.raises(StoreError, match=r"record is missing at offset .* of partition 0"):
+                list(getattr(log, way)(*arguments))
+
+
 class TestExamination:
     """`outcomes doctor` says what a copy of the file alone would lose."""
 
