@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 
 from ledger.clock import now_ms
-from ledger.errors import DamagedArchiveError, LedgerError
-from ledger.log import Check, Log, LogAddress, format_cut, open_log, parse_address
+from ledger.errors import DamagedArchiveError, LedgerError, UnreachableError
+from ledger.log import Check, Log, LogAddress, TopicAddress, format_cut, open_log, parse_address
 from ledger.log.archive import as_archive
+from ledger.log.kafka.waiting import remaining_seconds, share_patience
 from ledger.numbers import pluralise
 from processors.live_checks import examine_live
 from projections.policy import built_in_policies
@@ -23,17 +24,25 @@ from schemas.moments import utc_text
 __all__ = ["examine"]
 
 _PACKAGES = ("pydantic", "orjson", "sqlite-utils", "aiokafka", "tzdata")
+_Checks = Callable[[Log], Iterator[Check]]
 _RELEASED_MS = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp() * 1_000)
 
 
 def examine(address: LogAddress | str, *, deep: bool = False) -> Iterator[Check]:
     """Check the machine, the policies and a log; may read all of the log.
 
+    All checks together wait for brokers that are away as long as one question of a command does.
+
     Args:
         address: Of the log; a URL that is not one is a finding.
         deep: Read all of the log to count quarantined records, where otherwise 10 s must do.
     """
     yield from _installation_checks(now_ms())
+    with share_patience():
+        yield from _log_checks(address, deep=deep)
+
+
+def _log_checks(address: LogAddress | str, *, deep: bool) -> Iterator[Check]:
     try:
         parsed = parse_address(address) if isinstance(address, str) else address
         log = open_log(parsed)
@@ -43,13 +52,17 @@ def examine(address: LogAddress | str, *, deep: bool = False) -> Iterator[Check]
     except LedgerError as error:
         yield Check("log", "broken", str(error))
         return
+    figure_checks = partial(examine_live, parsed, deep=deep)
+    groups: list[_Checks] = [_position_checks, _own_checks, _column_checks, figure_checks]
+    if isinstance(parsed, TopicAddress):
+        # Whether the brokers answer explains all that follows.
+        groups = [_own_checks, _position_checks, figure_checks]
     with closing(log):
-        examine_figures = partial(examine_live, parsed, deep=deep)
-        yield from _isolate(log, _position_checks, _own_checks, _column_checks, examine_figures)
+        yield from _isolate(log, groups)
 
 
-def _isolate(log: Log, *groups: Callable[[Log], Iterator[Check]]) -> Iterator[Check]:
-    """Groups of checks of a log; one that fails is a row, and the next ones follow."""
+def _isolate(log: Log, groups: Sequence[_Checks]) -> Iterator[Check]:
+    """Groups of checks of a log; one that fails is a row, and the next ones follow in the time."""
     failures: set[str] = set()
     for group in groups:
         try:
@@ -58,6 +71,8 @@ def _isolate(log: Log, *groups: Callable[[Log], Iterator[Check]]) -> Iterator[Ch
             if str(error) not in failures:
                 failures.add(str(error))
                 yield Check("log", "broken", str(error))
+            if isinstance(error, UnreachableError) and not remaining_seconds(1):
+                return
 
 
 def _installation_checks(now: int) -> Iterator[Check]:

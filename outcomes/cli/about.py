@@ -83,7 +83,12 @@ def doctor(
     """Check the installation, policies and log; exit 69 if something is broken."""
     from outcomes.doctor import examine
 
-    checks = list(examine(log_url(log), deep=deep))
+    checks = []
+    for check in examine(log_url(log), deep=deep):
+        checks.append(check)
+        if not json:
+            name, severity, detail = check
+            terminal.write(f"{severity:8} {name:12} {one_line(detail)}\n".encode())
     if json:
         terminal.print_json(
             [
@@ -91,8 +96,5 @@ def doctor(
                 for name, severity, detail in checks
             ]
         )
-    else:
-        for name, severity, detail in checks:
-            terminal.write(f"{severity:8} {name:12} {one_line(detail)}\n".encode())
     if any(check.severity == "broken" for check in checks):
         raise typer.Exit(LedgerError.exit_code)

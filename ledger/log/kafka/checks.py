@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 
-from aiokafka.protocol.metadata import MetadataRequest
-
 from ledger.log.kafka.client import Link
 from ledger.log.kafka.cluster import Cluster, ask_cluster
 from ledger.log.kafka.partitioners import advice_for
@@ -133,13 +131,10 @@ async def _silent_brokers(cluster: Cluster, replicas: frozenset[int]) -> tuple[l
     """The brokers that do not answer, and how many there are."""
     known = cluster.brokers()
     nodes = sorted(known.keys() | replicas)
-    request = MetadataRequest([], allow_auto_topic_creation=False)
-    answers = await asyncio.gather(
-        *(cluster.ask_node(node, request) for node in nodes), return_exceptions=True
-    )
+    are_silent = await asyncio.gather(*map(cluster.is_silent, nodes))
     silent = [
         f"broker {node}{f' ({known[node]})' if node in known else ''}"
-        for node, answer in zip(nodes, answers, strict=True)
-        if isinstance(answer, BaseException)
+        for node, is_silent in zip(nodes, are_silent, strict=True)
+        if is_silent
     ]
     return silent, len(nodes)

@@ -34,14 +34,16 @@ from aiokafka.errors import (
 from ledger.error_translation import Advice, find_advice
 from ledger.errors import CutNotHeldError, StoreError, UnreachableError
 from ledger.log.kafka.address import TopicAddress, connection_options
+from ledger.log.kafka.bootstrap import guard_clients
 from ledger.log.kafka.probe import probe
 from ledger.log.kafka.unpacking import UnreadableBatchError, guard_consumers
-from ledger.log.kafka.waiting import Patience
+from ledger.log.kafka.waiting import Patience, remaining_seconds
 from ledger.settings import Settings, load_settings
 
 __all__ = [
     "ANSWER_SECONDS",
     "KAFKA_ERRORS",
+    "LAST_SECONDS",
     "REQUEST_SECONDS",
     "Link",
     "Loop",
@@ -56,6 +58,8 @@ ANSWER_SECONDS = 7.0
 
 REQUEST_SECONDS = 4.0
 CLOSE_SECONDS = 2.0
+LAST_SECONDS = 2.0
+"""How long a request may take when `share_patience` leaves no time: brokers that are well do it."""
 
 _NO_TOPIC = (UnknownTopicOrPartitionError, InvalidTopicError)
 _ADVICE = (
@@ -142,6 +146,7 @@ class _LastErrorHandler(logging.Handler):
                 self.last_error = argument
 
 
+guard_clients()
 guard_consumers()
 _last_error_handler = _LastErrorHandler(logging.WARNING)
 _logger = logging.getLogger("aiokafka")
@@ -171,6 +176,8 @@ class Loop:
         Raises:
             TimeoutError: If it takes longer than `seconds`; None waits without limit.
         """
+        if seconds is not None:
+            seconds = min(seconds, max(LAST_SECONDS, remaining_seconds(seconds)))
         return self._loop.run_until_complete(asyncio.wait_for(work, seconds))
 
     def close(self, final: Coroutine[Any, Any, None] | None = None) -> None:

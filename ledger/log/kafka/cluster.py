@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 
+from ledger.log.kafka.bootstrap import first_answer, server_of
 from ledger.log.kafka.client import KAFKA_ERRORS, Link, Loop, translate_errors
 from ledger.log.kafka.waiting import ask_patiently
 
-__all__ = ["Cluster", "answering_options", "ask_cluster", "ask_once"]
+__all__ = ["Cluster", "ask_cluster", "ask_once"]
 
 _BROKER_SECONDS = 2.5
 """How long one broker may take before the next one is asked."""
-
-_STAGGER_SECONDS = 0.3
 
 _Answer = TypeVar("_Answer")
 _Question = Callable[["Cluster"], Coroutine[Any, Any, _Answer]]
@@ -50,21 +49,6 @@ def ask_once(link: Link, question: _Question[_Answer], failure: str) -> _Answer:
             return loop.run(_connect_and_ask(link, question))
     finally:
         loop.close()
-
-
-async def answering_options(link: Link) -> dict[str, Any]:
-    """The options of a link for a client that connects through a server that answers.
-
-    Of several servers aiokafka would try one after another in random order, and wait for each that
-    is silent.
-
-    Raises:
-        KafkaConnectionError: If none answers.
-    """
-    servers: list[str] = link.options["bootstrap_servers"]
-    if len(servers) > 1:
-        await (await _connect(link)).close()
-    return {**link.options, "bootstrap_servers": servers[:1]}
 
 
 class Cluster:
@@ -99,6 +83,17 @@ class Cluster:
                 last_error = error
         raise last_error
 
+    async def is_silent(self, node: int) -> bool:
+        """Whether a broker does not answer in time, or is not in the cluster."""
+        server = self.brokers().get(node)
+        if server is None:
+            return True
+        try:
+            await asyncio.wait_for(first_answer(self._client, server), _BROKER_SECONDS)
+        except KAFKA_ERRORS:
+            return True
+        return False
+
     async def ask_node(
         self,
         node: int,
@@ -116,53 +111,13 @@ class Cluster:
 
 
 async def _connect_and_ask(link: Link, question: _Question[_Answer]) -> _Answer:
-    client = await _connect(link)
-    try:
-        return await question(Cluster(client, link.options["bootstrap_servers"][0]))
-    finally:
-        await client.close()
-
-
-async def _connect(link: Link) -> AIOKafkaClient:
-    """A client of whichever bootstrap server answers first; later clients try that one first.
-
-    Raises:
-        KafkaConnectionError: If none does.
-    """
-    servers: list[str] = link.options["bootstrap_servers"]
-    waiting = list(servers)
-    pending: set[asyncio.Task[tuple[str, AIOKafkaClient]]] = set()
-    last_error: BaseException | None = None
-    try:
-        while waiting or pending:
-            if waiting:
-                pending.add(asyncio.ensure_future(_bootstrap(link, waiting.pop(0))))
-            done, pending = await asyncio.wait(
-                pending,
-                timeout=_STAGGER_SECONDS if waiting else None,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            connected = [task.result() for task in done if task.exception() is None]
-            for _, spare in connected[1:]:
-                await spare.close()
-            if connected:
-                server, client = connected[0]
-                servers.remove(server)
-                servers.insert(0, server)
-                return client
-            last_error = next((task.exception() for task in done), last_error)
-    finally:
-        for task in pending:
-            task.cancel()
-    assert last_error is not None, "an address names at least one server"
-    raise last_error
-
-
-async def _bootstrap(link: Link, server: str) -> tuple[str, AIOKafkaClient]:
-    client = AIOKafkaClient(**{**link.options, "bootstrap_servers": [server]})
+    client = AIOKafkaClient(**link.options)
     try:
         await client.bootstrap()
-    except BaseException:
+        first = server_of(client)
+        # Later clients try that one first.
+        servers: list[str] = link.options["bootstrap_servers"]
+        servers.sort(key=lambda server: server != first)
+        return await question(Cluster(client, first))
+    finally:
         await client.close()
-        raise
-    return server, client

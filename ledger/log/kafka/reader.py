@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from ledger.errors import UnreachableError
-from ledger.log.kafka.client import Link, Loop, last_logged_error, translate_errors
-from ledger.log.kafka.cluster import answering_options
-from ledger.log.kafka.waiting import Wait
+from ledger.log.kafka.client import LAST_SECONDS, Link, Loop, last_logged_error, translate_errors
+from ledger.log.kafka.waiting import Patience, Wait
 from schemas.moments import LAST_MS
 
 __all__ = ["Reader", "recorded_at_of", "timestamp_of"]
@@ -39,7 +38,8 @@ class Reader:
     ) -> None:
         self._link = link
         self._fetch_bytes = fetch_bytes
-        self._stall_seconds = link.wait_seconds or STALL_SECONDS
+        waits = link.patience is not Patience.NONE
+        self._stall_seconds = max(LAST_SECONDS, link.wait_seconds) if waits else STALL_SECONDS
         self._parts = [TopicPartition(link.address.topic, number) for number in range(partitions)]
         self._loop = Loop()
         self._consumer: AIOKafkaConsumer | None = None
@@ -52,7 +52,7 @@ class Reader:
 
     async def _start(self, isolation: str) -> None:
         self._consumer = AIOKafkaConsumer(
-            **await answering_options(self._link),
+            **self._link.options,
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level=isolation,

@@ -142,7 +142,8 @@ def create_topic(
 def create_topics(address: TopicAddress, *, partitions: int, replicas: int, min_isr: int) -> bool:
     """Create the topic of a log and those that its workers publish to, see `create_topic`.
 
-    The cluster is asked about all of them before any is created.
+    The cluster is asked about all of them before any is created. For those that exist no controller
+    is needed: behind one that hangs, brokers let a creation wait for half a minute.
 
     Raises:
         ConfigurationError: If the name leaves no room for those of the other topics.
@@ -164,9 +165,14 @@ def create_topics(address: TopicAddress, *, partitions: int, replicas: int, min_
         ),
     ]
     link = link_to(address)
-    ask_cluster(link, lambda cluster: _validate(cluster, requests))
-    created = [ask_cluster(link, partial(_create, topic=request)) for request in requests]
-    return created[0]
+    missing = [
+        request for request in requests if ask_cluster(link, partial(_is_missing, name=request[0]))
+    ]
+    if not missing:
+        return False
+    ask_cluster(link, lambda cluster: _validate(cluster, missing))
+    created = {topic[0]: ask_cluster(link, partial(_create, topic=topic)) for topic in missing}
+    return created.get(address.topic, False)
 
 
 def topic_faults(topic: Topic) -> Iterator[tuple[Severity, str]]:
@@ -239,6 +245,10 @@ async def _settings(cluster: Cluster, name: str) -> Mapping[str, str] | None:
 
 def _creation(name: str, partitions: int, replicas: int, settings: Mapping[str, str]) -> _Creation:
     return name, partitions, replicas, [], list(settings.items())
+
+
+async def _is_missing(cluster: Cluster, name: str) -> bool:
+    return await _describe(cluster, name, settings=False) is None
 
 
 async def _validate(cluster: Cluster, topics: Sequence[_Creation]) -> None:

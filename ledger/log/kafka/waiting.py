@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum
 from typing import TypeVar
 
@@ -12,15 +14,40 @@ from ledger.diagnostics import logger
 from ledger.errors import UnreachableError, UnresolvedHostError
 from ledger.settings import Settings
 
-__all__ = ["ANNOUNCE_SECONDS", "BRIEF_SECONDS", "Patience", "Wait", "ask_patiently"]
+__all__ = [
+    "ANNOUNCE_SECONDS",
+    "BRIEF_SECONDS",
+    "Patience",
+    "Wait",
+    "ask_patiently",
+    "remaining_seconds",
+    "share_patience",
+]
 
 BRIEF_SECONDS = 15.0
 """Longer than Kafka takes by default to replace a dead leader, 9 s."""
 
 ANNOUNCE_SECONDS = 1.5
 _PAUSE_SECONDS = 0.5
+_ends: ContextVar[float | None] = ContextVar("ends", default=None)
 
 _Answer = TypeVar("_Answer")
+
+
+@contextmanager
+def share_patience(seconds: float = BRIEF_SECONDS) -> Iterator[None]:
+    """Within this, all questions together wait so long for brokers that are away."""
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def remaining_seconds(seconds: float) -> float:
+    """How much of a time a question may take: less where `share_patience` leaves less."""
+    ends = _ends.get()
+    return seconds if ends is None else max(0.0, min(seconds, ends - time.monotonic()))
 
 
 class Patience(Enum):
@@ -43,7 +70,9 @@ class Patience(Enum):
         longest = settings.kafka_retry_seconds
         if self is Patience.NONE:
             return 0.0
-        return min(BRIEF_SECONDS, longest) if self is Patience.COMMAND else longest
+        return remaining_seconds(
+            min(BRIEF_SECONDS, longest) if self is Patience.COMMAND else longest
+        )
 
 
 class Wait:

@@ -29,7 +29,6 @@ from ledger.clock import now_ms
 from ledger.diagnostics import logger
 from ledger.errors import PartlyAcknowledgedError, StoreError
 from ledger.log.kafka.client import ANSWER_SECONDS, KAFKA_ERRORS, Link, Loop, translate_error
-from ledger.log.kafka.cluster import answering_options
 from ledger.log.port import NewRecord
 from schemas.partition import partition_of
 
@@ -186,21 +185,15 @@ class Writer:
         return next((error for error in errors if error is not None), timeout)
 
     async def _start(self, delivery: Delivery) -> None:
-        starting = asyncio.ensure_future(self._start_producer())
+        self._producer = AIOKafkaProducer(
+            **self._link.options, acks="all", enable_idempotence=True, max_batch_size=_BATCH_BYTES
+        )
+        starting = asyncio.ensure_future(self._producer.start())
         deadline = time.monotonic() + min(ANSWER_SECONDS, self._retry_seconds)
         while not starting.done() and time.monotonic() < deadline:
             await asyncio.wait({starting}, timeout=_PAUSE_SECONDS)
             self._log_silence(delivery)
         await asyncio.wait_for(starting, 0)
-
-    async def _start_producer(self) -> None:
-        self._producer = AIOKafkaProducer(
-            **await answering_options(self._link),
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=_BATCH_BYTES,
-        )
-        await self._producer.start()
 
     async def _send_partition(
         self, partition: int, waiting: list[NewRecord], delivery: Delivery

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from deploy.ports import PortLease
 from ledger.errors import StoreError, UnreachableError, UnresolvedHostError
 from ledger.log.kafka import waiting
-from ledger.log.kafka.waiting import Patience, ask_patiently
+from ledger.log.kafka.waiting import Patience, ask_patiently, share_patience
 from ledger.settings import Settings
+from tests.ledger.log.kafka.test_bootstrap import hung_server
 from tests.support.bounds import AN_HOUR, BOUND, finish
 from tests.support.workers import Worker, wait_until
 
@@ -110,6 +111,43 @@ class TestAsking:
 
         with pytest.raises(KeyboardInterrupt):
             ask_patiently("log", failing(9), seconds=60, before_retry=cancel)
+
+
+class TestSharing:
+    """A command of many questions, such as `doctor`, waits once."""
+
+    def test_when_one_question_has_used_the_time_the_next_is_asked_once(self, prompt):
+        asked = []
+
+        def question():
+            asked.append(None)
+            raise UnreachableError("nobody there")
+
+        with share_patience(0.3):
+            for _ in range(2):
+                seconds = Patience.COMMAND.seconds(Settings())
+                with pytest.raises(UnreachableError):
+                    ask_patiently("log", question, seconds=seconds)
+                before = len(asked)
+                asked.clear()
+        assert (1, 15) == (before, Patience.COMMAND.seconds(Settings()))
+
+    def test_a_worker_that_waits_by_itself_is_not_concerned(self):
+        with share_patience(60):
+            assert 0 == Patience.NONE.seconds(Settings())
+
+    @pytest.mark.kafka
+    def test_doctor_ends_in_rows_where_no_broker_answers(self):
+        with hung_server() as server:
+            done = subprocess.run(
+                [OUTCOMES, "doctor", "--log", f"kafka://{server}/t"],
+                capture_output=True, text=True, timeout=60, check=False,
+                env={**os.environ, "OUTCOMES_KAFKA_RETRY_SECONDS": "3"},
+            )  # fmt: skip
+        *_, last = done.stdout.splitlines()
+        assert 69 == done.returncode
+        assert last.startswith("broken   log ")
+        assert "does not answer" in last
 
 
 class TestCommands:
