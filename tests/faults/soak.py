@@ -24,21 +24,21 @@ ALL = SCENARIOS | CLUSTER_SCENARIOS
 
 SIZES = {
     "storm": {"students": 10_000, "rate": 1_000},
-    "storm_on_a_cluster": {"students": 10_000, "rate": 500},
-    "kill_brokers": {"students": 3_000},
-    "freeze_brokers": {"students": 4_000},
-    "restart_brokers": {"students": 3_000},
-    "two_brokers_down": {"students": 2_000},
+    "storm_on_a_cluster": {"students": 8_000, "rate": 160},
     "burst_while_another_joins": {"students": 41_000},
 }
-"""Larger than in a short run: about 50 and 205 thousand records."""
+"""Larger than in a short run: about 50, 40 and 205 thousand records."""
+
+ON_A_CLUSTER = {"students": 1_500, "rate": 80}
+"""Of the other scenarios of a cluster: a load for a minute and a half."""
 
 
 def rounds(only_storms, only_cluster):
-    scenarios = sorted(CLUSTER_SCENARIOS if only_cluster else ALL)
-    storms = [name for name in scenarios if name.startswith("storm")]
+    """The names of the scenarios to run, without end; those of a cluster follow one another."""
+    names = sorted(CLUSTER_SCENARIOS) if only_cluster else [*SCENARIOS, *sorted(CLUSTER_SCENARIOS)]
+    storms = [name for name in names if name.startswith("storm")]
     if not only_storms:
-        yield from scenarios
+        yield from names
     yield from itertools.cycle(storms)
 
 
@@ -50,18 +50,41 @@ def main():
     parser.add_argument("--cluster", action="store_true", help="three brokers only")
     request = parser.parse_args()
     ends = time.monotonic() + request.minutes * 60
-    total = Counter()
     print(f"seed {request.seed}", flush=True)
-    for number, name in enumerate(rounds(request.storms, request.cluster)):
-        if time.monotonic() > ends:
-            break
-        with tempfile.TemporaryDirectory() as folder:
-            figures, seconds = run(name, f"{request.seed} {number} {name}", Path(folder))
-        total += figures
-        print(
-            f"{name}: {describe(figures)} in {seconds:.0f} s; in all {describe(total)}", flush=True
-        )
+    names = itertools.takewhile(
+        lambda _: time.monotonic() < ends, rounds(request.storms, request.cluster)
+    )
+    total, kinds = Counter(), Counter()
+    numbered = enumerate(names)
+    for is_cluster, group in itertools.groupby(numbered, lambda item: item[1] in CLUSTER_SCENARIOS):
+        with tempfile.TemporaryDirectory() as folder, brokers(is_cluster, Path(folder)) as kafka:
+            for number, name in group:
+                own = Path(folder) / f"{number}-{name}"
+                own.mkdir()
+                stage, seconds = run(name, kafka, f"{request.seed} {number} {name}", own)
+                total += figures_of(stage)
+                kinds += stage.kinds or Counter({name: stage.faults})
+                report(name, stage, seconds, total)
+    for kind, count in sorted(kinds.items()):
+        print(f"  {count} {kind}")
     print(f"{describe(total)}: 0 lost, 0 counted twice")
+
+
+def report(name, stage, seconds, total):
+    """One scenario, its slowest commands, and the sum so far."""
+    for lasted, command in sorted(stage.durations, reverse=True)[:3]:
+        print(f"  slowest: {lasted:.0f} s, {command}")
+    figures = describe(figures_of(stage))
+    print(f"{name}: {figures} in {seconds:.0f} s; in all {describe(total)}", flush=True)
+
+
+def figures_of(stage):
+    return Counter(
+        faults=stage.faults,
+        records=len(stage.sent),
+        commands=stage.commands,
+        failed=stage.failed_commands,
+    )
 
 
 def describe(figures):
@@ -69,33 +92,25 @@ def describe(figures):
     return f"{figures['faults']} faults, {figures['records']:,} records acknowledged, {commands}"
 
 
-def run(name, seed, folder):
-    """One scenario on brokers of its own; raises if the promise does not hold."""
+def run(name, kafka, seed, folder):
+    """One scenario: its stage, and how long it took; raises if the promise does not hold."""
     started = time.monotonic()
-    with brokers(name, folder) as kafka:
-        stage = Stage(kafka, folder, seed, is_soak=True, **SIZES.get(name, {}))
-        try:
-            ALL[name](stage)
-        except BaseException:
-            print(f"{name} with seed {seed!r} does not hold", file=sys.stderr, flush=True)
-            raise
-        finally:
-            stage.end()
-    for seconds, command in sorted(stage.durations, reverse=True)[:3]:
-        print(f"  slowest: {seconds:.0f} s, {command}", flush=True)
-    figures = Counter(
-        faults=stage.faults,
-        records=len(stage.sent),
-        commands=stage.commands,
-        failed=stage.failed_commands,
-    )
-    return figures, time.monotonic() - started
+    size = SIZES.get(name, ON_A_CLUSTER if name in CLUSTER_SCENARIOS else {})
+    stage = Stage(kafka, folder, seed, is_soak=True, **size)
+    try:
+        ALL[name](stage)
+    except BaseException:
+        print(f"{name} with seed {seed!r} does not hold", file=sys.stderr, flush=True)
+        raise
+    finally:
+        stage.end()
+    return stage, time.monotonic() - started
 
 
 @contextmanager
-def brokers(name, folder):
-    """One broker, or three for the scenarios of a cluster."""
-    if name in CLUSTER_SCENARIOS:
+def brokers(is_cluster, folder):
+    """One broker, or three."""
+    if is_cluster:
         cluster = Cluster(folder, kafka_jars())
         try:
             yield cluster

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -47,6 +48,9 @@ class Stage:
     Attributes:
         chance: The seeded source of every random moment and choice.
         faults: The number of injected faults.
+        history: When faults of a cluster began and ended, by the monotonic clock, and which.
+        kinds: Of the faults of a cluster, how many of each kind.
+        folder: For whatever the scenario writes.
         commands: How many were issued beside the load, and how many of them failed.
         failed_commands: See `commands`.
         durations: The seconds that each command took, and which it was.
@@ -61,13 +65,15 @@ class Stage:
         self.chance = random.Random(seed)
         self.is_soak = is_soak
         self.faults = 0
+        self.history = []
+        self.kinds = Counter()
         self.commands = self.failed_commands = 0
         self.durations = []
         self.quarantined = 0
         self.topic = kafka.name()
         self.url = kafka.url(self.topic)
         self.sent = []
-        self._folder = folder
+        self.folder = folder
         self._rate = rate
         self._workers = []
         self._emitter = None
@@ -100,9 +106,19 @@ class Stage:
             )
             assert made, item
 
-    def worker(self, name, **options):
-        """Start a worker; the same name is the same read model."""
-        worker = Worker(self.url, self._folder / f"{name}.db", **options)
+    def count_fault(self, kind):
+        """Take note of a fault of a cluster."""
+        self.faults += 1
+        self.kinds[kind] += 1
+        self.note(kind)
+
+    def note(self, event):
+        """Take note of a moment, for whoever asks why a command has failed."""
+        self.history.append((round(time.monotonic(), 1), event))
+
+    def worker(self, name, *, url=None, **options):
+        """Start a worker, of another log if asked; the same name is the same read model."""
+        worker = Worker(url or self.url, self.folder / f"{name}.db", **options)
         self._workers.append(worker)
         return worker
 
@@ -122,8 +138,8 @@ class Stage:
         self.append(taken)
         self.sent += taken
 
-    def append(self, pairs):
-        with closing(open_log(self.url)) as log:
+    def append(self, pairs, url=None):
+        with closing(open_log(url or self.url)) as log:
             log.append([NewRecord(*pair) for pair in pairs])
 
     def load(self, count=None):
@@ -143,6 +159,10 @@ class Stage:
 
     def is_loading(self):
         return self._emitter.is_alive()
+
+    def hurry_load(self):
+        """The faults are over: send the rest at once."""
+        self._emitter.hurry()
 
     def settle_load(self):
         """Wait until everything that was sent is acknowledged."""
@@ -178,7 +198,7 @@ class Stage:
         for worker in self._workers:
             worker.kill()
         if self.followers is not None:
-            self.followers.finish()
+            self.followers.close()
         self.published.close()
         self.check.close()
 

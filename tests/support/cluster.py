@@ -1,26 +1,29 @@
 """Three Kafka brokers for the tests: KRaft, loopback, replication 3, min.insync.replicas 2.
 
-Clients reach the third broker through a gate, so that it can be out of their reach while the other
+Clients reach each broker through a gate, so that it can be out of their reach while the other
 brokers still see it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 import deploy.broker
 from deploy.ports import PortLease
+from ledger.log.kafka.address import TopicAddress
+from tests.support.broker import LEDGER_TOPIC, Kafka
 from tests.support.broker import Broker as SingleBroker
-from tests.support.broker import Kafka
 
 __all__ = ["Cluster", "Gate"]
 
@@ -112,13 +115,22 @@ class Node(deploy.broker.Broker):
     def is_running(self) -> bool:
         return self._process is not None
 
+    def seen_controller(self) -> tuple[int, int]:
+        """The controller that it knows of: the epoch of its election, and its number or -1."""
+        state = self.folder / "data" / "__cluster_metadata-0" / "quorum-state"
+        try:
+            members = json.loads(state.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there yet, or in mid writing
+            return -1, -1
+        return members["leaderEpoch"], members["leaderId"]
+
 
 class Cluster(Kafka):
     """Three brokers.
 
     Attributes:
         nodes: By number, from 1.
-        gate: What clients reach node 3 through.
+        gates: By the number of the node that clients reach through it.
     """
 
     replicas = 3
@@ -132,13 +144,12 @@ class Cluster(Kafka):
             jars: From `kafka_jars`.
             fencing_seconds: After which a silent broker is replaced; 9 by Kafka's default.
         """
-        self._lease = PortLease(10)
-        ports = self._lease.ports
-        gate = ports[9]
-        voters = ",".join(f"{n + 1}@127.0.0.1:{ports[3 * n + 2]}" for n in range(3))
+        self._lease = PortLease(12)
+        ports = [self._lease.ports[start : start + 4] for start in (0, 4, 8)]
+        voters = ",".join(f"{number}@127.0.0.1:{own[2]}" for number, own in enumerate(ports, 1))
 
         def make(number: int) -> Node:
-            port, internal, controller = ports[3 * number : 3 * number + 3]
+            port, internal, controller, gate = ports[number]
             own = folder / f"node-{number + 1}"
             own.mkdir()
             settings = SETTINGS.format(
@@ -147,7 +158,7 @@ class Cluster(Kafka):
                 port=port,
                 internal=internal,
                 controller=controller,
-                advertised=gate if number == 2 else port,
+                advertised=gate,
                 fencing_ms=round(fencing_seconds * 1_000),
             )
             return Node(
@@ -157,16 +168,16 @@ class Cluster(Kafka):
         with ThreadPoolExecutor(3) as pool:
             made = list(pool.map(make, range(3)))
         self.nodes = dict(enumerate(made, 1))
-        self.gate = Gate(gate, ports[6])
-        servers = [made[0].bootstrap, made[1].bootstrap, f"127.0.0.1:{gate}"]
-        super().__init__(",".join(servers), None)
+        self.gates = {number: Gate(own[3], own[0]) for number, own in enumerate(ports, 1)}
+        super().__init__(",".join(f"127.0.0.1:{own[3]}" for own in ports), None)
         for node in made:
             node.launch()
         self.wait_for_brokers(3)
 
     def stop(self) -> None:
         """Leave nothing running."""
-        self.gate.remove()
+        for gate in self.gates.values():
+            gate.remove()
         for node in self.nodes.values():
             if node.is_running():
                 node.kill()
@@ -174,7 +185,8 @@ class Cluster(Kafka):
 
     def heal(self) -> None:
         """Bring every broker back."""
-        self.gate.open()
+        for gate in self.gates.values():
+            gate.open()
         for node in self.nodes.values():
             if node.is_running():
                 node.resume()
@@ -190,33 +202,69 @@ class Cluster(Kafka):
 
         self._wait_until(alive, f"{count} brokers")
 
-    def wait_for_leaders(self, topic: str) -> None:
-        """Wait until a running broker leads each partition."""
-        running = {number for number, node in self.nodes.items() if node.is_running()}
+    def wait_for_leaders(self, *, besides: int | None = None) -> None:
+        """Wait until a running broker, and not `besides`, leads each partition of every topic."""
+        running = {number for number, node in self.nodes.items() if node.is_running()} - {besides}
 
         async def led(admin) -> bool:
-            return {item["leader"] for item in await self._partitions(admin, topic)} <= running
+            return {item["leader"] for item in await _partitions(admin)} <= running
 
-        self._wait_until(led, f"leaders for {topic}")
+        self._wait_until(led, "leaders that run")
 
-    def wait_for_replicas(self, topic: str) -> None:
-        """Wait until every replica of every partition is in sync."""
+    def wait_for_replicas(self) -> None:
+        """Wait until every replica of every partition of every topic is in sync."""
 
         async def in_sync(admin) -> bool:
-            return all(len(item["isr"]) == 3 for item in await self._partitions(admin, topic))
+            return all(len(item["isr"]) == 3 for item in await _partitions(admin))
 
-        self._wait_until(in_sync, f"all replicas of {topic}")
+        self._wait_until(in_sync, "all replicas in sync")
 
-    def move_leaders(self, number: int, topic: str) -> None:
+    def move_leaders(self, number: int) -> None:
         """Let the other brokers lead all partitions and groups, by a restart of this one."""
         self.nodes[number].stop()
-        self.wait_for_leaders(topic)
+        self.wait_for_leaders()
         self.nodes[number].launch()
-        self.wait_for_replicas(topic)
+        self.wait_for_replicas()
 
-    async def _partitions(self, admin, topic: str):
-        (described,) = await admin.describe_topics([topic])
-        return described["partitions"]
+    def controller(self, *, besides: int | None = None) -> int:
+        """The number of the broker that is the controller, once it is another one than `besides`.
+
+        KRaft's clients are told of any broker; only the quorum's own files name the one.
+        """
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            _, number = max(node.seen_controller() for node in self.nodes.values())
+            if number not in (-1, besides):
+                return number
+            assert time.monotonic() < deadline, f"no controller within {READY_SECONDS} s"
+            time.sleep(0.05)
+
+    def make_log(self, address: TopicAddress, *, last: int) -> None:
+        """Create the topics of a log; `last` is a broker that leads none of their partitions."""
+        nodes = [*(number for number in self.nodes if number != last), last]
+        settings = {**LEDGER_TOPIC, "min.insync.replicas": str(self.min_isr)}
+        names = [topic.topic for topic in (address, *address.derived)]
+        topics = [
+            NewTopic(name, -1, -1, replica_assignments={0: nodes}, topic_configs=settings)
+            for name in names
+        ]
+
+        async def made(admin) -> bool:
+            await admin.create_topics(topics)
+            return set(names) <= set(await admin.list_topics())
+
+        self._wait_until(made, f"topics of {address}")
+
+    def coordinator(self, group: str) -> int:
+        """The number of the broker that coordinates a consumer group."""
+        found: list[int] = []
+
+        async def ask(admin) -> bool:
+            found.append(await admin.find_coordinator(group))
+            return True
+
+        self._wait_until(ask, f"a coordinator of {group}")
+        return found[0]
 
     def _wait_until(self, holds, what: str) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -233,3 +281,8 @@ class Cluster(Kafka):
             return False
         finally:
             await admin.close()
+
+
+async def _partitions(admin) -> list[dict[str, Any]]:
+    """Every partition of every topic, those of consumer groups included."""
+    return [item for topic in await admin.describe_topics() for item in topic["partitions"]]

@@ -198,6 +198,10 @@ class Emitter(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - raised to whoever waits
             self._error = error
 
+    def hurry(self):
+        """Send the rest as fast as it is acknowledged."""
+        self._rate = float("inf")
+
     def finish(self, seconds=180):
         """Wait until all is acknowledged."""
         self.join(seconds)
