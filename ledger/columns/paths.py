@@ -12,10 +12,11 @@ import os
 import re
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 
 from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
+from ledger.temporary import owned_folder
 
 __all__ = ["PlainPaths"]
 
@@ -90,8 +91,8 @@ class PlainPaths:
         for parent in (gettempdir(), *LINK_FOLDERS):
             if _is_plain(Path(parent)):
                 with suppress(OSError):
-                    folder = TemporaryDirectory(prefix="outcomes-links-", dir=parent)
-                    return Path(self._resources.enter_context(folder))
+                    folder = owned_folder("outcomes-links-", Path(parent))
+                    return self._resources.enter_context(folder)
         raise StoreError(
             f"{gettempdir()}: a temporary folder with this name cannot be used here; set TMPDIR to"
             " one whose path has only ASCII letters, digits, dots, hyphens and underscores"

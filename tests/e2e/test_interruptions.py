@@ -128,6 +128,20 @@ def waits_for_the_lock(pid, log):
     return log.with_name(f"{log.name}-wal") in names
 
 
+class TestKilled:
+    def test_the_next_command_removes_what_a_killed_one_has_left(self, outcomes, tmp_path):
+        room = tmp_path / "room"
+        room.mkdir()
+        outcomes("append", "-", stdin=events(3_000))
+        words = ("report", "--year", "2022", "--engine", "columnar")
+        with started(*words, folder=tmp_path, env={"TMPDIR": str(room)}):
+            until(lambda: list(room.glob("outcomes-*/.owner")), "a folder for the replay")
+        assert list(room.glob("outcomes-*/.owner"))
+
+        assert 0 == outcomes(*words, env={"TMPDIR": str(room)}).code
+        assert [] == list(room.iterdir())
+
+
 class TestElsewhere:
     def test_an_interrupt_of_tail_is_one_line(self, outcomes, tmp_path):
         outcomes("append", "-", stdin=event(1))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +15,11 @@ from ledger.log.cut import Cut
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from ledger.log.sqlite.log import SqliteLog
 from ledger.sqlite_file import connect, translate_sqlite_errors, wal_path
+from ledger.temporary import owned_folder
 
 __all__ = ["BackupResult", "back_up"]
 
 _PREFIX = "outcomes-backup-"
-_SUFFIX = ".partial"
 
 
 class BackupResult(NamedTuple):
@@ -82,16 +81,11 @@ def _refuse_existing(target: Path) -> None:
 
 @contextmanager
 def _partial_file(target: Path) -> Iterator[Path]:
-    """An empty file beside the target that only this user can read, gone in the end."""
-    number, name = tempfile.mkstemp(_SUFFIX, _PREFIX, target.parent)
-    os.close(number)
-    partial = Path(name)
-    try:
+    """An empty file in a folder beside the target, which only this user can open."""
+    with owned_folder(_PREFIX, target.parent) as folder:
+        partial = folder / "partial.db"
+        partial.touch()
         yield partial
-    finally:
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            with suppress(OSError):
-                partial.with_name(f"{partial.name}{suffix}").unlink(missing_ok=True)
 
 
 def _records_copied(source: Path, partial: Path, total: int) -> int:
