@@ -229,7 +229,7 @@ class Cluster(Kafka):
     def controller(self, *, besides: int | None = None) -> int:
         """The number of the broker that is the controller, once it is another one than `besides`.
 
-        KRaft's clients are told of any broker; only the quorum's own files name the one.
+        KRaft names any broker to clients; only the quorum's own files name the one.
         """
         deadline = time.monotonic() + READY_SECONDS
         while True:
@@ -257,14 +257,14 @@ class Cluster(Kafka):
 
     def coordinator(self, group: str) -> int:
         """The number of the broker that coordinates a consumer group."""
-        found: list[int] = []
+        numbers: list[int] = []
 
         async def ask(admin) -> bool:
-            found.append(await admin.find_coordinator(group))
+            numbers.append(await admin.find_coordinator(group))
             return True
 
         self._wait_until(ask, f"a coordinator of {group}")
-        return found[0]
+        return numbers[0]
 
     def _wait_until(self, holds, what: str) -> None:
         deadline = time.monotonic() + READY_SECONDS

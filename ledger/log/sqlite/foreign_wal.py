@@ -85,7 +85,7 @@ def _belong_together(file: Path, wal: Path) -> bool:
         try:
             return all(_holds(both, records) for records in held)
         except sqlite3.Error as error:
-            # Any other trouble is told by whoever opens the two.
+            # Any other trouble is reported by whoever opens the two.
             return not is_damage(error)
 
 
@@ -129,8 +129,8 @@ def _rows(page: bytes) -> list[int]:
     if page[0] != _TABLE_LEAF:
         return []
     count = int.from_bytes(page[3:5], "big")
-    pointers = page[_LEAF_HEADER : _LEAF_HEADER + 2 * count]
-    cells = (int.from_bytes(pointers[at : at + 2], "big") for at in range(0, len(pointers), 2))
+    pointers = range(_LEAF_HEADER, _LEAF_HEADER + 2 * count, 2)
+    cells = (int.from_bytes(page[start : start + 2], "big") for start in pointers)
     return [_number(page, _number(page, cell)[1])[0] for cell in cells]
 
 

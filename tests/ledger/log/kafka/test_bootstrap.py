@@ -51,8 +51,8 @@ class TestAHungServer:
     @pytest.mark.parametrize("make", [AIOKafkaConsumer, AIOKafkaProducer])
     def test_no_client_waits_for_it(self, kafka, make):
         async def run():
-            with hung_server() as one, hung_server() as two, hung_server() as three:
-                servers = [one, two, three, kafka.bootstrap]
+            with hung_server() as first, hung_server() as second, hung_server() as third:
+                servers = [first, second, third, kafka.bootstrap]
                 await start_and_stop(make, servers)
 
         asyncio.run(run())

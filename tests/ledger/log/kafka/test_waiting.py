@@ -117,10 +117,10 @@ class TestSharing:
     """A command of many questions, such as `doctor`, waits once."""
 
     def test_when_one_question_has_used_the_time_the_next_is_asked_once(self, prompt):
-        asked = []
+        requests = []
 
         def question():
-            asked.append(None)
+            requests.append(None)
             raise UnreachableError("nobody there")
 
         with share_patience(0.3):
@@ -128,8 +128,8 @@ class TestSharing:
                 seconds = Patience.COMMAND.seconds(Settings())
                 with pytest.raises(UnreachableError):
                     ask_patiently("log", question, seconds=seconds)
-                before = len(asked)
-                asked.clear()
+                before = len(requests)
+                requests.clear()
         assert (1, 15) == (before, Patience.COMMAND.seconds(Settings()))
 
     def test_a_worker_that_waits_by_itself_is_not_concerned(self):
