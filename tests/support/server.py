@@ -35,11 +35,11 @@ class Answer(NamedTuple):
 class Server:
     """`outcomes serve` on a free port of the loopback; ended by its own process id."""
 
-    def __init__(self, log, *options, environment=None, folder=None):
+    def __init__(self, log, *options, environment=None, folder=None, port=0):
         environment = {**os.environ, "OUTCOMES_LOG_FORMAT": "json", **(environment or {})}
         place = () if log is None else ("--log", log)
         self.process = subprocess.Popen(
-            [sys.executable, str(OUTCOMES), "serve", *place, "--port", "0", *options],
+            [sys.executable, str(OUTCOMES), "serve", *place, "--port", str(port), *options],
             cwd=folder,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
