@@ -19,9 +19,10 @@ from outcomes.serve.access import Doors
 from outcomes.serve.appender import Appender
 from outcomes.serve.figures import LiveHub
 from outcomes.serve.gateway import Gateway, gateway_router
+from outcomes.serve.metrics import Metrics
 from outcomes.serve.pages import Pages, pages_router
 from outcomes.serve.problems import Problem
-from outcomes.serve.read_api import read_router
+from outcomes.serve.read_api import metrics_router, read_router
 
 __all__ = ["Parts", "make_app"]
 
@@ -39,6 +40,7 @@ class Parts(NamedTuple):
         hub: Where figures come from.
         ready: Why the server is not ready; empty where it is.
         pages: For people.
+        metrics: Of the server.
     """
 
     doors: Doors
@@ -46,6 +48,7 @@ class Parts(NamedTuple):
     hub: LiveHub
     ready: Callable[[], list[str]]
     pages: Pages
+    metrics: Metrics
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -71,9 +74,11 @@ def make_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         openapi_url="/v1/openapi.json",
     )
-    gateway = Gateway(parts.doors, parts.appender, asyncio.Semaphore(_BUSY_MAX))
+    busy = asyncio.Semaphore(_BUSY_MAX)
+    gateway = Gateway(parts.doors, parts.appender, parts.metrics, busy)
     app.include_router(gateway_router(gateway))
     app.include_router(read_router(parts.doors, parts.hub, parts.ready))
+    app.include_router(metrics_router(parts.doors, parts.hub, parts.metrics))
     app.include_router(pages_router(parts.pages))
     _answer_errors(app)
     _describe(app)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ledger.diagnostics import logger
 from ledger.errors import LedgerError, StoreError
 from ledger.log import EachAppended, Location, Log, NewRecord
+from outcomes.serve.metrics import Metrics
 
 __all__ = ["Appender", "Slot"]
 
@@ -58,13 +59,15 @@ class LogHolder(NamedTuple):
 class Appender:
     """One thread that appends; see the module."""
 
-    def __init__(self, holder: LogHolder) -> None:
+    def __init__(self, holder: LogHolder, metrics: Metrics) -> None:
         """Say how to open the log; `start` does.
 
         Args:
             holder: The log.
+            metrics: Hears of each append.
         """
         self._holder = holder
+        self._metrics = metrics
         self._slots: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
         self._log: Log | None = None
@@ -123,11 +126,8 @@ class Appender:
             position = end
             is_whole = None not in locations
             slot.future.set_result(EachAppended(locations, None if is_whole else appended.failure))
-        logger().debug(
-            "group.committed",
-            requests=len(slots),
-            records=len(records),
-            seconds=round(time.perf_counter() - started, 4),
+        self._metrics.observe_commit(
+            len(records), time.perf_counter() - started, is_acknowledged=appended.failure is None
         )
 
     def _try(self, records: Sequence[NewRecord]) -> EachAppended:

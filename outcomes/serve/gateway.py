@@ -18,6 +18,7 @@ from outcomes.serve.access import Caller, Doors
 from outcomes.serve.appender import Appender
 from outcomes.serve.bodies import header_pairs, retracted_source, split_body
 from outcomes.serve.limits import read_body
+from outcomes.serve.metrics import Metrics
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role, covers
 
@@ -34,7 +35,9 @@ class _Judged(NamedTuple):
     """The events of a request: index and record of each that may be appended, and the faults."""
 
     records: list[tuple[int, NewRecord]]
+    types: list[str]
     faults: list[dict[str, Any]]
+    refused: int
 
 
 class Gateway(NamedTuple):
@@ -43,11 +46,13 @@ class Gateway(NamedTuple):
     Attributes:
         doors: Who may.
         appender: Where events go; None where the log takes none.
+        metrics: Hears of each event.
         busy: As many requests at once.
     """
 
     doors: Doors
     appender: Appender | None
+    metrics: Metrics
     busy: asyncio.Semaphore
 
     async def post(self, request: Request, *, partial: bool) -> JSONResponse:
@@ -66,11 +71,14 @@ class Gateway(NamedTuple):
         async with self.busy:
             body = await read_body(request, BODY_BYTES_MAX)
             judged = await run_in_threadpool(_judge, request, body, caller)
+            self.metrics.count_events([None] * judged.refused, "refused")
             if judged.faults and not (partial and judged.records):
                 raise _refusal(judged.faults)
             appended = await self._append([record for _, record in judged.records])
         indices = [index for index, _ in judged.records]
         events = _as_json(indices, appended.locations)
+        for kind, location in zip(judged.types, appended.locations, strict=True):
+            self.metrics.count_events([kind], "failed" if location is None else "acknowledged")
         if len(events) < len(indices):
             raise _failure(events)
         answer: dict[str, Any] = {"acknowledged": len(events), "events": events}
@@ -113,14 +121,16 @@ def gateway_router(gateway: Gateway) -> APIRouter:
 
 def _judge(request: Request, body: bytes, caller: Caller) -> _Judged:
     texts = split_body(header_pairs(request.scope["headers"]), body)
-    judged = _Judged([], [])
+    records, types, listed = list[tuple[int, NewRecord]](), list[str](), list[dict[str, Any]]()
     for index, text in enumerate(texts):
         record, faults = EVENTS.judge(Line(index + 1, text))
         if record is not None:
-            _refuse_foreign_source(orjson.loads(text), caller, index)
-            judged.records.append((index, record))
-        judged.faults.extend({"index": index, **fault._asdict()} for fault in faults[:_FAULTS_MAX])
-    return judged
+            members = orjson.loads(text)
+            _refuse_foreign_source(members, caller, index)
+            records.append((index, record))
+            types.append(members["type"])
+        listed.extend({"index": index, **fault._asdict()} for fault in faults[:_FAULTS_MAX])
+    return _Judged(records, types, listed, len(texts) - len(records))
 
 
 _FAULTS_MAX = 20

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger.diagnostics import logger
+from outcomes.serve.metrics import Metrics
 from outcomes.serve.problems import Problem
 
 __all__ = ["Guard", "Names"]
@@ -63,15 +64,17 @@ class Names(NamedTuple):
 class Guard:
     """Refuses other hosts and other sites' pages; logs who asked for what, and how it ended."""
 
-    def __init__(self, app: ASGIApp, names: Names) -> None:
+    def __init__(self, app: ASGIApp, names: Names, metrics: Metrics) -> None:
         """Stand before an app.
 
         Args:
             app: The app.
             names: Of the server.
+            metrics: Hears of each answer.
         """
         self._app = app
         self._names = names
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or answer it."""
@@ -100,14 +103,16 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - the client has its 500, nobody a traceback
                 logger().error("request.failed", error=type(error).__name__)
             finally:
-                route = scope.get("route")
+                # The route, not the path: nothing that a client wrote reaches a log.
+                route = getattr(scope.get("route"), "path", "none")
+                seconds = time.perf_counter() - started
+                self._metrics.observe_request(route, status, seconds)
                 logger().info(
                     "request.answered",
                     method=scope["method"],
-                    # The route, not the path: nothing that a client wrote reaches a log.
-                    route=getattr(route, "path", "none"),
+                    route=route,
                     status=status,
-                    seconds=round(time.perf_counter() - started, 4),
+                    seconds=round(seconds, 4),
                 )
 
     def _refusal(self, method: str, headers: Headers) -> Problem | None:

@@ -15,10 +15,11 @@ from ledger.errors import LedgerError, NoFiguresError
 from outcomes.serve.access import Doors
 from outcomes.serve.figures import FiguresKey, LiveHub, live_members
 from outcomes.serve.key_figures import key_figures
+from outcomes.serve.metrics import CONTENT_TYPE_LATEST, Metrics
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
 
-__all__ = ["Health", "read_router"]
+__all__ = ["Health", "metrics_router", "read_router"]
 
 _HEARTBEAT_SECONDS = 15.0
 _STREAMS_MAX = 2_000
@@ -33,6 +34,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     503: {"description": "There are no figures yet, or they cannot be read.", **_PROBLEM},
 }
 _UNCHANGED = {"description": "The figures are those of the ETag."}
+_METRICS = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 _STREAM = {
     "description": "`snapshot`, `change` and `lag` events, each with JSON.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -125,6 +127,20 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
         reasons = ready()
         response.status_code = 503 if reasons else 200
         return Health(status="not ready" if reasons else "ok", reasons=reasons)
+
+    return router
+
+
+def metrics_router(doors: Doors, hub: LiveHub, metrics: Metrics) -> APIRouter:
+    """The route that Prometheus asks."""
+    router = APIRouter()
+
+    @router.get("/metrics", tags=["health"], responses={**_REFUSED, 200: _METRICS})
+    async def read_metrics(request: Request) -> Response:
+        """Metrics of the server, the log and the figures, in Prometheus' text format."""
+        doors.admit(request, Role.READER)
+        text = metrics.exposition(hub.latest(), hub.streams)
+        return Response(text, headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -24,6 +24,7 @@ from outcomes.serve.following import Following
 from outcomes.serve.guard import Guard, Names
 from outcomes.serve.limits import HEADER_BYTES_MAX, BoundedProtocol
 from outcomes.serve.made_up import MadeUpSchool, seed_of
+from outcomes.serve.metrics import Metrics
 from outcomes.serve.pages import Pages
 from outcomes.serve.tokens import TokenFile
 from processors.live_figures import open_live_figures
@@ -102,7 +103,7 @@ def _serve(options: ServeOptions, listener: socket.socket, started: Callable[[st
     scheme = "https" if options.certificate is not None else "http"
     names = Names(_hosts(options), None if options.proxy is not None else port, scheme)
     parts = _parts(options, following)
-    server = _Server(_config(options, Guard(make_app(parts), names)))
+    server = _Server(_config(options, Guard(make_app(parts), names, parts.metrics)))
     server.stop_streams = parts.hub.stop
     school = None
     if options.is_made_up and isinstance(options.address, SqliteAddress):
@@ -126,7 +127,10 @@ def _serve(options: ServeOptions, listener: socket.socket, started: Callable[[st
 def _parts(options: ServeOptions, following: Following | None) -> Parts:
     holder = _LogFile(options.address)
     is_archive = isinstance(options.address, ArchiveAddress)
-    appender = None if is_archive else Appender(LogHolder(holder.open, holder.is_replaced))
+    metrics = Metrics()
+    appender = None
+    if not is_archive:
+        appender = Appender(LogHolder(holder.open, holder.is_replaced), metrics)
     hub = LiveHub(
         lambda: open_live_figures(options.address, options.state, patient=True), options.policies
     )
@@ -140,7 +144,7 @@ def _parts(options: ServeOptions, following: Following | None) -> Parts:
     doors = Doors(tokens)
     is_secure = options.certificate is not None or options.proxy is not None
     pages = Pages(doors, hub, is_made_up=options.is_made_up, is_secure=is_secure)
-    return Parts(doors, appender, hub, ready, pages)
+    return Parts(doors, appender, hub, ready, pages, metrics)
 
 
 def _config(options: ServeOptions, app: object) -> uvicorn.Config:
