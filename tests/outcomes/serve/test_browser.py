@@ -21,7 +21,12 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT_MS = 60_000
-SIZES = {"phone": (360, 800), "tablet": (900, 1_200), "screen": (1_280, 1_000)}
+SIZES = {
+    "phone": (360, 800),
+    "tablet": (900, 1_200),
+    "laptop": (1_280, 1_000),
+    "screen": (1_920, 1_200),
+}
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
 PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
@@ -132,7 +137,7 @@ class TestLooks:
             assert language == page.get_attribute("html", "lang")
             if PICTURES:
                 name = f"live-{size}-{scheme}-{language}.png"
-                page.screenshot(path=str(Path(PICTURES) / name), full_page=size != "screen")
+                page.screenshot(path=str(Path(PICTURES) / name), full_page=size != "laptop")
             violations = axe.Axe().run(page).response["violations"]
             assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
             assert page.evaluate("document.documentElement.scrollWidth") <= width
