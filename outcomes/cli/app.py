@@ -80,8 +80,7 @@ for command in (
     append.append,
     tail.tail,
 ):
-    # The first line whole, where a short help would be cut off.
-    app.command(short_help=(command.__doc__ or "").partition("\n")[0])(command)
+    app.command()(command)
 
 
 def _version(wanted: bool) -> None:

@@ -41,5 +41,11 @@ class Commands(typer.Typer):
     """Commands with such help."""
 
     def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # noqa: ANN401 - Typer's own
-        """See `typer.Typer.command`."""
-        return super().command(name, **{"cls": _Command, **options})
+        """See `typer.Typer.command`; lists show the first line of a docstring whole."""
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            summary = (function.__doc__ or "").partition("\n")[0]
+            chosen = {"cls": _Command, "short_help": summary, **options}
+            return super(Commands, self).command(name, **chosen)(function)
+
+        return register

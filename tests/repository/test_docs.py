@@ -126,6 +126,11 @@ class TestCommandLine:
         assert name in EXAMPLES[name][0]
 
     @pytest.mark.parametrize("name", COMMANDS)
+    def test_lists_of_commands_cut_no_summary_off(self, name):
+        summary = COMMANDS[name].get_short_help_str(limit=10_000)
+        assert summary == COMMANDS[name].get_short_help_str()
+
+    @pytest.mark.parametrize("name", COMMANDS)
     def test_help_shows_no_types_of_python(self, name):
         words = name.split()
         command = COMMANDS[name]
