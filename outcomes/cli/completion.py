@@ -26,6 +26,9 @@ __all__ = ["VARIABLE", "complete", "use_own_scripts"]
 VARIABLE = "_OUTCOMES_COMPLETE"
 """Its value says what the shell asks for, such as `complete_bash`."""
 
+_LINE = "_OUTCOMES_LINE"
+"""Set by these scripts, up to the cursor; without it Typer's own scripts are answered."""
+
 _BASH = """
 %(complete_func)s() {
     mapfile -t COMPREPLY < <(env _OUTCOMES_LINE="${COMP_LINE:0:COMP_POINT}" \\
@@ -41,7 +44,7 @@ _ZSH = """
 %(complete_func)s() {
   local -a open whole
   local line value
-  for line in "${(@f)$(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" \\
+  for line in "${(@f)$(env _OUTCOMES_LINE="${words[1,$CURRENT]}" \\
       %(autocomplete_var)s=complete_zsh "${words[1]}")}"; do
     value="${line%%%%$'\\t'*}"
     if [[ "$value" == *[:/] ]]; then
@@ -68,12 +71,14 @@ class _Bash(BashComplete):
     _is_quoted = False
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        line = os.environ["_OUTCOMES_LINE"]
+        line = os.environ.get(_LINE)
+        if line is None:
+            return super().get_completion_args()
         # As Typer does for zsh.
         os.environ["_TYPER_COMPLETE_ARGS"] = line
         arguments, incomplete = ZshComplete.get_completion_args(self)  # type: ignore[arg-type]
         value = incomplete.partition("=")[2] if incomplete.startswith("--") else incomplete
-        breaks = {":", "="} & {*os.environ["_OUTCOMES_BREAKS"]}
+        breaks = {":", "="} & {*os.environ.get("_OUTCOMES_BREAKS", "")}
         self._is_quoted = _IN_QUOTES.search(line) is not None
         if not self._is_quoted:
             self._held = value[: 1 + max((value.rfind(char) for char in breaks), default=-1)]
@@ -88,9 +93,14 @@ class _Zsh(ZshComplete):
     source_template = _ZSH
 
     def format_completion(self, item: CompletionItem) -> str:
+        if _LINE not in os.environ:
+            return super().format_completion(item)
         return f"{item.value}\t{' '.join((item.help or '').split())}"
 
     def complete(self) -> str:
+        if _LINE not in os.environ:
+            return super().complete()
+        os.environ["_TYPER_COMPLETE_ARGS"] = os.environ[_LINE]
         arguments, incomplete = self.get_completion_args()
         return "\n".join(map(self.format_completion, self.get_completions(arguments, incomplete)))
 

@@ -83,7 +83,7 @@ class TestReport:
             {"it": ["report", "--year", "2022", *cuts, "--log", world.url]}, folder=world.folder
         )["it"]
 
-        fails(done, 69, "cut 0:5,7:5 does not list the partitions")
+        fails(done, 69, "cut 0:5,7:5 does not list each partition")
 
     def test_the_pages_of_several_years_follow_one_another_an_empty_line_apart(self, warm, world):
         words = ["report", "--log", world.url, "--year"]

@@ -151,7 +151,7 @@ class TestRecordLines:
     def test_each_unreadable_line_is_named_and_nothing_appended(self, outcomes, tmp_path):
         fine = b'{"key":"s-1","value":"{}"}'
         done = outcomes("append", "--records", "-", stdin=b"\n".join([fine, *self.FAULTS]))
-        fails(done, 65, "8 of the next 9 lines")
+        fails(done, 65, "8 of a batch of 9 lines")
         lines = done.err.decode().splitlines()[:-1]
         assert [f"line {number}" for number in range(2, 10)] == [
             line.partition(":")[0] for line in lines

@@ -45,7 +45,7 @@ MISUSED = {
 }
 OUT_OF_REACH = {
     "cut beyond the end": ([*REPORT, "--cut", "0:999999,1:0,2:0"], "does not hold the cut"),
-    "cut without a partition": ([*REPORT, "--cut", "0:1,1:1"], "does not list the partitions"),
+    "cut without a partition": ([*REPORT, "--cut", "0:1,1:1"], "does not list each partition"),
     "cut with one partition more": ([*REPORT, "--cut", "0:0,1:0,2:0,3:0"], "does not list"),
     "start beyond the end": (["tail", "--from", "0:999999,1:0,2:0"], "does not hold the cut"),
 }

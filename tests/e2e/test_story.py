@@ -322,7 +322,7 @@ UNVERIFIABLE = {
         78,
         "rules 2",
     ),
-    "partition missing": (removed("log", "cut", "2"), 69, "does not list the partitions"),
+    "partition missing": (removed("log", "cut", "2"), 69, "does not list each partition"),
     "beyond the end": (changed("log", "cut", "0", update=one_more), 69, "does not hold the cut"),
 }
 UNREADABLE = {

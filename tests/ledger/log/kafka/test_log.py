@@ -422,7 +422,7 @@ class TestOutage:
         assert 10_000 == count
         line = str(raised.value)
         assert f"; {count:,} of these records were acknowledged" in line
-        assert "sent again safely" in line
+        assert "sending all again is safe" in line
         assert line.isprintable()
         held = [int(record.value) for record in everything(log)]
         assert list(range(count)) == held[:count]
