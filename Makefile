@@ -39,6 +39,7 @@ check: .venv/.dev ## Lint, formatting, types, import directions
 	@.venv/bin/lint-imports --no-logo
 
 soak: .venv/.dev ## Fault-injection soak test, SOAK="--minutes 60 --seed 2026"
+	@.venv/bin/python -m tests.faults.tampering
 	@.venv/bin/python -m tests.faults.soak $(SOAK)
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import base64
 import calendar
+import functools
 import hashlib
 import io
 import json
@@ -29,7 +30,7 @@ import re
 import reprlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,111 +90,109 @@ RATES: Words = (
     "placement_rate_if_silent_placed",
 )  # fmt: skip
 
-# --- SPEC section 1: JSON, read without recursion and with every fault in the order of the rules --
+# --- SPEC section 1: JSON, with every fault in the order of the rules -----------------------------
 
-WORD = re.compile(
-    r"[ \t\n\r]*("
-    r'"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"'
-    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-    r"|true|false|null"
-    r"|[{}\[\],:]"
-    r")[ \t\n\r]*"
-)
+STRING = r'"(?:[^"\\]|\\.)*"'
+BRACKETS = re.compile(rf"({STRING}|[\[\]{{}}])", re.DOTALL)
+# An integer of a value may have as many digits as the value has bytes.
+sys.set_int_max_str_digits(0)
 
 
 def read_json(raw: bytes) -> tuple[Json, str | None]:
     """Return the value of a JSON text, or the first of the four rules about JSON that it breaks."""
+    faults: set[str] = set()
     try:
-        value, repeated, infinite, levels = parse_json(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        refuse_lone_surrogates(text)
+        try:
+            value = parse_json(text, faults)
+            # A text without so many brackets is not nested so deep; most need no second look.
+            brackets = text.count("{") + text.count("[")
+            is_deep = brackets > MOST_LEVELS and levels_of(value) > MOST_LEVELS
+        except RecursionError:
+            value, is_deep = None, True
+            parse_deep_json(text, faults)
     except ValueError:
         return None, "value_must_be_json"
-    if repeated:
-        return None, "members_must_be_unique"
-    if infinite:
-        return None, "numbers_must_be_finite"
-    if levels > MOST_LEVELS:
+    for fault in ("members_must_be_unique", "numbers_must_be_finite"):
+        if fault in faults:
+            return None, fault
+    if is_deep:
         return None, "nesting_must_not_exceed_16"
     return value, None
 
 
-def parse_json(text: str) -> tuple[Json, bool, bool, int]:
-    """Parse RFC 8259: the value, is a member repeated, is a number infinite, levels of nesting.
+def parse_json(text: str, faults: set[str]) -> Json:
+    """Parse RFC 8259, and note which of the next two rules it breaks anywhere.
 
     Raises:
         ValueError: the text is no JSON.
     """
-    root: list[Json] = []
-    # The arrays and objects not yet closed, `root` below them, and the member last named in each.
-    holders: list[Json] = [root]
-    names = [""]
-    repeated = infinite = False
-    levels = position = 0
-    expected = "value"
-    while position < len(text):
-        match = WORD.match(text, position)
-        if match is None:
-            raise ValueError("not JSON")
-        position, word = match.end(), match[1]
-        if expected == "colon":
-            require(word == ":")
-            expected = "value"
-        elif expected == "comma" and word == ",":
-            require(len(holders) > 1)
-            expected = "name" if isinstance(holders[-1], dict) else "value"
-        elif word in ("}", "]"):
-            require(expected in ("comma", "first name", "first value") and len(holders) > 1)
-            require(isinstance(holders.pop(), dict) == (word == "}"))
-            names.pop()
-            expected = "comma"
-        elif expected in ("name", "first name"):
-            require(word[0] == '"')
-            names[-1] = unescaped(word)
-            repeated = repeated or names[-1] in holders[-1]
-            expected = "colon"
+
+    def number(word: str) -> int | float:
+        value = float(word)
+        if math.isinf(value):
+            faults.add("numbers_must_be_finite")
+            return value
+        return value if re.search("[.eE]", word) else int(word)
+
+    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            faults.add("members_must_be_unique")
+        return value
+
+    def constant(word: str) -> None:
+        raise ValueError(f"{word} is not JSON")
+
+    return json.loads(
+        text,
+        object_pairs_hook=members,
+        parse_int=number,
+        parse_float=number,
+        parse_constant=constant,
+    )
+
+
+def parse_deep_json(text: str, faults: set[str]) -> None:
+    """Parse a text that is nested deeper than Python recurses: inside out, each part once."""
+    parts: list[list[str]] = [[]]
+    for piece in BRACKETS.split(text):
+        if piece in ("{", "["):
+            parts.append([piece])
+        elif piece in ("}", "]"):
+            require(len(parts) > 1)
+            parse_json("".join([*parts.pop(), piece]), faults)
+            parts[-1].append(" 0 ")
         else:
-            require(expected in ("value", "first value"))
-            item = value_of(word)
-            infinite = infinite or (isinstance(item, float) and math.isinf(item))
-            if isinstance(holders[-1], dict):
-                holders[-1][names[-1]] = item
-            else:
-                holders[-1].append(item)
-            expected = "comma"
-            if word in ("{", "["):
-                holders.append(item)
-                names.append("")
-                levels = max(levels, len(holders) - 1)
-                expected = "first name" if word == "{" else "first value"
-    require(expected == "comma" and len(holders) == 1)
-    return root[0], repeated, infinite, levels
+            parts[-1].append(piece)
+    require(len(parts) == 1)
+    parse_json("".join(parts[0]), faults)
+
+
+def refuse_lone_surrogates(text: str) -> None:
+    """Raise ValueError where an escape stands for half a character."""
+    if "\\u" in text:
+        for word in re.findall(STRING, text, re.DOTALL):
+            if "\\u" in word:
+                str(json.loads(word)).encode("utf-8")
+
+
+def levels_of(value: Json) -> int:
+    """Return how deep arrays and objects are nested."""
+    levels, layer = 0, [value]
+    while layer := [item for item in layer if isinstance(item, dict | list)]:
+        levels += 1
+        layer = [
+            below for item in layer for below in (item.values() if isinstance(item, dict) else item)
+        ]
+    return levels
 
 
 def require(condition: object, message: str = "not JSON") -> None:
     """Raise ValueError where a condition does not hold."""
     if not condition:
         raise ValueError(message)
-
-
-def unescaped(word: str) -> str:
-    """Return the text of a JSON string; a lone surrogate is a ValueError."""
-    if "\\" not in word:
-        return word[1:-1]
-    text = str(json.loads(word))
-    text.encode("utf-8")
-    return text
-
-
-def value_of(word: str) -> Json:
-    """Return the value that a word of JSON stands for or opens."""
-    if word[0] == '"':
-        return unescaped(word)
-    simple: dict[str, Json] = {"true": True, "false": False, "null": None, "{": {}, "[": []}
-    if word in simple:
-        return simple[word]
-    require(word not in (":", ","))
-    number = float(word)
-    is_whole = math.isfinite(number) and not re.search("[.eE]", word)
-    return int(word) if is_whole else number
 
 
 # --- RFC 8785 -------------------------------------------------------------------------------------
@@ -209,33 +208,25 @@ def canonical(obj: Json) -> bytes:
         ValueError: a number is not finite, or a text holds a lone surrogate.
         TypeError: something in it is not JSON.
     """
-    pieces: list[str] = []
-    # What is still to be written, last first: values, and pieces of text in between.
-    todo: list[tuple[str, Json]] = [("value", obj)]
-    while todo:
-        what, item = todo.pop()
-        if what == "text":
-            pieces.append(item)
-        elif isinstance(item, dict):
-            todo.append(("text", "}"))
-            ordered = sorted(item, key=utf_16_order)
-            for name in reversed(ordered):
-                comma = "" if name == ordered[0] else ","
-                opening = f"{comma}{json.dumps(name, ensure_ascii=False)}:"
-                todo += [("value", item[name]), ("text", opening)]
-            todo.append(("text", "{"))
-        elif isinstance(item, list):
-            todo.append(("text", "]"))
-            for position in reversed(range(len(item))):
-                todo += [("value", item[position]), ("text", "," if position else "")]
-            todo.append(("text", "["))
-        elif isinstance(item, int | float) and not isinstance(item, bool):
-            pieces.append(ecmascript_number(item))
-        elif item is None or isinstance(item, bool | str):
-            pieces.append(json.dumps(item, ensure_ascii=False))
-        else:
-            raise TypeError(f"{type(item).__name__} is not JSON")
-    return "".join(pieces).encode("utf-8")
+    return canonical_text(obj).encode("utf-8")
+
+
+def canonical_text(item: Json) -> str:
+    """Return the canonical form as a text."""
+    if isinstance(item, dict):
+        ordered = sorted(item, key=utf_16_order)
+        members = (
+            f"{json.dumps(name, ensure_ascii=False)}:{canonical_text(item[name])}"
+            for name in ordered
+        )
+        return "{" + ",".join(members) + "}"
+    if isinstance(item, list):
+        return "[" + ",".join(map(canonical_text, item)) + "]"
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        return ecmascript_number(item)
+    if item is None or isinstance(item, bool | str):
+        return json.dumps(item, ensure_ascii=False)
+    raise TypeError(f"{type(item).__name__} is not JSON")
 
 
 def utf_16_order(name: Json) -> bytes:
@@ -285,27 +276,38 @@ TIME = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=100_000)
+def day_number(text: str) -> int | None:
+    """Return how many days a date is after 0001-01-01; None if there is no such date."""
+    if not DATE.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text).toordinal() - 1
+    except ValueError:
+        return None
+
+
 def is_date(value: Json) -> bool:
     """Say whether it is a date of the calendar, from 0001-01-01 to 9999-12-31."""
-    if not isinstance(value, str) or not DATE.fullmatch(value):
-        return False
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return True
+    return isinstance(value, str) and day_number(value) is not None
 
 
 def instant_of(time: Json) -> int | None:
     """Return the instant of an RFC 3339 text, with all its digits; None if it is no such text."""
-    match = TIME.fullmatch(time) if isinstance(time, str) else None
-    if match is None or not is_date(match[1]):
+    return instant_of_text(time) if isinstance(time, str) else None
+
+
+@functools.lru_cache(maxsize=16)
+def instant_of_text(time: str) -> int | None:
+    """See `instant_of`; an event's is asked for more than once."""
+    match = TIME.fullmatch(time)
+    days = day_number(match[1]) if match else None
+    if match is None or days is None:
         return None
-    day, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups("0")
+    _, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups("0")
     seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
     offset = int(offset_hour) * 3600 + int(offset_minute) * 60
     seconds += offset if sign == "-" else -offset
-    days = date.fromisoformat(day).toordinal() - 1
     return days * DAY + seconds * SECOND + int(fraction.ljust(9, "0"))
 
 
@@ -418,37 +420,33 @@ def some_of(words: Words) -> Check:
     )
 
 
-def is_evidence(value: Json) -> bool:
-    """Say whether it is an outcome's evidence."""
-    return matches(value, {"sha256": is_sha256, "uri?": is_text})
-
-
 def is_sha256(value: Json) -> bool:
     """Say whether it is 64 lower-case hex digits."""
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
-def is_identity(value: Json) -> bool:
-    """Say whether it is the source and id that a retraction names."""
-    return matches(value, {"source": is_text, "id": is_text})
+def an_object(members: dict[str, Check]) -> Check:
+    """Return the check for an object with these members only; `?`: may be absent or null."""
+    checks = [
+        (name.removesuffix("?"), name.endswith("?"), check) for name, check in members.items()
+    ]
+    known = {name for name, _, _ in checks}
+
+    def is_such(value: Json) -> bool:
+        return (
+            isinstance(value, dict)
+            and known.issuperset(value)
+            and all(
+                (optional and value.get(name) is None) or check(value.get(name))
+                for name, optional, check in checks
+            )
+        )
+
+    return is_such
 
 
-def matches(value: Json, members: dict[str, Check]) -> bool:
-    """Say whether an object has these members only; `?` marks what may be absent or null."""
-    if not isinstance(value, dict):
-        return False
-    known = [name.removesuffix("?") for name in members]
-    if any(name not in known for name in value):
-        return False
-    for name, check in members.items():
-        member = value.get(name.removesuffix("?"))
-        if member is None and name.endswith("?"):
-            continue
-        if not check(member):
-            return False
-    return True
-
-
+is_evidence = an_object({"sha256": is_sha256, "uri?": is_text})
+is_identity = an_object({"source": is_text, "id": is_text})
 DATA: dict[str, dict[str, Check]] = {
     "student.applied": {
         "application_id": is_text, "programme": is_text, "applied_on": is_date,
@@ -482,6 +480,7 @@ DATA: dict[str, dict[str, Check]] = {
     "categories.declared": {"declared_on": is_date, "categories": some_of(CATEGORIES)},
     "event.retracted": {"retracts": is_identity, "reason": one_of(RETRACTIONS)},
 }  # fmt: skip
+MATCHES = {name: an_object(members) for name, members in DATA.items()}
 
 # --- SPEC section 1, Which records count ----------------------------------------------------------
 
@@ -514,24 +513,12 @@ def judge(
     return None, event
 
 
-# Each looks at (event, key, partition, partitions) and may rely on those above it.
-EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
-    ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
-    ("subject_must_be_a_pseudonym", lambda event, *_: is_pseudonym(event["subject"])),
-    ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
-    ("partition_must_follow_key", lambda _, key, number, count: number == partition_of(key, count)),
-    ("type_must_be_known", lambda event, *_: pair_and_version(event["type"])[0] in DATA),
-    ("schema_version_must_be_known", lambda event, *_: pair_and_version(event["type"])[1] == "1"),
-    ("data_must_match_its_type", lambda event, *_: matches_its_type(event)),
-    ("date_must_be_plausible", lambda event, *_: is_plausible(event)),
-)
-
-
 def is_pseudonym(subject: str) -> bool:
     """SPEC section 1, subject: 1 to 64 characters out of A-Z a-z 0-9 and four marks."""
     return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", subject) is not None
 
 
+@functools.lru_cache(maxsize=1000)
 def pair_and_version(event_type: str) -> tuple[str, str]:
     """SPEC section 1, type: its entity.fact and its version; two empty texts without the form."""
     match = re.fullmatch(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)", event_type)
@@ -540,7 +527,7 @@ def pair_and_version(event_type: str) -> tuple[str, str]:
 
 def matches_its_type(event: dict[str, Json]) -> bool:
     """SPEC section 1, data_must_match_its_type."""
-    return matches(event["data"], DATA[pair_and_version(event["type"])[0]])
+    return MATCHES[pair_and_version(event["type"])[0]](event["data"])
 
 
 def is_cloud_event(event: Json) -> bool:
@@ -577,6 +564,7 @@ def is_plausible(event: dict[str, Json]) -> bool:
     return date.fromisoformat(EARLIEST).toordinal() <= day <= date.fromisoformat(LATEST).toordinal()
 
 
+@functools.lru_cache(maxsize=100_000)
 def partition_of(key: bytes, partitions: int) -> int:
     """SPEC section 1, partition: that of a key, by the murmur2 of Kafka's Java client."""
     mask, factor = 0xFFFFFFFF, 0x5BD1E995
@@ -593,6 +581,19 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (result & 0x7FFFFFFF) % partitions
 
 
+# Each looks at (event, key, partition, partitions) and may rely on those above it.
+EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
+    ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
+    ("subject_must_be_a_pseudonym", lambda event, *_: is_pseudonym(event["subject"])),
+    ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
+    ("partition_must_follow_key", lambda _, key, number, count: number == partition_of(key, count)),
+    ("type_must_be_known", lambda event, *_: pair_and_version(event["type"])[0] in DATA),
+    ("schema_version_must_be_known", lambda event, *_: pair_and_version(event["type"])[1] == "1"),
+    ("data_must_match_its_type", lambda event, *_: matches_its_type(event)),
+    ("date_must_be_plausible", lambda event, *_: is_plausible(event)),
+)
+
+
 class Event(NamedTuple):
     """An admitted event: its place in log order, `type` without `ledger.` and version."""
 
@@ -602,11 +603,17 @@ class Event(NamedTuple):
     id: str
     time: str
     data: dict[str, Any]
-    content: bytes
+
+    def has_content_of(self, event: dict[str, Json]) -> bool:
+        """SPEC section 1, content: an admitted event has no number in it, so equal is the same."""
+        return bool(event["type"] == f"ledger.{self.type}.v1") and (self.time, self.data) == (
+            event["time"],
+            event["data"],
+        )
 
 
 def sort_out(
-    records: list[Record], partitions: int
+    records: Iterable[Record], partitions: int
 ) -> tuple[dict[str, list[Event]], dict[str, Any]]:
     """SPEC section 1, identity: each student's events in log order, and the counters.
 
@@ -621,11 +628,10 @@ def sort_out(
         if rule is not None:
             quarantined[rule] += 1
             continue
-        content = canonical({name: event[name] for name in ("specversion", "type", "time", "data")})
         identity = (event["subject"], event["source"], event["id"])
         events = students.setdefault(event["subject"], [])
         if identity in firsts:
-            if firsts[identity].content == content:
+            if firsts[identity].has_content_of(event):
                 duplicates += 1
             else:
                 conflicts += 1
@@ -634,7 +640,7 @@ def sort_out(
         else:
             pair, _ = pair_and_version(event["type"])
             firsts[identity] = Event(
-                place, pair, event["source"], event["id"], event["time"], event["data"], content
+                place, pair, event["source"], event["id"], event["time"], event["data"]
             )
             events.append(firsts[identity])
     return students, {
@@ -815,6 +821,23 @@ def check_policy(obj: Json) -> list[str]:
         except (ValueError, TypeError) as error:
             faults.append(f"it has no RFC 8785 form: {error}")
     return faults
+
+
+def refuse_impostor(policy: Policy) -> None:
+    """SPEC section 3: an id and version belong to one content.
+
+    Raises:
+        ValueError: it has the id and version of a built-in policy, and other parameters.
+    """
+    known = BUILT_IN_POLICIES.get(policy["id"], policy)
+    differing = [name for name in POLICY if policy[name] != known[name]]
+    if policy["version"] == known["version"] and differing:
+        name = differing[0]
+        raise ValueError(
+            f"{policy['id']} version {policy['version']} is a built-in policy, and this one has"
+            f" other contents: {', '.join(differing)} ({name} is {reprlib.repr(policy[name])},"
+            f" built in {reprlib.repr(known[name])})"
+        )
 
 
 def built_in_policies() -> dict[str, dict[str, Any]]:
@@ -1100,22 +1123,41 @@ def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]
 # --- SPEC section 5: cut, report, digest ----------------------------------------------------------
 
 
-def below(
-    records: Iterable[Record], partitions: int, cut: Mapping[Any, int] | None
-) -> tuple[list[Record], dict[str, int]]:
-    """SPEC section 5, cut: the records below it in log order, and the cut in its one form."""
-    given = None if cut is None else {int(number): offset for number, offset in cut.items()}
-    listed = given is None or sorted(given) == list(range(partitions))
-    require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
-    form = {str(number): 0 for number in range(partitions)}
-    records_below = []
-    for record in sorted(records, key=lambda record: (record["partition"], record["offset"])):
-        number, offset = record["partition"], record["offset"]
-        require(0 <= number < partitions, f"partition {number} is none of the {partitions}")
-        if given is None or offset < given[number]:
-            records_below.append(record)
-            form[str(number)] = offset + 1
-    return records_below, form
+class Below:
+    """SPEC section 5, cut: the records below it in log order, and the cut in its one form.
+
+    Records that come one by one are in log order; a list of them is sorted.
+    """
+
+    def __init__(
+        self, records: Iterable[Record], partitions: int, cut: Mapping[Any, int] | None
+    ) -> None:
+        given = None if cut is None else {int(number): offset for number, offset in cut.items()}
+        listed = given is None or sorted(given) == list(range(partitions))
+        require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
+        self.given, self.partitions = given, partitions
+        self.records = (
+            records
+            if isinstance(records, Iterator)
+            else sorted(records, key=lambda record: (record["partition"], record["offset"]))
+        )
+        self.form = {str(number): 0 for number in range(partitions)}
+        self.count = 0
+        self.latest: int | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yield the records below the cut; the attributes are final when all were."""
+        for record in self.records:
+            number, offset = record["partition"], record["offset"]
+            require(
+                0 <= number < self.partitions,
+                f"partition {number} is none of the {self.partitions}",
+            )
+            if self.given is None or offset < self.given[number]:
+                self.form[str(number)] = offset + 1
+                self.count += 1
+                self.latest = max(record["recorded_at"], self.latest or record["recorded_at"])
+                yield record
 
 
 def report(  # noqa: PLR0913  # What a report is a function of.
@@ -1135,8 +1177,8 @@ def report(  # noqa: PLR0913  # What a report is a function of.
     faults = check_policy(policy)
     require(not faults, "the policy is none: " + "; ".join(faults))
     require(FIRST_YEAR <= year <= LAST_YEAR, "the year must be one of 1 to 9999")
-    records_below, form = below(records, partitions, cut)
-    histories, counters = sort_out(records_below, partitions)
+    below = Below(records, partitions, cut)
+    histories, counters = sort_out(below, partitions)
     students = []
     counters.update({"repeats": 0, "retracted": 0, "pending": 0, "void": 0, "orphans": 0})
     for events in histories.values():
@@ -1160,13 +1202,12 @@ def report(  # noqa: PLR0913  # What a report is a function of.
             for over, under in [pair_of(now, rate, group, policy)]
         ],
     }
-    digest = sha256({**judged, "log": {"cut": form}})
-    latest = max((record["recorded_at"] for record in records_below), default=None)
+    digest = sha256({**judged, "log": {"cut": below.form}})
     return {
         "schema": "ledger/report/v1",
         **judged,
-        "log": {"name": log_name, "cut": form, "records": len(records_below)},
-        "provisional": provisional(latest, policy, year),
+        "log": {"name": log_name, "cut": below.form, "records": below.count},
+        "provisional": provisional(below.latest, policy, year),
         "zone_data": ZONES.release,
         "digest": f"sha256:{digest}",
     }
@@ -1235,6 +1276,10 @@ def find_policy(name: str) -> Policy:
     faults = check_policy(policy)
     if faults:
         raise UnusableError(65, f"{name}: {'; '.join(faults)}")
+    try:
+        refuse_impostor(policy)
+    except ValueError as error:
+        raise UnusableError(78, f"{name}: {error}") from None
     return policy
 
 

@@ -23,6 +23,7 @@ PACKAGES = TOOL["importlinter"]["root_packages"]
 CONTRACTS = {contract["id"]: contract for contract in TOOL["importlinter"]["contracts"]}
 STOREYS = CONTRACTS["storeys"]["layers"]
 VERIFIER = ROOT / "verifier" / "ledger_verify.py"
+EVIDENCE_VERIFIER = ROOT / "verifier" / "ledger_evidence.py"
 
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 400
@@ -425,8 +426,13 @@ class TestVerifierStandsAlone:
     def test_it_imports_only_the_standard_library(self) -> None:
         assert imports_beyond_the_standard_library(VERIFIER.read_text(encoding="utf-8")) == set()
 
-    def test_it_never_imports_by_name_at_run_time(self) -> None:
-        source = VERIFIER.read_text(encoding="utf-8")
+    def test_the_evidence_needs_signatures_and_the_figures_beside_it(self) -> None:
+        source = EVIDENCE_VERIFIER.read_text(encoding="utf-8")
+        assert imports_beyond_the_standard_library(source) == {"cryptography", "ledger_verify"}
+
+    @pytest.mark.parametrize("path", [VERIFIER, EVIDENCE_VERIFIER])
+    def test_it_never_imports_by_name_at_run_time(self, path: Path) -> None:
+        source = path.read_text(encoding="utf-8")
         assert re.findall(r"\b(?:importlib|__import__|exec|eval)\b", source) == []
 
     @pytest.mark.parametrize(
