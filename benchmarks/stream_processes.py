@@ -32,14 +32,16 @@ class Process:
         self.pid = self._process.pid
 
     def cpu(self) -> float:
-        """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
-        return sum(map(int, fields.split()[11:13])) / TICKS
+        """Seconds of CPU so far, its own processes included."""
+        return sum(map(_cpu, self._ids()))
 
     def memory(self, name: str) -> int:
-        """`VmHWM`, the peak, or `VmRSS`, what is resident now, in bytes."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(status.partition(f"{name}:")[2].split()[0]) * 1_024
+        """`VmHWM`, the peak, or `VmRSS`, what is resident now, of its largest process in bytes."""
+        return max(_memory(pid, name) for pid in self._ids())
+
+    def _ids(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return [self.pid, *map(int, children.split())]
 
     def line(self) -> dict[str, Any]:
         """What it prints about itself; waits for it."""
@@ -70,6 +72,16 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
         self._told.close()
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+    return sum(map(int, fields.split()[11:13])) / TICKS
+
+
+def _memory(pid: int, name: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition(f"{name}:")[2].split()[0]) * 1_024
 
 
 class Published:
