@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand
+from typer.main import get_command_name
 
 from outcomes.cli.examples import EXAMPLES
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typer._click import Context, HelpFormatter
+    from typer.models import CommandInfo
 
 __all__ = ["Commands"]
 
@@ -49,3 +52,21 @@ class Commands(typer.Typer):
             return super(Commands, self).command(name, **chosen)(function)
 
         return register
+
+    def only(self, name: str) -> Commands:
+        """The command or the group of that name alone, or all where there is none.
+
+        Typer makes the options of every command that it is given, a tenth of a start.
+        """
+        commands = [info for info in self.registered_commands if _name_of(info) == name]
+        groups = [info for info in self.registered_groups if info.name == name]
+        if not commands and not groups:
+            return self
+        alone = copy(self)
+        alone.registered_commands, alone.registered_groups = commands, groups
+        return alone
+
+
+def _name_of(info: CommandInfo) -> str:
+    assert info.callback is not None
+    return info.name or get_command_name(info.callback.__name__)

@@ -63,7 +63,8 @@ def _exit_code(arguments: Sequence[str]) -> int:
             return 0
         use_own_scripts()
     try:
-        code = app(list(arguments), standalone_mode=False)
+        commands = app.only(arguments[0]) if arguments else app
+        code = commands(list(arguments), standalone_mode=False)
     except SystemExit:
         # Typer exits so after completion, and when the reader of its help went away.
         return 0
