@@ -117,7 +117,10 @@ class _Fleet:
 
     def _wait(self) -> tuple[int, int]:
         """The number and the exit code of the next process that ends."""
-        child, status = os.waitpid(-1, 0)
+        child = 0
+        while child not in self._numbers:
+            # The first process of a container is given the orphans of others.
+            child, status = os.waitpid(-1, 0)
         return self._numbers.pop(child), os.waitstatus_to_exitcode(status)
 
     def _stop(self, number: int, _: FrameType | None = None) -> None:
