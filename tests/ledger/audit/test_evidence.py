@@ -128,7 +128,7 @@ class TestDiffers:
         stated["log"]["cut"] = {"0": 5}
         (other,) = decode_reports(json.dumps(stated).encode(), "r").values()
         (fault,) = check(stage, [other]).faults
-        assert fault.startswith("report 1: cut 0:5 does not list the partitions")
+        assert fault.startswith("report 1: cut 0:5 does not list each partition")
 
 
 class TestSignatures:
