@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WIDTH",
     "PipeClosed",
+    "columns",
     "discard_output",
     "drop_output",
     "finish",
@@ -133,6 +135,11 @@ def lines(texts: Iterable[str]) -> None:
     """Lines with their indentation; what cannot be printed is escaped."""
     for text in texts:
         write(f"{printable(text)}\n".encode())
+
+
+def columns() -> int:
+    """The width of the terminal, or of a page where standard output is none."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if is_screen() else WIDTH
 
 
 def pages(*renderables: RenderableType) -> None:

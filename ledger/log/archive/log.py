@@ -165,6 +165,11 @@ class ArchiveLog:
         """
         return self._partition(segment.partition, segment.start, segment.end)
 
+    def segment_start(self, partition: int, offset: int) -> int:
+        """The first offset of the segment in which an offset lies; the offset itself at the end."""
+        segment = self._segment_at(partition, offset)
+        return offset if segment is None else segment.start
+
     def _partition(self, partition: int, start: int, end: int) -> Iterator[Record]:
         return self.read({partition: start}, {partition: end})
 

@@ -15,7 +15,8 @@ from contextlib import ExitStack, closing
 import pytest
 
 from ledger.errors import CutNotHeldError, StoreError
-from ledger.log import NewRecord
+from ledger.log import NewRecord, tail
+from ledger.log.tail import RecordFilter, TailQuery, last_records
 from schemas.partition import partition_of
 from tests.support.bounds import BOUND
 
@@ -266,6 +267,23 @@ class LogContract:
 
         with pytest.raises(CutNotHeldError):
             log.normalise(dict.fromkeys(partitions, 0))
+
+    def test_the_last_records_are_the_latest_of_those_that_match(self, make, reopen, monkeypatch):
+        monkeypatch.setattr(tail, "_WINDOW_MIN", 2)
+        log = make(3)
+        for start in range(0, 60, 20):
+            log.append(
+                NewRecord(b"s-%d" % (n % 7), b"%d" % n, NOON + n // 4)
+                for n in range(start, start + 20)
+            )
+        log = reopen()
+        for wanted in map(RecordFilter, (None, "s-1", "nobody")):
+            matches = [record for record in everything(log) if wanted.matches(record)]
+            matches.sort(key=lambda record: (record.recorded_at, record.partition, record.offset))
+            query = TailQuery(dict.fromkeys(range(3), 0), range(3), wanted)
+            for count in (1, 2, 7, 100):
+                assert matches[-count:] == last_records(log, query, log.end(), count)
+            assert [] == last_records(log, query, log.end(), 0)
 
     def test_a_log_closed_and_opened_again_holds_the_same(self, make, reopen):
         log = make(2)
