@@ -6,7 +6,15 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["engines", "event_types", "log_formats", "log_urls", "policies"]
+__all__ = [
+    "counts",
+    "engines",
+    "event_types",
+    "finding_rules",
+    "log_formats",
+    "log_urls",
+    "policies",
+]
 
 _SCHEMES = ("sqlite:", "kafka://", "archive:")
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -46,6 +54,21 @@ def event_types(incomplete: str) -> list[tuple[str, str]]:
     return [
         (name, fact.__doc__ or "") for name, fact in FACTS.items() if name.startswith(incomplete)
     ]
+
+
+def finding_rules(incomplete: str) -> list[str]:
+    """The findings, and the rules of admission."""
+    from ledger.audit.findings import ADMISSION
+    from projections.findings import FINDINGS
+
+    return [rule for rule in (*FINDINGS, *ADMISSION) if rule.startswith(incomplete)]
+
+
+def counts(incomplete: str) -> list[str]:
+    """The measures that are counts."""
+    from projections.measures.catalogue import COUNTS
+
+    return [name for name in COUNTS if name.startswith(incomplete)]
 
 
 def log_formats(incomplete: str) -> list[str]:

@@ -11,6 +11,7 @@ import typer
 
 from ledger.errors import BadInputError, ConfigurationError, UsageError
 from ledger.numbers import pluralise
+from outcomes.cli import candidates
 from outcomes.cli.options import JsonOption, LogOption, log_url, moment
 from outcomes.console import terminal
 
@@ -26,12 +27,6 @@ __all__ = ["diff"]
 
 _READING = partial(terminal.progress, "comparing")
 _STUDENTS = 20
-
-
-def _measures() -> list[str]:
-    from projections.measures.catalogue import COUNTS
-
-    return list(COUNTS)
 
 
 def diff(
@@ -53,11 +48,16 @@ def diff(
     ] = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Two, to compare them; or that of both."),
+        typer.Option(
+            "--policy",
+            metavar="ID|FILE",
+            help="Two, to compare them; or that of both.",
+            autocompletion=candidates.policies,
+        ),
     ] = None,
     measure: Annotated[
         str | None,
-        typer.Option(metavar="M", help="Show its students.", autocompletion=_measures),
+        typer.Option(metavar="M", help="Show its students.", autocompletion=candidates.counts),
     ] = None,
     group: Annotated[str | None, typer.Option(metavar="G", help="Only this group.")] = None,
     limit: Annotated[

@@ -129,6 +129,7 @@ EXAMPLES = {
         "outcomes append events.jsonl --log 'sqlite:parted.db?partitions=3'",
     ),
     "outcomes tail": (
+        "outcomes tail --last 100 --type ledger.student.graduated.v1",
         "outcomes tail --from 0:1000",
         "outcomes tail --follow",
         "outcomes tail --jsonl > records.jsonl",

@@ -11,6 +11,7 @@ import typer
 
 from ledger.errors import UsageError
 from ledger.numbers import pluralise, thousands
+from outcomes.cli import candidates
 from outcomes.cli.options import (
     AsOfOption,
     CutOption,
@@ -32,20 +33,13 @@ _EXAMPLES_OF_A_RULE = 20
 _EXCERPT = 60
 
 
-def _rule_names() -> list[str]:
-    from ledger.audit.findings import ADMISSION
-    from projections.findings import FINDINGS
-
-    return [*FINDINGS, *ADMISSION]
-
-
 def findings(
     rule: Annotated[
         list[str] | None,
         typer.Option(
             metavar="R",
             help="A finding or a rule of admission; repeatable.",
-            autocompletion=_rule_names,
+            autocompletion=candidates.finding_rules,
         ),
     ] = None,
     log: LogOption = None,
@@ -85,7 +79,7 @@ def findings(
 
 
 def _chosen_rules(names: Sequence[str] | None) -> list[str]:
-    known = _rule_names()
+    known = candidates.finding_rules("")
     for name in names or ():
         if name not in known:
             from schemas.reasons import suggestion

@@ -11,6 +11,7 @@ import typer
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
+from outcomes.cli import candidates
 from outcomes.cli.options import LogOption, log_url
 from outcomes.console import terminal
 
@@ -25,12 +26,6 @@ __all__ = ["tail"]
 
 _WRITE_BYTES = 262_144
 _LAST_ON_A_TERMINAL = 20
-
-
-def _event_types() -> list[str]:
-    from schemas.events import FACTS
-
-    return list(FACTS)
 
 
 def tail(
@@ -51,7 +46,10 @@ def tail(
     event_type: Annotated[
         str | None,
         typer.Option(
-            "--type", metavar="T", help="Only events of this type.", autocompletion=_event_types
+            "--type",
+            metavar="T",
+            help="Only events of this type.",
+            autocompletion=candidates.event_types,
         ),
     ] = None,
     source: Annotated[

@@ -152,12 +152,3 @@ class TestUsage:
         )
         for name, result in done.items():
             fails(result, 2, name)
-
-    def test_the_shell_completes_a_rule(self, tmp_path):
-        env = {
-            "_OUTCOMES_COMPLETE": "complete_bash",
-            "COMP_WORDS": "outcomes findings --rule content",
-            "COMP_CWORD": "3",
-        }
-        completed = run(folder=tmp_path, env=env).text.split()
-        assert completed == ["content_must_not_change"]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.e2e.command import event, events, fails, on_terminal, run, started
+from tests.e2e.command import event, events, fails, on_terminal, started
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,3 @@ class TestUsage:
         codes = dict(zip(cases, (2, 69), strict=True))
         for words, done in warm.run_all(cases, folder=world.folder).items():
             fails(done, codes[words], words)
-
-    def test_the_shell_completes_a_type(self, tmp_path):
-        env = {
-            "_OUTCOMES_COMPLETE": "complete_bash",
-            "COMP_WORDS": "outcomes tail --type ledger.student.a",
-            "COMP_CWORD": "3",
-        }
-        completed = run(folder=tmp_path, env=env).text.split()
-        assert completed == ["ledger.student.applied.v1"]

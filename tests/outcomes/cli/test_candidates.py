@@ -74,3 +74,18 @@ class TestOthers:
 
     def test_formats_of_diagnostics(self):
         assert ["json"] == candidates.log_formats("j")
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("offer", "typed", "offered"),
+        [
+            (candidates.finding_rules, "content", ["content_must_not_change"]),
+            (candidates.finding_rules, "tomb", ["tombstone_is_not_an_event"]),
+            (candidates.finding_rules, "x", []),
+            (candidates.counts, "placed", ["placed", "placed_in_field"]),
+            (candidates.counts, "placement_rate", []),
+        ],
+    )
+    def test_rules_and_counts_are_those_that_begin_so(self, offer, typed, offered):
+        assert offered == offer(typed)
