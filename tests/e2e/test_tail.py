@@ -91,8 +91,8 @@ class TestTerminal:
         lines = done.out.decode().splitlines()
         assert len(lines) == 20
         assert max(map(len, lines)) == 60
-        said = f"the last 20 of {len(records):,} records; --last N shows more, "
-        assert done.err.decode().startswith(said)
+        notice = f"the last 20 of {len(records):,} records; --last N shows more, "
+        assert done.err.decode().startswith(notice)
 
 
 class TestUsage:
