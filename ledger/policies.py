@@ -9,7 +9,14 @@ from ledger.errors import ConfigurationError
 from ledger.settings import load_settings
 from projections.policy import Policy, PolicyError, built_in_policies, parse_policy
 
-__all__ = ["chosen_policies", "chosen_policy", "find_policies", "find_policy", "live_policies"]
+__all__ = [
+    "chosen_policies",
+    "chosen_policy",
+    "find_policies",
+    "find_policy",
+    "live_policies",
+    "read_policy",
+]
 
 
 def live_policies(names: Sequence[str] = ()) -> list[Policy]:
@@ -78,13 +85,7 @@ def find_policy(name: str, *, source: str = "--policy") -> Policy:
     known = built_in_policies()
     if name in known:
         return known[name]
-    try:
-        text = Path(name).read_bytes()
-    except (OSError, ValueError) as error:
-        listed = ", ".join(known)
-        raise ConfigurationError(
-            f"{source} {name}: neither built in ({listed}) nor a file that can be read"
-        ) from error
+    text = read_policy(name, source=source)
     try:
         policy = parse_policy(text, name)
     except PolicyError as error:
@@ -100,3 +101,18 @@ def find_policy(name: str, *, source: str = "--policy") -> Policy:
             " content; give it an id or version of its own"
         )
     return policy
+
+
+def read_policy(name: str, *, source: str = "policy") -> bytes:
+    """The bytes of a policy's file.
+
+    Raises:
+        ConfigurationError: If it cannot be read.
+    """
+    try:
+        return Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        listed = ", ".join(built_in_policies())
+        raise ConfigurationError(
+            f"{source} {name}: neither built in ({listed}) nor a file that can be read"
+        ) from error

@@ -54,7 +54,10 @@ def _without_duplicates(members: tuple[str, ...]) -> tuple[str, ...]:
 def _day_of_common_year(text: str) -> str:
     if not re.fullmatch("[0-9]{2}-[0-9]{2}", text):
         raise ValueError("a day as MM-DD")
-    date.fromisoformat(f"2023-{text}")
+    try:
+        date.fromisoformat(f"2023-{text}")
+    except ValueError as error:
+        raise ValueError("a day that every year has, as MM-DD") from error
     return text
 
 

@@ -25,6 +25,7 @@ from outcomes.cli import (
     findings,
     key,
     live,
+    policy,
     prove,
     report,
     sample,
@@ -51,6 +52,8 @@ app = Commands(
     invoke_without_command=True,
     epilog=START,
 )
+about.policy_app.command("check")(policy.policy_check)
+about.policy_app.command("diff")(policy.policy_diff)
 app.add_typer(about.policy_app, name="policy")
 app.add_typer(topic.topic_app, name="topic")
 app.add_typer(serve.token_app, name="token")

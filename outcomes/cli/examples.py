@@ -139,6 +139,14 @@ EXAMPLES = {
         "outcomes policy show",
         "outcomes policy show openclassrooms-2023 > ours.json",
     ),
+    "outcomes policy check": (
+        "outcomes policy check ours.json",
+        "outcomes policy check ours.json --json",
+    ),
+    "outcomes policy diff": (
+        "outcomes policy diff openclassrooms-2022 openclassrooms-2023",
+        "outcomes policy diff openclassrooms-2022 ours.json --json",
+    ),
     "outcomes topic create": (
         "outcomes topic create --log kafka://localhost:9092/student-lifecycle",
         "outcomes topic create --partitions 24 --replication-factor 3 --min-isr 2",

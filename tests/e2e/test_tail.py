@@ -100,7 +100,7 @@ class TestUsage:
         log = ("--log", world.url)
         cases = {
             "--partition 3: the log has partitions 0 to 2": ["tail", *log, "--partition", "3"],
-            "does not list the partitions": ["tail", *log, "--from", "7:1"],
+            "does not list each partition": ["tail", *log, "--from", "7:1"],
         }
         codes = dict(zip(cases, (2, 69), strict=True))
         for words, done in warm.run_all(cases, folder=world.folder).items():
