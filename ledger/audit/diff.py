@@ -7,16 +7,17 @@ each student adds to one and to the other. One reading of the log, by student, f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ledger.audit.findings import event_row
+from ledger.audit.diff_query import Cell, DiffQuery, Side
+from ledger.audit.diff_rows import StudentChange
 from ledger.audit.sorted_rows import Row, SortedRows
-from ledger.log import Cut, Log, furthest
+from ledger.log import Log, furthest
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from projections.contributions import contributions
 from projections.facts import facts_of
@@ -28,24 +29,14 @@ from schemas.admission import Event, Quarantined, admit
 from schemas.record import Record
 
 __all__ = [
-    "Cell",
     "Change",
     "Comparison",
-    "DiffQuery",
     "RateChange",
-    "Side",
     "compare",
     "known_cells",
 ]
 
 _INDEX = Struct(">I")
-
-
-class Cell(NamedTuple):
-    """A count of the reference year."""
-
-    measure: str
-    group: str
 
 
 class Change(NamedTuple):
@@ -69,33 +60,6 @@ class RateChange(NamedTuple):
     cell: Cell
     before: tuple[int, int]
     after: tuple[int, int]
-
-
-class Side(NamedTuple):
-    """One of two things that are compared: a cut in its normal form, under a policy."""
-
-    cut: Cut
-    policy: Policy
-
-
-class DiffQuery(NamedTuple):
-    """What is compared.
-
-    Attributes:
-        before: The first side.
-        after: The second side.
-        year: The reference year.
-        wanted: The cells whose students are asked for; all of them where None.
-    """
-
-    before: Side
-    after: Side
-    year: int
-    wanted: Collection[Cell] | None = None
-
-    def asks_for(self, cell: Cell) -> bool:
-        """Whether the students of a cell are asked for."""
-        return self.wanted is None or cell in self.wanted
 
 
 class _Share(NamedTuple):
@@ -245,11 +209,11 @@ def compare(
         log.read_by_key(furthest([query.before.cut, query.after.cut])), progress
     )
     for _, of_key in groupby(records, key=attrgetter("key")):
-        histories = _histories(of_key, log.partitions, totals)
-        if not any(history.events for history in histories):
+        own, histories = _histories(of_key, log.partitions, totals)
+        if not own:
             continue
         first, second = _shares(histories, totals, query.year)
-        events = None
+        student = StudentChange(query, log.partitions, own, histories)
         for cell in first.keys() | second.keys():
             change = second[cell] - first[cell]
             if change == 0:
@@ -257,8 +221,7 @@ def compare(
             students[cell] += 1
             moved[cell] += change
             if rows is not None and query.asks_for(cell):
-                events = _between(histories) if events is None else events
-                row = _row(cell, histories, (first[cell], second[cell]), events)
+                row = student.row(cell, first[cell], second[cell])
                 rows.add(order[cell] + row["subject"].encode(), row)
     comparison = Comparison(query, totals, students)
     for difference in comparison.changes():
@@ -268,15 +231,17 @@ def compare(
 
 def _histories(
     records: Iterator[Record], partitions: int, totals: Sequence[_Total]
-) -> tuple[History, History]:
-    """A student's events on each side; the records are counted."""
-    histories = History(), History()
+) -> tuple[list[Record], tuple[History, History]]:
+    """The admitted records of a key, and its events on each side; all records are counted."""
+    own, histories = list[Record](), (History(), History())
     for record in records:
         admitted = admit(record, partitions)
+        if isinstance(admitted, Event):
+            own.append(record)
         for total, history in zip(totals, histories, strict=True):
             if record.offset < total.side.cut[record.partition]:
                 total.count(admitted, history)
-    return histories
+    return own, histories
 
 
 def _shares(
@@ -302,33 +267,6 @@ def _share(history: History, policy: Policy, year: int) -> _Share:
             cells = share.cells if of_year == year else share.previous
             cells.update(Cell(measure, group) for group in groups)
     return share
-
-
-def _between(histories: tuple[History, History]) -> list[dict[str, Any]]:
-    """The events that are below one cut and not below the other."""
-    first, second = (history.events for history in histories)
-    return [
-        event_row(event)
-        for identity, event in (first | second).items()
-        if (identity in first) != (identity in second)
-    ]
-
-
-def _row(
-    cell: Cell,
-    histories: tuple[History, History],
-    values: tuple[int, int],
-    events: list[dict[str, Any]],
-) -> dict[str, Any]:
-    event = next(event for history in histories for event in history.events.values())
-    before, after = values
-    return {
-        **cell._asdict(),
-        "subject": event.subject,
-        "before": before,
-        "after": after,
-        "events": events,
-    }
 
 
 def _checked(change: Change, rows: Iterator[Row]) -> Iterator[Row]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ledger.audit.diff import Change, Comparison, RateChange, Side
+from ledger.audit.diff import Change, Comparison, RateChange
+from ledger.audit.diff_query import Side
 from ledger.audit.report_diff import Stated, compare_stated
 from ledger.log import Log
 from projections.policy import Difference, differing_parameters

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ledger.audit.diff import Cell, Change, Comparison, RateChange
+from ledger.audit.diff import Change, Comparison, RateChange
+from ledger.audit.diff_query import Cell
 from ledger.errors import BadInputError
 from ledger.report.model import ReportOutline, Row
 

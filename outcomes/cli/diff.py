@@ -16,7 +16,8 @@ from outcomes.cli.options import JsonOption, LogOption, log_url, moment
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.audit.diff import Cell, Comparison, DiffQuery
+    from ledger.audit.diff import Comparison
+    from ledger.audit.diff_query import Cell, DiffQuery
     from ledger.audit.diff_summary import DiffSummary
     from ledger.audit.report_diff import Stated
     from ledger.audit.sorted_rows import SortedRows
@@ -119,7 +120,7 @@ class _Question(NamedTuple):
 def _of_log(
     url: str, question: _Question, rows: SortedRows | None
 ) -> tuple[DiffSummary, Comparison]:
-    from ledger.audit.diff import DiffQuery, Side
+    from ledger.audit.diff_query import DiffQuery, Side
     from ledger.log import open_log
 
     if question.year is None:
@@ -198,7 +199,7 @@ def _refuse_unknown_names(question: _Question, cells: Sequence[Cell]) -> None:
 def _of_files(
     files: Sequence[str], log: str | None, question: _Question, rows: SortedRows | None
 ) -> tuple[DiffSummary, Comparison | None]:
-    from ledger.audit.diff import DiffQuery, Side
+    from ledger.audit.diff_query import DiffQuery, Side
     from ledger.audit.diff_summary import summarise_stated
     from ledger.audit.report_diff import refuse_other_figures
     from ledger.audit.verify import policy_of

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DIFF_COLUMNS", "diff_page", "flat_row", "print_diff"]
 
-DIFF_COLUMNS = ("measure", "group", "subject", "before", "after", "change", "events")
+DIFF_COLUMNS = ("measure", "group", "subject", "before", "after", "change", "reasons", "events")
 
+# Of records that would not count on either side.
+_OF_OTHER_RECORDS = {"other_survey", "duplicate_of", "conflict_with"}
 _Students = Iterable[tuple["Change", Iterator["Row"]]]
 
 
@@ -41,7 +43,12 @@ def flat_row(row: Row) -> dict[str, Any]:
         f"{_place(event)} {event['type']} {event['source']} {event['id']}"
         for event in row["events"]
     )
-    return {**row, "change": row["after"] - row["before"], "events": "; ".join(events)}
+    return {
+        **row,
+        "change": row["after"] - row["before"],
+        "reasons": _reasons(row),
+        "events": "; ".join(events),
+    }
 
 
 def diff_page(summary: DiffSummary, students: _Students, limit: int) -> Iterator[str]:
@@ -106,13 +113,27 @@ def _student_lines(change: Change, rows: Iterator[Row], limit: int) -> Iterator[
     yield ""
     yield f"{measure}|{group}: {_signed(change)} by {pluralise(change.students, 'student')}"
     for row in islice(rows, limit or None):
-        events = [f"{_place(event)} {event['type']}" for event in row["events"]] or [""]
-        yield f"  {row['subject']}  {row['before']} → {row['after']}  {events[0]}".rstrip()
-        yield from (f"      {event}" for event in events[1:])
+        yield f"  {row['subject']}  {row['before']} → {row['after']}  {_reasons(row)}"
+        yield from (f"      {_place(event)} {event['type']}" for event in row["events"])
     # Reading the rest checks that the changes add up.
     left = sum(1 for _ in rows)
     if left:
         yield f"  {thousands(left)} more; --limit 0 shows all"
+
+
+def _reasons(row: Row) -> str:
+    """Why the student counted less before, or counts less now, in a few words."""
+    is_more = row["before"] < row["after"]
+    fewer, more = ("before", "after") if is_more else ("after", "before")
+    candidates = row["reasons"]
+    excluded = {_place(each): each["reason"] for each in candidates[fewer] if not each["counted"]}
+    counted = [_place(each) for each in candidates[more] if each["counted"]]
+    reasons = {excluded[place] for place in counted if place in excluded}
+    if not reasons:
+        known = {each["reason"] for each in candidates[more]}
+        reasons = {*excluded.values()} - known - _OF_OTHER_RECORDS
+    when = "before" if is_more else "now"
+    return f"{when} {', '.join(sorted(reasons))}" if reasons else f"no candidate {when}"
 
 
 def _cell(change: Change) -> dict[str, Any]:

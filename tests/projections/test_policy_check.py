@@ -167,7 +167,7 @@ class TestWarnings:
 
 
 LIFE = "enrolled e1 2022-02-01 2022-06-30"
-GRADUATE = f"{LIFE}\ngraduated e1 2022-06-01"
+ENDED = f"{LIFE}\ngraduated e1 2022-06-01"
 RAISE = "outcome 2022-01-01 raise"
 SEEKING = "answered 2022-08-01 seeking"
 EFFECTS = {
@@ -186,12 +186,12 @@ EFFECTS = {
     "graduation_deadline": (f"{LIFE}\ngraduated e1 2022-07-15", {}, "expected_date"),
     "excluded_withdrawals": (f"{LIFE}\nwithdrew e1 2022-05-01 left", {}, ["left"]),
     "placement_window": (f"{LIFE}\ngraduated e1 2022-11-30", {}, ["01-01", "06-30"]),
-    "placement_months": (f"{GRADUATE}\nanswered 2023-01-05 employed job_found_on=2023-01-01", {}, 12),
-    "placement_base": (GRADUATE, {}, "graduates"),
+    "placement_months": (f"{ENDED}\nanswered 2023-01-05 employed job_found_on=2023-01-01", {}, 12),
+    "placement_base": (ENDED, {}, "graduates"),
     "placement_answer": (
-        f"{GRADUATE}\nanswered 2022-07-01 employed job_found_on=2022-07-01\n{SEEKING}", {}, "latest",
+        f"{ENDED}\nanswered 2022-07-01 employed job_found_on=2022-07-01\n{SEEKING}", {}, "latest",
     ),
-    "placement_statuses": (f"{GRADUATE}\n{SEEKING} job_found_on=2022-07-01", {}, ["seeking"]),
+    "placement_statuses": (f"{ENDED}\n{SEEKING} job_found_on=2022-07-01", {}, ["seeking"]),
     "funding_groups": (LIFE, {}, {"all": list(FUNDINGS)}),
 }  # fmt: skip
 

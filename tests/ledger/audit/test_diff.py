@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.audit import diff
-from ledger.audit.diff import Cell, Change, DiffQuery, RateChange, Side, compare
+from ledger.audit.diff import Change, RateChange, compare
+from ledger.audit.diff_query import Cell, DiffQuery, Side
 from ledger.audit.report_diff import compare_stated, read_stated, refuse_other_figures
 from ledger.audit.sorted_rows import SortedRows
 from ledger.errors import BadInputError
@@ -83,6 +84,11 @@ class TestOracle:
             for row in listed
         ]
         assert sorted(moved) == sorted(expected_rows(read, 2, sides))
+        for row in listed:
+            for side in ("before", "after"):
+                reasons = [each["reason"] for each in row["reasons"][side] if not each["counted"]]
+                assert row[side] == len(row["reasons"][side]) - len(reasons)
+                assert None not in reasons
         assert moved == sorted(moved)
         first, second = (counts_by_oracle(read, each, 2, cut) for each, cut in sides)
         differing = {
