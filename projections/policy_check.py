@@ -1,6 +1,8 @@
 """What is wrong with a policy, and which of its parameters cannot have an effect.
 
-Source: SPEC section 3, and the rules in `projections.measures`.
+What has no effect follows from the rules in `projections.measures`.
+
+Source: SPEC section 3, parameters.
 """
 
 from __future__ import annotations
