@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ledger.columns.cache import FOLDER, check_columns, column_path, stamp, stamp_path
+from ledger.columns.segments import Source
 from ledger.columns.workers import Job, build_files
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import MANIFEST, Manifest, Segment
@@ -27,7 +28,7 @@ from ledger.log.archive.files import (
     write_atomically,
 )
 from ledger.log.archive.manifest import parse_segment_name, read_manifest
-from ledger.log.progress import ProgressCallback, no_progress
+from ledger.log.progress import ProgressCallback, advancing, no_progress
 from ledger.numbers import pluralise
 
 __all__ = ["BuildResult", "build_columns"]
@@ -128,16 +129,10 @@ def _build(
     sync_folder(folder)
     ready = sum(segment.records for segment in manifest.segments)
     ready -= sum(segment.records for segment in stale)
-
-    def advance(records: int) -> None:
-        nonlocal ready
-        ready += records
-        progress(ready)
-
-    advance(0)
+    advance = advancing(progress, ready)
     # Processes that were killed a moment ago may still be writing when it is removed.
     with TemporaryDirectory(suffix=PARTIAL, dir=folder / FOLDER, ignore_cleanup_errors=True) as run:
-        job = Job(folder, Path(run), manifest.log.partitions)
+        job = Job(Source(folder, manifest.log.partitions), Path(run))
         with closing(build_files(job, stale, advance)) as files:
             for file in files:
                 path = column_path(folder, file.segment)

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from ledger.columns.admission import admission_stamp
 from ledger.columns.schema import LAYOUT
 from ledger.log import Check
 from ledger.log.archive import ArchiveLog, Segment
@@ -87,6 +88,7 @@ def stamp(segment: Segment, sha256: object, size: object) -> bytes:
             "segment": {"file": segment.file, "sha256": segment.sha256},
             "rules": RULES_VERSION,
             "layout": LAYOUT,
+            "column_admission": admission_stamp(),
             "sha256": sha256,
             "bytes": size,
         }

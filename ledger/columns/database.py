@@ -6,19 +6,20 @@ Every path goes to DuckDB through this module, and none is interpreted, see `pat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from ledger.columns.memory import memory_limit
 from ledger.columns.paths import PlainPaths
 from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
 
-__all__ = ["MEMORY_LIMIT", "Database"]
+__all__ = ["Database", "minor_version"]
 
-MEMORY_LIMIT = "2GB"
+_ROWS = 1_000
 _DISK_OR_FILE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException)
 _NOT_PARQUET = "the file is damaged or not Parquet; rebuild it"
 _ADVICE = (
@@ -40,19 +41,26 @@ _ADVICE = (
 )
 
 
+def minor_version() -> str:
+    """DuckDB's version without its last part, such as `2.0`."""
+    return ".".join(duckdb.__version__.split(".")[:2])
+
+
 class Database:
     """A database in memory that spills to a folder.
 
     Args:
         spill: The folder; its owner removes it.
+        beside: How many others are open at the same time; each has one thread, and its share of
+            the memory.
     """
 
-    def __init__(self, spill: Path) -> None:
+    def __init__(self, spill: Path, *, beside: int = 0) -> None:
         self._paths = PlainPaths()
         self._connection = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": MEMORY_LIMIT,
+                "memory_limit": f"{memory_limit() // (beside + 1)}B",
                 "temp_directory": self._paths.text(spill),
                 "preserve_insertion_order": False,
                 # What is not built in would be downloaded.
@@ -62,6 +70,8 @@ class Database:
         )
         # In a process that it takes for interactive, DuckDB draws a bar on standard output.
         self._connection.execute("set enable_progress_bar = false")
+        if beside:
+            self._connection.execute("set threads = 1")
 
     def run(self, statements: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run statements; with parameters a single one.
@@ -115,13 +125,53 @@ class Database:
             " hive_partitioning = false)"
         )
 
-    def write_parquet(self, query: str, file: Path) -> None:
+    def create_text_view(
+        self, name: str, file: Path, columns: Mapping[str, str], separators: tuple[str, str]
+    ) -> None:
+        """Create a view of a file of lines, plain or packed by gzip.
+
+        Args:
+            name: Of the view.
+            file: Of valid UTF-8, with fields as they are: nothing is quoted or escaped.
+            columns: The type of each field of a line.
+            separators: What separates two fields and no field contains; what no field is.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        delimiter, null = separators
+        compression = "gzip" if file.suffix == ".gz" else "none"
+        self.run(
+            f"create temp view {name} as from read_csv({self._quoted(file)},"
+            f" delim = '{delimiter}', nullstr = '{null}', new_line = '\\n', quote = '',"
+            f" escape = '', header = false, auto_detect = false, columns = {dict(columns)},"
+            f" compression = '{compression}', hive_partitioning = false)"
+        )
+
+    def write_parquet(self, query: str, file: Path, *, compression: str = "zstd") -> None:
         """Write the rows of a query as a Parquet file.
 
         Raises:
             StoreError: As `run`.
         """
-        self.run(f"copy ({query}) to {self._quoted(file)} (format parquet, compression zstd)")
+        options = f"format parquet, compression {compression}"
+        self.run(f"copy ({query}) to {self._quoted(file)} ({options})")
+
+    def iterate(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, without holding all of them.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        with self._translated_errors():
+            cursor = self._connection.execute(query)
+            while rows := cursor.fetchmany(_ROWS):
+                yield from rows
+
+    def interrupt(self) -> None:
+        """Stop what another thread runs in it, if that has not just closed it."""
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
     def close(self) -> None:
         """Release memory and files."""

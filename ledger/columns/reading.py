@@ -5,21 +5,26 @@ Nothing is written into the archive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.columns.cache import ColumnFile, check_columns, file_state
-from ledger.columns.schema import write_column_files
-from ledger.errors import StoreError
+from ledger.columns.cache import ColumnFile, check_columns, column_path, file_state
+from ledger.columns.segments import Source
+from ledger.columns.workers import Job, build_files
+from ledger.columns.writing import write_column_files
+from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log import Cut, Log
 from ledger.log.archive import ArchiveLog, Segment, as_archive
-from ledger.log.progress import ProgressCallback, no_progress, with_progress
+from ledger.log.progress import (
+    ProgressCallback,
+    advancing,
+    no_progress,
+    with_progress,
+)
 from ledger.numbers import pluralise
 from ledger.temporary import temporary_folder
-from schemas.record import Record
 
 __all__ = ["Columns", "ColumnsChangedError", "open_columns"]
 
@@ -81,11 +86,11 @@ def _archive_columns(
     fresh = [file for file in checked if file.fault is None]
     stale = [file.segment for file in checked if file.fault is not None]
     files = [file.path for file in fresh]
-    if stale or not files:
-        before = sum(file.segment.records for file in fresh)
-        progress(before)
-        records = with_progress(_records(log, stale, end), progress, before=before)
-        files += write_column_files(records, log.partitions, folder)
+    before = sum(file.segment.records for file in fresh)
+    if stale:
+        files += _build(log, stale, folder, advancing(progress, before))
+    if not files:
+        files += write_column_files([], log.partitions, folder)
     try:
         yield Columns(files, _remark(log, len(stale), len(segments)))
     except StoreError as error:
@@ -104,16 +109,24 @@ def _are_as_checked(files: Iterable[ColumnFile]) -> bool:
         return False
 
 
-def _records(log: ArchiveLog, segments: Iterable[Segment], end: Cut) -> Iterator[Record]:
-    """The verified records of some segments as far as they are below a cut."""
-    parts = (
-        log.read(
-            {segment.partition: segment.start},
-            {segment.partition: min(segment.end, end[segment.partition])},
-        )
-        for segment in segments
-    )
-    return chain.from_iterable(parts)
+def _build(
+    log: ArchiveLog, stale: Sequence[Segment], folder: Path, advance: ProgressCallback
+) -> list[Path]:
+    """Build the typed columns of some segments in a folder.
+
+    Raises:
+        ColumnsChangedError: If a merge has replaced some of them meanwhile.
+    """
+    job = Job(Source(log.folder, log.partitions), folder)
+    before = log.manifest
+    try:
+        with closing(build_files(job, stale, advance)) as built:
+            return [folder / column_path(log.folder, file.segment).name for file in built]
+    except DamagedArchiveError as error:
+        log.end()
+        if log.manifest == before:
+            raise
+        raise ColumnsChangedError(str(log.folder)) from error
 
 
 def _remark(log: ArchiveLog, built: int, segments: int) -> str | None:

@@ -6,30 +6,38 @@ can be rebuilt at any time: they are not evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
-from itertools import chain, islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from ledger.columns.database import Database
+from ledger.columns.members import DATA
 from schemas.admission import Quarantined, admit
 from schemas.events import CATEGORIES, Evidence, Identity
 from schemas.moments import instant
 from schemas.record import Record
 
-__all__ = ["LAYOUT", "write_column_files", "write_columns"]
+__all__ = [
+    "EMPTY",
+    "LAYOUT",
+    "ROW",
+    "SEPARATOR",
+    "content_text",
+    "hash128",
+    "member_bit",
+    "row_line",
+    "typed",
+]
 
-LAYOUT = 2
+LAYOUT = 3
 """The version of these columns: their names, types and meanings; any other has another number."""
 
-FILE_RECORDS = 500_000
+SEPARATOR = "\x1f"
+"""What stands between two texts in `content_text`; a text that has one is escaped."""
 
-# The members of a line of JSON, in which a record goes to DuckDB; those of `data` keep their names.
-_LINE = {
+_POSITIONS = {name: position for position, name in enumerate(DATA)}
+# The columns of a row before those that are derived; the members of `data` keep their names.
+ROW = {
     "partition": "integer",
     "offset": "bigint",
     "recorded_at": "bigint",
@@ -40,7 +48,7 @@ _LINE = {
     "type": "varchar",
     "micros": "bigint",
     "time_nanos": "smallint",
-    "digest": "varchar",
+    "content": "varchar",
     "application_id": "varchar",
     "enrollment_id": "varchar",
     "programme": "varchar",
@@ -68,83 +76,61 @@ _LINE = {
     "declared_on": "date",
     "categories": "varchar[]",
     "retracts": "struct(source varchar, id varchar)",
+    "category_bits": "utinyint",
 }
 
 
-def _hash128(domain: str, *columns: str) -> str:
+def hash128(*columns: str) -> str:
     """SQL for 128 bits of SHA-256 in place of some texts; null where one of them is null.
 
-    A hash is compared and sorted in a fraction of the time; the lengths keep the texts apart.
+    A hash is compared and sorted in a fraction of the time. The lengths keep the texts apart, and
+    the first text says of what they are.
     """
-    texts = "".join(f" || length({column}) || ':' || {column}" for column in columns)
-    return f"left(sha256('{domain}'{texts}), 32)::uuid"
+    first, *others = columns
+    texts = "".join(f" || strlen({column}) || ':' || {column}" for column in others)
+    return f"unhex(substring(sha256({first}{texts}), 1, 32))::uuid"
 
 
-_CATEGORY_BITS = " + ".join(
-    f"{1 << bit} * list_contains(categories, '{name}')::utinyint"
-    for bit, name in enumerate(CATEGORIES)
-)
-_COLUMNS = f"""
-    select
-        * exclude (micros, digest, evidence, retracts),
-        make_timestamp(micros) as time,
-        digest::uuid as digest,
-        evidence.sha256 as evidence_sha256,
-        evidence.uri as evidence_uri,
-        retracts.source as retracts_source,
-        retracts.id as retracts_id,
-        {_hash128("student", "subject")} as student,
-        {_hash128("application", "subject", "application_id")} as application,
-        {_hash128("enrolment", "subject", "enrollment_id")} as enrolment,
-        {_hash128("event", "subject", "source", "id")} as identity,
-        {_hash128("event", "subject", "retracts.source", "retracts.id")} as retracts_identity,
-        ({_CATEGORY_BITS})::utinyint as category_bits
-    from line
-    order by subject, partition, "offset"
-"""  # noqa: S608 - of constants
+_DERIVED = {
+    "time": "make_timestamp(micros)",
+    "digest": hash128("content"),
+    "evidence_sha256": "evidence.sha256",
+    "evidence_uri": "evidence.uri",
+    "retracts_source": "retracts.source",
+    "retracts_id": "retracts.id",
+    "student": hash128("'student'", "subject"),
+    "application": hash128("'application'", "subject", "application_id"),
+    "enrolment": hash128("'enrolment'", "subject", "enrollment_id"),
+    "identity": hash128("'event'", "subject", "source", "id"),
+    "retracts_identity": hash128("'event'", "subject", "retracts.source", "retracts.id"),
+    "category_bits": "category_bits",
+}
+_NULLS = ", ".join(f'null::{kind} as "{name}"' for name, kind in ROW.items())
+EMPTY = f"(select {_NULLS} limit 0)"
+"""SQL for a relation with the columns of `ROW` and no row."""
+
+_INTERMEDIATE = {"micros", "content", "evidence", "retracts", "category_bits"}
 
 
-def write_columns(records: Iterable[Record], partitions: int, target: Path) -> None:
-    """Write the typed columns of some records as one Parquet file, clustered by subject.
+def typed(relation: str, **known: str) -> str:
+    """SQL: the typed columns of a relation with the columns of `ROW`.
 
     Args:
-        records: Any, in any order; those of one segment for example.
-        partitions: The log's partition count, which admission asks for.
-        target: The file to write; a temporary folder is made beside it meanwhile.
-
-    Raises:
-        StoreError: If the disk fails or is full.
+        relation: SQL for it.
+        known: Columns that it has already worked out, by name.
     """
-    with TemporaryDirectory(prefix="outcomes-typed-", dir=target.parent) as folder:
-        lines = Path(folder) / "lines.jsonl"
-        with lines.open("wb") as file:
-            file.writelines(_line(record, partitions) for record in records)
-        with closing(Database(Path(folder))) as database:
-            database.create_json_view("line", lines, _LINE)
-            database.write_parquet(_COLUMNS, target)
+    kept = (f'"{name}"' for name in ROW if name not in _INTERMEDIATE)
+    derived = (f"{expression} as {name}" for name, expression in {**_DERIVED, **known}.items())
+    return f"select {', '.join((*kept, *derived))} from {relation}"  # noqa: S608 - of constants
 
 
-def write_column_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:
-    """Write the typed columns of any number of records, in files of 500,000 records.
+def row_line(record: Record, partitions: int) -> bytes:
+    """A record as a row, a line of JSON: what admission says of it.
 
     Args:
-        records: Any, in any order.
+        record: Any.
         partitions: The log's partition count.
-        folder: Where the files go; there is at least one, even without a record.
-
-    Raises:
-        StoreError: If the disk fails or is full.
     """
-    files: list[Path] = []
-    remaining = iter(records)
-    while (first := list(islice(remaining, 1))) or not files:
-        target = folder / f"{len(files):06}.parquet"
-        write_columns(chain(first, islice(remaining, FILE_RECORDS - 1)), partitions, target)
-        files.append(target)
-    return files
-
-
-def _line(record: Record, partitions: int) -> bytes:
     admitted = admit(record, partitions)
     row: dict[str, Any] = {
         "partition": record.partition,
@@ -156,6 +142,7 @@ def _line(record: Record, partitions: int) -> bytes:
     else:
         moment = instant(admitted.time)
         assert moment is not None
+        assert record.value is not None
         micros, nanos = divmod(moment.nanos, 1_000)
         row |= vars(admitted.fact)
         row |= {
@@ -165,9 +152,57 @@ def _line(record: Record, partitions: int) -> bytes:
             "type": admitted.fact.TYPE,
             "micros": moment.seconds * 1_000_000 + micros,
             "time_nanos": nanos,
-            "digest": admitted.content.digest.hex(),
+            "content": content_text(orjson.loads(record.value)),
+            "category_bits": _category_bits(vars(admitted.fact).get("categories")),
         }
     return orjson.dumps(row, default=_json_value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def content_text(event: Mapping[str, Any]) -> str:
+    """A text that is equal for two admitted events where their content is equal, and nowhere else.
+
+    Their type, their time, which members of `data` are there, which of them are null, and what the
+    others say, in the order of `members.DATA`.
+
+    Source: SPEC section 1, content.
+    """
+    data = event["data"]
+    there = {name: value for name, value in data.items() if value is not None}
+    nulls = "" if len(there) == len(data) else ",".join(sorted(data))
+    evidence = there.get("evidence")
+    if evidence is not None and evidence.get("uri") is None:
+        nulls += "!" if "uri" in evidence else "?"
+    head = (event["type"], event["time"], str(sum(map(member_bit, there))), nulls)
+    texts = (text for name in DATA if name in there for text in _texts(name, there[name]))
+    return SEPARATOR.join((*head, *texts))
+
+
+def member_bit(name: str) -> int:
+    """The bit of a member of `data`."""
+    return 1 << _POSITIONS[name]
+
+
+def _texts(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - of any member
+    match value:
+        case bool():
+            yield str(value).lower()
+        case list():
+            yield ",".join(value)
+        case dict():
+            parts = (value.get(part.name) for part in DATA[name].parts)
+            yield from (_escaped(part) for part in parts if part is not None)
+        case _:
+            yield _escaped(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\x1b", "\x1be").replace(SEPARATOR, "\x1bs")
+
+
+def _category_bits(categories: frozenset[str] | None) -> int | None:
+    if categories is None:
+        return None
+    return sum(1 << bit for bit, name in enumerate(CATEGORIES) if name in categories)
 
 
 def _json_value(value: object) -> object:

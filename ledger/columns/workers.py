@@ -18,14 +18,12 @@ from threading import Thread
 from typing import NamedTuple
 
 from ledger.columns.cache import column_path
-from ledger.columns.schema import write_columns
+from ledger.columns.segments import Source, write_segment_columns
 from ledger.diagnostics import internal_error
 from ledger.errors import DamagedArchiveError, LedgerError, StoreError
 from ledger.log.archive import Segment
 from ledger.log.archive.files import translate_archive_errors
-from ledger.log.archive.segment import records_of, sealed_bytes
-from ledger.log.progress import PROGRESS_EVERY, ProgressCallback
-from schemas.record import Record
+from ledger.log.progress import ProgressCallback
 
 __all__ = ["SINGLE_PROCESS_BYTES", "BuiltFile", "Job", "build_files"]
 
@@ -37,14 +35,12 @@ class Job(NamedTuple):
     """What a process needs to know.
 
     Attributes:
-        folder: The archive.
+        source: The archive.
         run_folder: Where files are until they are complete.
-        partitions: The log's partition count.
     """
 
-    folder: Path
+    source: Source
     run_folder: Path
-    partitions: int
 
 
 class BuiltFile(NamedTuple):
@@ -99,22 +95,12 @@ def build_files(
 
 
 def _build_file(job: Job, segment: Segment, advance: ProgressCallback) -> BuiltFile:
-    target = job.run_folder / column_path(job.folder, segment).name
-    records = records_of(job.folder, segment, sealed_bytes(job.folder, segment))
-    write_columns(_advancing(records, advance), job.partitions, target)
+    target = job.run_folder / column_path(job.source.folder, segment).name
+    write_segment_columns(job.source, segment, target, advance)
     with target.open("rb") as file:
         os.fsync(file.fileno())
         size = os.fstat(file.fileno()).st_size
         return BuiltFile(segment, hashlib.file_digest(file, "sha256").hexdigest(), size)
-
-
-def _advancing(records: Iterable[Record], advance: ProgressCallback) -> Iterator[Record]:
-    count = 0
-    for count, record in enumerate(records, 1):
-        if count % PROGRESS_EVERY == 0:
-            advance(PROGRESS_EVERY)
-        yield record
-    advance(count % PROGRESS_EVERY)
 
 
 def _build_in_processes(
@@ -133,9 +119,10 @@ def _build_in_processes(
                 pipe.send(busy[pipe])
 
     try:
+        source = job.source._replace(beside=count - 1)
         with _interrupts_deferred():
             for _ in range(count):
-                pipe, process = _start_process(job)
+                pipe, process = _start_process(job._replace(source=source))
                 processes[pipe] = process
         for pipe in processes:
             assign(pipe)
@@ -218,7 +205,7 @@ def _end_with_parent() -> None:
 
 def _attempt(job: Job, segment: Segment, advance: ProgressCallback) -> BuiltFile | _Failure:
     try:
-        with translate_archive_errors(job.folder):
+        with translate_archive_errors(job.source.folder):
             return _build_file(job, segment, advance)
     except LedgerError as error:
         return _Failure(str(error), isinstance(error, DamagedArchiveError))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from schemas.record import Record
 
-__all__ = ["PROGRESS_EVERY", "ProgressCallback", "no_progress", "with_progress"]
+__all__ = ["PROGRESS_EVERY", "ProgressCallback", "advancing", "no_progress", "with_progress"]
 
 PROGRESS_EVERY = 5_000
 
@@ -32,3 +32,21 @@ def with_progress(
         if count % PROGRESS_EVERY == 0:
             progress(count)
         yield record
+
+
+def advancing(progress: ProgressCallback, before: int) -> ProgressCallback:
+    """What takes the number of records since its last call, and reports how many there are.
+
+    Args:
+        progress: Called with the number so far, at once with *before*.
+        before: The number of records before these.
+    """
+    count = before
+    progress(count)
+
+    def advance(more: int) -> None:
+        nonlocal count
+        count += more
+        progress(count)
+
+    return advance

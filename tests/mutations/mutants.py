@@ -1,6 +1,6 @@
 """One-line changes of meaning in each engine; a test must fail for every one of them.
 
-    make mutants                                  all of them, about a quarter of an hour
+    make mutants                                  all of them, about twenty minutes
     .venv/bin/python -m tests.mutations.mutants NAME ...
 
 Each is made in a copy of the tree, in which the tests that compare the engines are run. If they do
@@ -34,6 +34,7 @@ EQUALITY = (
     f"{_COLUMNAR}::TestLimit",
     "tests/properties/test_columnar_equals_fold.py",
 )
+_ADMISSION = ("tests/ledger/columns/test_admission.py",)
 _SECONDS_MAX = 900
 
 
@@ -45,12 +46,14 @@ class Mutant(NamedTuple):
         file: Relative to the root.
         original: A text that occurs once in the file.
         replacement: The text that replaces it.
+        tests: Those that have to notice it.
     """
 
     name: str
     file: str
     original: str
     replacement: str
+    tests: tuple[str, ...] = EQUALITY
 
 
 def _sql(name, script, original, replacement):
@@ -61,6 +64,11 @@ def _fold(name, module, original, replacement):
     family = ROOT / "projections" / "measures" / f"{module}.py"
     folder = "projections/measures" if family.exists() else "projections"
     return Mutant(f"fold: {name}", f"{folder}/{module}.py", original, replacement)
+
+
+def _column(name, module, original, replacement):
+    file = f"ledger/columns/{module}.py"
+    return Mutant(f"column admission: {name}", file, original, replacement, _ADMISSION)
 
 
 MUTANTS = (
@@ -132,6 +140,38 @@ MUTANTS = (
           "found_on <= last", "found_on < last"),
     _fold("the first of a day's answers", "placement",
           "answered_on >= _answer_of", "answered_on > _answer_of"),
+    _column("a control character in a text", "json_pattern",
+            r'(?:[^"\\\x00-\x1f]|', r'(?:[^"\\]|'),
+    _column("a surrogate alone", "json_pattern",
+            'f"[dD][0-7]{_HEX}{{2}}"', 'f"[dD]{_HEX}{{3}}"'),
+    _column("no media type", "json_pattern", '"(?:[A-Za-ce-z0-9_]', '"(?:[A-Za-z0-9_]'),
+    _column("a text is a boolean", "json_pattern",
+            'return "true|false"', 'return f"true|false|{self._text}"'),
+    _column("a number is a text", "json_pattern",
+            "            case _:\n                return self._text",
+            "            case _:\n                return self._text + '|[0-9]'"),
+    _column("anybody's key", "admission", "    and subject = key\n", ""),
+    _column("no id", "admission", "strlen(id) between 1", "strlen(id) between 0"),
+    _column("any version", "admission", "specversion = '1.0'", "specversion is not null"),
+    _column("any media type", "admission",
+            "datacontenttype = '{DEFAULT_MEDIA_TYPE}'", "datacontenttype <> ''"),
+    _column("an attribute twice", "admission",
+            "len(list_distinct(names)) = len(names)", "true"),
+    _column("a member twice", "admission",
+            "len(list_distinct(data_names)) = len(data_names)", "true"),
+    _column("a null of another type", "admission",
+            " and list_has_all([{names}], data_names)", ""),
+    _column("any form of a date", "admission", "{member.name}_day::varchar = {column} and ", ""),
+    _column("dates of any century", "admission", "date '{LAST_DAY}'", "date '9999-12-31'"),
+    _column("a category twice", "admission",
+            "len({column}) = bit_count", "len({column}) >= bit_count"),
+    _column("times of 1900", "admission", "190[1-9]|19[1-9][0-9]", "19[0-9]{2}"),
+    _column("a byte too many", "admission",
+            'f"strlen(value) <= {VALUE_BYTES_MAX}"', 'f"strlen(value) <= {VALUE_BYTES_MAX + 1}"'),
+    _column("nanoseconds from the right", "admission", "then rpad(", "then lpad("),
+    _column("null is absent", "admission", "array_to_string(list_sort(data_names), ',')", "''"),
+    _column("any partition", "keys",
+            "where partition = (murmur2", "where partition >= 0 * (murmur2"),
 )  # fmt: skip
 
 
@@ -148,7 +188,7 @@ def is_noticed(mutant: Mutant, folder: Path) -> bool:
     assert text.count(mutant.original) == 1, mutant
     file.write_text(text.replace(mutant.original, mutant.replacement), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *EQUALITY],
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests],
         cwd=folder,
         env={
             **os.environ,

@@ -11,7 +11,8 @@ import pytest
 from ledger.columns import reading
 from ledger.columns.build import build_columns
 from ledger.columns.cache import check_columns, stamp_path
-from ledger.columns.schema import LAYOUT, write_columns
+from ledger.columns.schema import LAYOUT
+from ledger.columns.writing import write_columns
 from ledger.errors import StoreError
 from ledger.log import ArchiveAddress
 from ledger.log.archive import archive_log, merge_segments
@@ -65,6 +66,7 @@ def no_columns_are_built(monkeypatch):
         pytest.fail("columns were made although fresh ones are kept")
 
     monkeypatch.setattr(reading, "write_column_files", refuse)
+    monkeypatch.setattr(reading, "build_files", refuse)
 
 
 def replayed(folder, engine="columnar"):
@@ -110,13 +112,14 @@ class TestFresh:
     def test_of_an_archive_that_grew_only_columns_of_the_new_records_are_built(
         self, folder, monkeypatch
     ):
-        made = []
-        of_records = reading.write_column_files
+        built = []
+        build_files = reading.build_files
 
-        def noted(records, *rest):
-            return of_records((made.append(record) or record for record in records), *rest)
+        def noted(job, segments, advance):
+            built.extend(segments)
+            return build_files(job, segments, advance)
 
-        monkeypatch.setattr(reading, "write_column_files", noted)
+        monkeypatch.setattr(reading, "build_files", noted)
         log = open_archive(folder)
         more = plain_records(20, partition=1, first=log.end()[1])
         longer = MemoryLog([*everything(log), *more], partitions=PARTITIONS)
@@ -124,7 +127,8 @@ class TestFresh:
         archive_log(longer, folder)
 
         assert figures(folder, engine="fold") == figures(folder)
-        assert more == made
+        log = open_archive(folder)
+        assert more == [record for segment in built for record in log.records_of(segment)]
 
 
 class TestReading:
@@ -188,6 +192,14 @@ def of_another_layout(path, segment, folder):
     restamp(path, layout=LAYOUT + 1)
 
 
+def of_another_duckdb(path, segment, folder):
+    restamp(path, column_admission={"rules": 1, "duckdb": "1.0"})
+
+
+def of_no_column_admission(path, segment, folder):
+    restamp(path, column_admission=None)
+
+
 def of_a_newer_ledger(path, segment, folder):
     restamp(path, schema="ledger/typed/v2")
 
@@ -216,6 +228,8 @@ DAMAGES = {
     spaced_stamp: "is damaged",
     of_other_rules: "is of other records, rules or columns",
     of_another_layout: "is of other records, rules or columns",
+    of_another_duckdb: "is of other records, rules or columns",
+    of_no_column_admission: "is of other records, rules or columns",
     of_a_newer_ledger: "is of other records, rules or columns",
     doctored: "differs from its stamp",
     in_the_place_of_another: "is of other records, rules or columns",
@@ -390,6 +404,8 @@ PINNED = {
 }
 # Layout 1 may hold columns that DuckDB took from the names of folders.
 PINNED[2] = PINNED[1]
+# Up to layout 2 `digest` was half of a BLAKE2b, and rows were sorted by subject.
+PINNED[3] = PINNED[2]
 
 
 class TestLayout:

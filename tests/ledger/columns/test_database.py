@@ -11,7 +11,7 @@ from threading import Timer
 
 import pytest
 
-from ledger.columns import database as database_module
+from ledger.columns import memory
 from ledger.columns.database import Database
 
 BAR = """
@@ -40,7 +40,7 @@ class TestSpilling:
         self, tmp_path, monkeypatch
     ):
         # DuckDB has removed the folder itself, with all that was in it.
-        monkeypatch.setattr(database_module, "MEMORY_LIMIT", "20MB")
+        monkeypatch.setattr(memory, "MEMORY_MAX", 20_000_000)
         (tmp_path / "lines.jsonl").write_bytes(b"{}")
         with closing(Database(tmp_path)) as database:
             database.run("set threads = 1; create table number as"

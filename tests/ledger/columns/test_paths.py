@@ -173,7 +173,7 @@ class TestTemporaryFolder:
 
     @pytest.mark.usefixtures("way")
     def test_what_does_not_fit_into_memory_goes_there_and_nowhere_else(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("ledger.columns.database.MEMORY_LIMIT", "20MB")
+        monkeypatch.setattr("ledger.columns.memory.MEMORY_MAX", 20_000_000)
         spill = tmp_path / SHELLS
         spill.mkdir(parents=True)
         with closing(Database(spill)) as database:

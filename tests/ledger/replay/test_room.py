@@ -19,15 +19,15 @@ import resource, sys
 from contextlib import closing
 from ledger.errors import StoreError
 from ledger.log import open_log
-from ledger.columns import database, reading
+from ledger.columns import memory, reading
 from ledger.replay import replay
 from projections.policy import built_in_policies
 
-database.MEMORY_LIMIT = "30MB"
 write, files = reading.write_column_files, []
 
 def full_from_now_on(*arguments):
     files.extend(write(*arguments))
+    memory.MEMORY_MAX = 30_000_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     return files
 
