@@ -7,6 +7,7 @@ can be rebuilt at any time: they are not evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from schemas.record import Record
 __all__ = [
     "EMPTY",
     "LAYOUT",
+    "REPLAYED",
     "ROW",
     "SEPARATOR",
     "content_text",
@@ -109,15 +111,27 @@ _NULLS = ", ".join(f'null::{kind} as "{name}"' for name, kind in ROW.items())
 EMPTY = f"(select {_NULLS} limit 0)"
 """SQL for a relation with the columns of `ROW` and no row."""
 
+REPLAYED = tuple(
+    f'"{name}"'
+    for name in (
+        *("partition", "offset", "recorded_at", "rule", "student", "identity", "digest"),
+        *("type", "time", "time_nanos", "source", "id", "application", "enrolment"),
+        *(member.name for member in DATA.values() if member.kind == "date"),
+        *("funding", "reason", "survey", "status", "in_field", "kind", "credited"),
+        *("category_bits", "retracts_identity"),
+    )
+)
+"""The columns that the SQL of the columnar engine reads; the others are for other readers."""
+
 _INTERMEDIATE = {"micros", "content", "evidence", "retracts", "category_bits"}
 
 
-def typed(relation: str, **known: str) -> str:
+def typed(relation: str, known: Mapping[str, str] = MappingProxyType({})) -> str:
     """SQL: the typed columns of a relation with the columns of `ROW`.
 
     Args:
         relation: SQL for it.
-        known: Columns that it has already worked out, by name.
+        known: SQL for columns that it has already worked out, by name.
     """
     kept = (f'"{name}"' for name in ROW if name not in _INTERMEDIATE)
     derived = (f"{expression} as {name}" for name, expression in {**_DERIVED, **known}.items())

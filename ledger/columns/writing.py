@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ledger.columns.admission import ADMITTED, IS_ORDINARY_TEXT, admission_stamp
 from ledger.columns.database import Database
 from ledger.columns.keys import known_keys
-from ledger.columns.schema import EMPTY, ROW, typed
+from ledger.columns.schema import EMPTY, REPLAYED, ROW, typed
 from ledger.columns.staging import FIELD_END, NO_FIELD, StagedRecords
 from schemas.record import Record
 
@@ -40,6 +40,7 @@ _FIELDS = {
     "value": "varchar",
 }
 _RECORD = f"create temp table record as select *, {IS_ORDINARY_TEXT} as is_ordinary_text from line"  # noqa: S608 - of constants
+_KNOWN = {"student": "student"}
 _LEFT = """
     select partition, "offset", recorded_at, key, value
     from record anti join typed using (partition, "offset")
@@ -64,7 +65,7 @@ def write_columns(records: Iterable[Record], partitions: int, target: Path) -> N
 
 
 def write_column_files(records: Iterable[Record], partitions: int, folder: Path) -> list[Path]:
-    """Write the typed columns of any number of records, in files of 250,000 records.
+    """Write what a replay needs of the typed columns of any number of records, in several files.
 
     Several files are written at a time, while the next records are read.
 
@@ -77,21 +78,23 @@ def write_column_files(records: Iterable[Record], partitions: int, folder: Path)
         StoreError: If the disk fails or is full.
     """
     writers = os.cpu_count() or 1
-    files, running = list[Path](), deque[tuple[Future[None], Database]]()
+    files, running = list[Path](), deque[tuple[Future[list[Path]], Database]]()
     remaining = iter(records)
     with ThreadPoolExecutor(writers) as pool:
         try:
-            while (first := list(islice(remaining, 1))) or not files:
-                target = folder / f"{len(files):06}.parquet"
+            for number in count():
+                first = list(islice(remaining, 1))
+                if not first and number:
+                    break
                 batch = chain(first, islice(remaining, FILE_RECORDS - 1))
-                staged = stage(batch, partitions, _made(target.with_suffix(".partial")))
+                staged = stage(batch, partitions, _made(folder / f"{number:06}"))
                 database = Database(staged.folder, beside=writers)
-                running.append((pool.submit(_write_file, database, staged, target), database))
-                files.append(target)
+                running.append((pool.submit(_write_needed, database, staged), database))
                 if len(running) > writers:
-                    running.popleft()[0].result()
+                    files += running[0][0].result()
+                    running.popleft()
             for future, _ in running:
-                future.result()
+                files += future.result()
         except BaseException:
             for future, database in running:
                 future.cancel()
@@ -117,26 +120,32 @@ def write_staged(database: Database, staged: StagedRecords, target: Path) -> Non
         StoreError: If the disk fails or is full.
     """
     if staged.has_lines:
-        database.create_text_view("line", staged.lines, _FIELDS, (FIELD_END, NO_FIELD))
-        database.run(_RECORD)
+        _read_lines(database, staged)
         admit_columns(database, staged.partitions)
-        left = database.iterate(_LEFT)
-        staged.add_rows(
-            Record(partition, offset, recorded_at, key.encode(), value.encode())
-            for partition, offset, recorded_at, key, value in left
-        )
+        _judge_left(database, staged)
     else:
         database.run(f"create temp table typed as {typed(EMPTY)}")
     write_typed(database, staged, target)
 
 
-def admit_columns(database: Database, partitions: int) -> None:
-    """Create the table `typed` of those records of the table `record` that surely are events."""
+def admit_columns(database: Database, partitions: int, file: Path | None = None) -> None:
+    """Create the table `typed` of those records of the table `record` that surely are events.
+
+    Args:
+        database: With the table.
+        partitions: The log's partition count.
+        file: For what a replay needs of the columns, in place of memory.
+    """
     # Otherwise DuckDB works out a text that it reads from a value for each condition on it,
     # and before the condition that the value is JSON.
     database.run("set disabled_optimizers = 'filter_pushdown'")
     database.run(f"create temp table known_key as {known_keys(partitions)}")
-    database.run(f"create temp table typed as {typed(f'({ADMITTED})', student='student')}")
+    query = typed(f"({ADMITTED})", _KNOWN)
+    if file is None:
+        database.run(f"create temp table typed as {query}")
+    else:
+        database.write_parquet(f"select {', '.join(REPLAYED)} from ({query})", file)  # noqa: S608 - of constants
+        database.create_parquet_view("typed", [file])
     database.run("set disabled_optimizers = ''")
 
 
@@ -148,10 +157,40 @@ def write_typed(database: Database, staged: StagedRecords, target: Path) -> None
     database.write_parquet("from typed", target)
 
 
-def _write_file(database: Database, staged: StagedRecords, target: Path) -> None:
+def _write_needed(database: Database, staged: StagedRecords) -> list[Path]:
+    """Write what a replay needs of the columns of staged records, beside their folder.
+
+    Rows are not put together with what column admission has written: that would be written twice.
+    """
+    admitted, judged = (staged.folder.with_suffix(f".{part}.parquet") for part in ("sql", "rules"))
+    files = []
     with closing(database):
-        write_staged(database, staged, target)
+        if staged.has_lines:
+            _read_lines(database, staged)
+            admit_columns(database, staged.partitions, admitted)
+            _judge_left(database, staged)
+            files.append(admitted)
+        if staged.has_rows or not files:
+            database.create_json_view("judged", staged.rows, ROW)
+            needed = f"select {', '.join(REPLAYED)} from ({typed('judged')})"  # noqa: S608 - of constants
+            database.write_parquet(needed, judged)
+            files.append(judged)
     staged.remove()
+    return files
+
+
+def _read_lines(database: Database, staged: StagedRecords) -> None:
+    """Create the table `record` of staged lines."""
+    database.create_text_view("line", staged.lines, _FIELDS, (FIELD_END, NO_FIELD))
+    database.run(_RECORD)
+
+
+def _judge_left(database: Database, staged: StagedRecords) -> None:
+    """Let `schemas` judge what column admission has not accepted."""
+    staged.add_rows(
+        Record(partition, offset, recorded_at, key.encode(), value.encode())
+        for partition, offset, recorded_at, key, value in database.iterate(_LEFT)
+    )
 
 
 def _made(folder: Path) -> Path:

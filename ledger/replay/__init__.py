@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.replay.engines import ENGINES, Engine, default_engine, replay, replay_each
+from ledger.replay.engines import ENGINES, Engine, replay, replay_each, suitable_engine
 from ledger.replay.figures_at_cut import FiguresAtCut
 
-__all__ = ["ENGINES", "Engine", "FiguresAtCut", "default_engine", "replay", "replay_each"]
+__all__ = ["ENGINES", "Engine", "FiguresAtCut", "replay", "replay_each", "suitable_engine"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
 from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
-from ledger.replay import Engine, FiguresAtCut, replay_each
+from ledger.replay import Engine, FiguresAtCut, replay_each, suitable_engine
 from ledger.report.document import digest_of
 from ledger.report.model import (
     REPORT_SCHEMA,
@@ -60,7 +61,7 @@ class ReportQuery:
         policies: To report under.
         cuts: How far to read; the log's end where neither these nor moments are given.
         moments: The same as moments, in milliseconds; not together with cuts.
-        engine: Which replay.
+        engine: Which replay; None for the one that suits the log.
         roots: Whether reports carry the root of each partition.
     """
 
@@ -68,7 +69,7 @@ class ReportQuery:
     policies: Sequence[Policy]
     cuts: Sequence[Cut] = ()
     moments: Sequence[int] = ()
-    engine: Engine = "fold"
+    engine: Engine | None = None
     roots: bool = False
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ def make_reports(
     """
     cuts = query.cuts_of(log)
     with progress(max(sum(cut.values()) for cut in cuts)) as advance:
-        replayed = replay_each(log, cuts, query.policies, engine=query.engine, progress=advance)
+        replayed = _replayed(log, cuts, query, advance)
     if replayed[0].remark is not None:
         notify(replayed[0].remark)
     moments: Sequence[int | None] = query.moments or [None] * len(replayed)
@@ -126,6 +127,23 @@ def _with_roots(report: Report, heads: TreeHeads | None) -> Report:
     roots = {str(partition): heads[partition].root.hex() for partition in sorted(heads)}
     log = LogAtCut(**{**report.log.as_json(), "roots": roots})
     return report.model_copy(update={"log": log})
+
+
+def _replayed(
+    log: Log, cuts: Sequence[Cut], query: ReportQuery, progress: ProgressCallback
+) -> list[FiguresAtCut]:
+    """Replay by the engine that is asked for, or by one that suits and finds room."""
+    engine = query.engine or suitable_engine(log, cuts)
+    try:
+        return replay_each(log, cuts, query.policies, engine=engine, progress=progress)
+    except (CutNotHeldError, DamagedArchiveError):
+        raise
+    except StoreError as error:
+        if query.engine is not None or engine == "fold":
+            raise
+        remark = f"replayed student by student, since the columnar engine was stopped: {error}"
+    replayed = replay_each(log, cuts, query.policies, engine="fold", progress=progress)
+    return [replace(figures, remark=remark) for figures in replayed]
 
 
 def build_report(

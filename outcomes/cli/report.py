@@ -24,7 +24,6 @@ from outcomes.cli.options import (
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.log import LogAddress
     from ledger.replay import Engine
 
 __all__ = ["report"]
@@ -87,7 +86,7 @@ def report(
         policies=chosen_policies(policy),
         cuts=[parse_cut(text) for text in cut or ()],
         moments=[moment(text) for text in as_of or ()],
-        engine=_engine(engine, address),
+        engine=None if engine is None else _engine(engine),
         roots=json and (evidence or isinstance(address, ArchiveAddress)),
     )
     reports = make_reports(open_log(address), query, progress=_REPLAYING, notify=inform)
@@ -113,11 +112,9 @@ def _years(text: str) -> Sequence[int]:
     return range(first, last + 1)
 
 
-def _engine(name: str | None, address: LogAddress) -> Engine:
-    from ledger.replay import ENGINES, default_engine
+def _engine(name: str) -> Engine:
+    from ledger.replay import ENGINES
 
-    if name is None:
-        return default_engine(address)
     for engine in ENGINES:
         if engine == name:
             return engine

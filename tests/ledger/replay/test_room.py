@@ -68,7 +68,34 @@ def run(*words, folder, bytes_max=None):
     )
 
 
+DEFAULT = """
+import sys
+from ledger.replay import engines
+from outcomes.__main__ import main
+
+engines.COLUMNAR_FROM = 1
+sys.exit(main())
+"""
+
+
 class TestFullDisk:
+    def test_a_report_that_names_no_engine_is_made_by_the_fold_then(self, log, tmp_path):
+        words = ("report", "--year", "2022", "--log", log, "--json")
+        fold, default, columnar = (
+            run(*start, *words, *more, folder=tmp_path / name, bytes_max=bytes_max)
+            for name, start, more, bytes_max in (
+                ("fold", ("-m", "outcomes"), ("--engine", "fold"), None),
+                ("default", ("-c", DEFAULT), (), 100_000),
+                ("columnar", ("-c", DEFAULT), (), None),
+            )
+        )
+
+        assert fold.stdout == default.stdout == columnar.stdout != ""
+        assert ("", 1) == (columnar.stderr, default.stderr.count("\n"))
+        assert default.stderr.startswith("replayed student by student, since the columnar engine")
+        assert "free space in the temporary folder" in default.stderr
+        assert [] == list((tmp_path / "default").iterdir())
+
     @pytest.mark.parametrize("bytes_max", [1, 100_000, 2_000_000], ids="{:,} bytes".format)
     def test_columns_that_do_not_fit_on_the_disk_give_one_line(self, log, tmp_path, bytes_max):
         folder = tmp_path / "temporary"
