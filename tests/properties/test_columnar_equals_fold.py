@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.columns import writing
 from projections.policy import parse_policy
 from tests.support.engines import differences, log_with
 from tests.support.histories import new_record
@@ -15,6 +17,7 @@ from tests.support.strategies import histories, policies, records
 # Reading a log costs more than a policy, so that each history is judged by several.
 several = st.lists(policies, min_size=2, max_size=2)
 FEWER = settings(max_examples=settings.default.max_examples // 2)
+FEWEST = settings(max_examples=settings.default.max_examples // 8)
 
 
 def crowded_life(subject):
@@ -31,6 +34,19 @@ class TestBothEngines:
     @given(records(), several, st.sampled_from((1, 2, 3)))
     def test_the_engines_agree_on_any_records(self, appended, drawn, partitions):
         with log_with(appended, partitions) as log:
+            assert {} == differences(log, parsed(drawn))
+
+    @FEWEST
+    @given(records(), several, st.sampled_from((1, 3)))
+    def test_the_engines_agree_where_column_admission_comes_first(
+        self, appended, drawn, partitions
+    ):
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            log_with(appended, partitions) as log,
+        ):
+            patch.setattr(writing, "FEW_RECORDS", 0)
+
             assert {} == differences(log, parsed(drawn))
 
     @FEWER

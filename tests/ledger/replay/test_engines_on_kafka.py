@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from ledger.columns import writing
 from ledger.log import NewRecord, open_log
 from outcomes.synthetic import generate
 from projections.policy import built_in_policies
@@ -14,7 +15,9 @@ from tests.support.engines import differences, figures_by
 pytestmark = pytest.mark.kafka
 
 
-def test_the_engines_agree_on_a_topic(kafka):
+@pytest.mark.parametrize("few", [0, 1_000_000], ids=["in SQL", "by the rules"])
+def test_the_engines_agree_on_a_topic_whose_records_are_admitted(kafka, monkeypatch, few):
+    monkeypatch.setattr(writing, "FEW_RECORDS", few)
     policies = list(built_in_policies().values())
     records = [NewRecord(record.key, record.value) for record in generate(300, 7)]
     with closing(open_log(kafka.url(kafka.topic(3)), create=True)) as log:
