@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.audit.reading import about_subjects, students, students_about
+from ledger.audit.reading import students, students_about
 from ledger.audit.sorted_rows import Row
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
@@ -126,7 +126,7 @@ def explain_figure(
 def _students(log: Log, query: ExplainQuery, progress: ProgressCallback) -> Iterator[Student]:
     if query.subject is None:
         return students(log, query.cut, progress)
-    return students_about(log, query.cut, about_subjects({query.subject}), progress)
+    return students_about(log, query.cut, {query.subject}, progress)
 
 
 def _unclaimed(student: Student) -> int:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ledger.audit.explain import reference_row
-from ledger.audit.reading import about_subjects, students, students_about
+from ledger.audit.reading import students, students_about
 from ledger.audit.sorted_rows import Row
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
@@ -86,7 +86,7 @@ def traces_of(
     progress: ProgressCallback = no_progress,
 ) -> dict[str, Trace]:
     """The traces of several students after one reading of the log, as `student_trace`."""
-    read = list(students_about(log, cut, about_subjects(subjects), progress))
+    read = list(students_about(log, cut, subjects, progress))
     return {subject: _trace(subject, read, policy) for subject in subjects}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from outcomes.cli.options import (
     AsOfOption,
@@ -21,7 +22,13 @@ from outcomes.cli.options import (
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.audit.explain import Part
+    from projections.explanations import Explanation
     from projections.policy import Policy
+
+    _Row = tuple[Part, Explanation]
 
 __all__ = [
     "GroupOption",
@@ -71,8 +78,8 @@ def explain(
 ) -> None:
     """The events behind a figure, and those that came near, each with the reason."""
     from ledger.audit.explain import ExplainQuery, Totals, explain_figure, explanation_row
+    from ledger.audit.reading import unread_remark
     from ledger.log import open_log
-    from ledger.log.progress import no_progress
     from ledger.policies import chosen_policy
     from outcomes.console import explain_page
     from outcomes.console.tables import print_csv, print_lines
@@ -85,10 +92,14 @@ def explain(
     opened = open_log(log_url(log))
     end = chosen_cut(opened, cut, as_of)
     query, totals = ExplainQuery(end, chosen, year, measure, group, student), Totals()
-    # Rows that appear on the terminal as they are found leave no place for a bar.
-    is_streamed = terminal.is_screen() and not (json or counts)
-    with nullcontext(no_progress) if is_streamed else _READING(sum(end.values())) as advance:
+    remark = None if student is None else unread_remark(opened, [student])
+    if remark is not None:
+        inform(remark)
+    with ExitStack() as bar:
+        advance = bar.enter_context(_READING(sum(end.values())))
         rows = explain_figure(opened, query, totals, advance)
+        if terminal.is_screen() and not (json or counts):
+            rows = _closing(bar, rows)
         if jsonl:
             print_lines(explanation_row(*row) for row in rows)
         elif csv:
@@ -101,6 +112,15 @@ def explain(
             explain_page.exhaust(rows) if counts else terminal.lines(listed)
     if not (jsonl or csv or json):
         terminal.lines(explain_page.totals_lines(query, totals))
+
+
+def _closing(bar: ExitStack, rows: Iterator[_Row]) -> Iterator[_Row]:
+    """The same rows; the bar ends before the first, since they appear on the same terminal."""
+    first = next(rows, None)
+    bar.close()
+    if first is not None:
+        yield first
+        yield from rows
 
 
 def refuse_unknown_cell(measure: str, group: str, policy: Policy) -> None:

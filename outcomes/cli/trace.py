@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from outcomes.cli.explain import refuse_no_pseudonym
 from outcomes.cli.options import (
@@ -40,6 +41,7 @@ def trace(
     json: JsonOption = False,
 ) -> None:
     """A student's events with their effect on figures, or what became of one event."""
+    from ledger.audit.reading import unread_remark
     from ledger.audit.trace import event_traces, student_trace
     from ledger.log import open_log
     from ledger.policies import chosen_policy
@@ -57,7 +59,11 @@ def trace(
         else:
             assert event is not None
             traces = list(event_traces(opened, end, event, chosen, advance))
-    head = trace_page.trace_head(opened, end, chosen)
+    students = [] if student is None else [student]
+    remark = unread_remark(opened, students) if students else None
+    if remark is not None:
+        inform(remark)
+    head = trace_page.trace_head(opened, end, chosen, students)
     if json and student is not None:
         terminal.print_json(head | trace_page.trace_document(traces[0]))
     elif json and event is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from ledger.audit.reading import partitions_about
 from ledger.audit.trace import memberships, student_from, trace_row
 from ledger.numbers import pluralise
 from outcomes.console.explain_page import place, reason_text, short_type
@@ -23,12 +24,14 @@ __all__ = ["event_lines", "timeline_lines", "trace_document", "trace_head"]
 _HAPPENED_ON = {"ledger.enrollment.rescheduled.v1": "decided_on"}
 
 
-def trace_head(log: Log, cut: Cut, policy: Policy) -> dict[str, Any]:
-    """What was asked, as the document says it."""
+def trace_head(log: Log, cut: Cut, policy: Policy, subjects: Collection[str]) -> dict[str, Any]:
+    """What was asked, as the document says it, and what was read for it."""
+    read = partitions_about(log, subjects) if subjects else list(cut)
+    named = {"name": log.name, "cut": {str(number): end for number, end in cut.items()}}
     return {
         "schema": "ledger/trace/v1",
         "policy": {"id": policy.id, "version": policy.version, "sha256": policy.sha256},
-        "log": {"name": log.name, "cut": {str(number): end for number, end in cut.items()}},
+        "log": {**named, "partitions_read": read},
     }
 
 

@@ -223,6 +223,52 @@ class TestTrace:
             fails(done, 2, "give either --student S or --event SOURCE ID")
 
 
+class TestArchive:
+    """Of an archive the student's own partition is read, and what was not read is said."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def archived(cls, tmp_path_factory, warm):
+        folder = tmp_path_factory.mktemp("archived")
+        named = event(subject="s-1").decode()
+        lines = [{"key": key, "value": named} for key in ("s-1", "s-2", "s-1")]
+        records = folder / "records.jsonl"
+        records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        for words in (
+            ("append", "--records", str(records), "--log", "sqlite:l.db?partitions=12"),
+            ("archive", "sealed", "--log", "sqlite:l.db"),
+        ):
+            assert warm.run(*words, folder=folder).code == 0
+        cases = {
+            (command[0], url): [*command, "--student", "s-1", "--json", "--log", url]
+            for url in ("sqlite:l.db", "archive:sealed")
+            for command in (("trace",), ("explain", *YEAR, "--measure", "applicants"))
+        }
+        return warm.run_all(cases, folder=folder)
+
+    def test_a_trace_is_that_of_the_log_but_for_what_another_key_hides(self, archived):
+        whole, part = (archived["trace", url].json for url in ("sqlite:l.db", "archive:sealed"))
+        assert [each["verdict"] for each in whole["events"]] == [
+            "event",
+            "duplicate",
+            "quarantined",
+        ]
+        own = [each for each in whole["events"] if each["verdict"] != "quarantined"]
+        assert part["events"] == own
+        assert len(whole["log"]["partitions_read"]) == 12
+        assert part["log"]["partitions_read"] == [own[0]["partition"]]
+
+    def test_an_explanation_of_one_student_too(self, archived):
+        whole, part = (archived["explain", url].json for url in ("sqlite:l.db", "archive:sealed"))
+        assert part["rows"] == [row for row in whole["rows"] if row["rule"] is None]
+        assert part["figure"] == whole["figure"] == 1
+
+    def test_it_says_what_it_did_not_read(self, archived):
+        for (_, url), done in archived.items():
+            remark = b"11 other partitions of the archive not read" in done.err
+            assert remark == (url == "archive:sealed")
+
+
 class TestDiscretion:
     """Pseudonyms are personal data: they are printed where they were asked for, nowhere else."""
 

@@ -24,6 +24,7 @@ def done(world, warm):
         "json": ("sample", *CELL, "--seed", "7", "--size", "3", "--json"),
         "larger": ("sample", *CELL, "--seed", "7", "--size", "6", "--json"),
         "other seed": ("sample", *CELL, "--seed", "8", "--size", "3", "--json"),
+        "same seed": ("sample", *CELL, "--seed", "+07", "--size", "3", "--json"),
         "all": ("sample", *CELL, "--seed", "-1", "--size", "1000000", "--json"),
         "group": ("sample", *CELL, "--group", "refugee", "--seed", "7", "--size", "3", "--json"),
         "rows": ("explain", *CELL, "--jsonl"),
@@ -83,6 +84,14 @@ class TestDraw:
         }
         sizes = [done[name].json["size"] for name in ("json", "other seed", "group")]
         assert len(tickets) == sum(sizes)
+
+    def test_a_seed_is_a_number_however_it_is_written(self, done):
+        assert done["same seed"].json == done["json"].json
+
+    def test_an_archive_draws_what_its_log_draws(self, done, world, warm, tmp_path):
+        assert warm.run("archive", "sealed", "--log", world.url, folder=tmp_path).code == 0
+        draw = ("sample", *CELL, "--seed", "7", "--size", "3", "--json", "--log", "archive:sealed")
+        assert warm.run(*draw, folder=tmp_path).json == done["json"].json
 
     def test_more_than_there_are_is_all(self, done):
         document = done["all"].json

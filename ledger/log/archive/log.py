@@ -7,7 +7,7 @@ no record comes from bytes that were not sealed. This cannot be switched off.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.checking import leftovers, verify_archive
 from ledger.log.archive.damage import damaged
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
-from ledger.log.archive.segment import records_of, sealed_bytes
+from ledger.log.archive.segment import matching_records, records_of, sealed_bytes
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, EachAppended, Log, NewRecord
 from ledger.log.record_sort import sort_by_key
@@ -80,6 +80,25 @@ class ArchiveLog:
                     if record.offset >= stop:
                         break
                     if record.offset >= offset:
+                        yield record
+                offset = segment.end
+
+    def read_matching(self, end: Cut, is_wanted: Callable[[bytes], bool]) -> Iterator[Record]:
+        """The records below a cut whose sealed line is wanted, by partition, then offset.
+
+        Args:
+            end: The cut; a partition that it leaves out is not read.
+            is_wanted: Judges a line of a segment, see docs/archive.md.
+
+        Raises:
+            DamagedArchiveError: If a segment is missing or changed.
+        """
+        for partition, stop in end.items():
+            offset = 0
+            while offset < stop and (sealed := self._sealed(partition, offset)) is not None:
+                segment, data = sealed
+                for record in matching_records(self.folder, segment, data, is_wanted):
+                    if offset <= record.offset < stop:
                         yield record
                 offset = segment.end
 

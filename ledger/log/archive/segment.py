@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,13 @@ from ledger.log.record_lines import format_record, read_record
 from schemas.moments import LAST_MS, midnight, utc_text
 from schemas.record import Record
 
-__all__ = ["SegmentWriter", "partial_path", "records_of", "sealed_bytes"]
+__all__ = [
+    "SegmentWriter",
+    "matching_records",
+    "partial_path",
+    "records_of",
+    "sealed_bytes",
+]
 
 _FIRST_MS = midnight(date.min) * 1_000
 
@@ -136,6 +142,29 @@ def records_of(folder: Path, segment: Segment, data: bytes) -> Iterator[Record]:
         raise damaged(path, f"cannot be unpacked ({error})") from error
     if (count, expected) != (segment.records, segment.end):
         raise DamagedArchiveError([f"{path} holds other records than the manifest says"])
+
+
+def matching_records(
+    folder: Path, segment: Segment, data: bytes, is_wanted: Callable[[bytes], bool]
+) -> Iterator[Record]:
+    """Of the records in a segment's bytes those whose line is wanted, ascending.
+
+    No other line is decoded: what is rare takes a small part of the time of `records_of`.
+
+    Raises:
+        DamagedArchiveError: If the bytes cannot be unpacked, or a wanted line is no record.
+    """
+    path = folder / segment.file
+    number = 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
+            for number, line in enumerate(lines, 1):  # noqa: B007 - said of a line that is wrong
+                if is_wanted(line):
+                    yield read_record(line)
+    except ValueError as error:
+        raise _wrong_line(path, number, str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path, f"cannot be unpacked ({error})") from error
 
 
 def _wrong_line(path: Path, line: int, why: str) -> DamagedArchiveError:

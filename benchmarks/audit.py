@@ -1,0 +1,79 @@
+"""How long an explanation and a trace take in a large log and its archive; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
+
+from replay import SEED, batches, machine
+
+from ledger.audit.explain import ExplainQuery, Totals, explain_figure
+from ledger.audit.trace import student_trace
+from ledger.log import Log, NewRecord, open_log
+from ledger.log.archive import archive_log
+from outcomes.synthetic import generate
+from projections.policy import DEFAULT_POLICY, built_in_policies
+
+PARTITIONS = 12
+YEAR, MEASURE = 2022, "career_outcomes"
+PAGE = 40
+POLICY = built_in_policies()[DEFAULT_POLICY]
+
+
+def timed(name: str, run: Callable[[], object]) -> None:
+    """Run something once, and print how long it took by the clock and of CPU."""
+    wall, cpu = perf_counter(), process_time()
+    result = run()
+    wall, cpu = perf_counter() - wall, process_time() - cpu
+    print(f"{name:44} {wall:8.2f} s {cpu:8.2f} CPU s  {result}")
+
+
+def explained(log: Log) -> Iterator[object]:
+    """The candidates of one figure."""
+    query = ExplainQuery(log.end(), POLICY, YEAR, MEASURE, "all")
+    return explain_figure(log, query, Totals())
+
+
+def measure(url: str, subject: str) -> None:
+    """Every question once, the baseline first: reading every record and no more."""
+    timed("open", lambda: open_log(url).close())
+    with closing(open_log(url)) as log:
+        end = log.end()
+        timed("read every record, the baseline", lambda: sum(1 for _ in log.read({}, end)))
+        timed(
+            "trace --student",
+            lambda: f"{len(student_trace(log, end, subject, POLICY).records)} records",
+        )
+        timed(f"explain, the first {PAGE} rows", lambda: len(list(islice(explained(log), PAGE))))
+        timed("explain, all rows", lambda: sum(1 for _ in explained(log)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make a log of twelve partitions and its archive, and ask both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--students", type=int, default=200_000)
+    options = parser.parse_args(arguments)
+    print(machine())
+    with TemporaryDirectory(prefix="outcomes-audit-") as name:
+        folder = Path(name)
+        url, sealed = f"sqlite:{folder / 'log.db'}", folder / "sealed"
+        with closing(open_log(f"{url}?partitions={PARTITIONS}", create=True)) as log:
+            for batch in batches(generate(options.students, SEED)):
+                log.append(NewRecord(each.key, each.value, each.recorded_at) for each in batch)
+            subject = next(each.key.decode() for each in log.read({}, log.end()) if each.key)
+            archive_log(log, sealed)
+            print(f"{sum(log.end().values()):,} records in {PARTITIONS} partitions")
+        for address in (url, f"archive:{sealed}"):
+            print(address.partition(":")[0])
+            measure(address, subject)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
