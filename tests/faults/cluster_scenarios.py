@@ -38,7 +38,7 @@ class Run:
         self.workers = {name: stage.worker(name) for name in names or ("first", "second")}
         self.workers["first"].wait_for("partitions.assigned")
         stage.preload(200)
-        stage.check.wait_until_current()
+        stage.wait_until_current(lambda: start_again(stage, self.workers))
         stage.followers = Followers(stage.url, stage.folder)
         stage.load()
         self.commands = Commands(stage.url, stage.chance, stage.folder)

@@ -74,6 +74,8 @@ def report(name, stage, seconds, total):
     """One scenario, its slowest commands, and the sum so far."""
     for lasted, command in sorted(stage.durations, reverse=True)[:3]:
         print(f"  slowest: {lasted:.0f} s, {command}")
+    if stage.kinds:
+        print(f"  {', '.join(f'{count} {kind}' for kind, count in sorted(stage.kinds.items()))}")
     figures = describe(figures_of(stage))
     print(f"{name}: {figures} in {seconds:.0f} s; in all {describe(total)}", flush=True)
 
@@ -101,6 +103,8 @@ def run(name, kafka, seed, folder):
         ALL[name](stage)
     except BaseException:
         print(f"{name} with seed {seed!r} does not hold", file=sys.stderr, flush=True)
+        for line in stage.last_messages():
+            print(f"  {line}", file=sys.stderr, flush=True)
         raise
     finally:
         stage.end()

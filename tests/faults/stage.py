@@ -186,12 +186,23 @@ class Stage:
     def finish_with(self, supervise):
         """As `finish`, with a supervisor that starts workers again until all is folded."""
         self.settle_load()
+        self.wait_until_current(supervise)
+        self.finish()
+
+    def wait_until_current(self, supervise):
+        """Wait until all is folded, with a supervisor that starts workers again."""
         deadline = time.monotonic() + PATIENCE
         while not self.check.is_current():
             assert time.monotonic() < deadline, "the published figures do not reach the end"
             supervise()
             time.sleep(0.2)  # between two looks
-        self.finish()
+
+    def last_messages(self):
+        """What happened last, for whoever asks why a scenario does not hold."""
+        yield from self.history[-20:]
+        for worker in self._workers:
+            code = worker.process.poll()
+            yield f"{worker.state.name}: exit code {code}, {worker.messages()[-6:]}"
 
     def end(self):
         """Leave nothing running."""

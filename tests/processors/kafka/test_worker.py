@@ -199,7 +199,7 @@ class TestForeignProducers:
         code, last = worker.ended()
 
         assert 69 == code
-        assert "unpacks to more than 256 MB" in last["message"]
+        assert "unpacks to more than 256 MiB" in last["message"]
         assert "offset 0 of partition" in last["message"]
 
 

@@ -103,7 +103,7 @@ class TestBounds:
         with pytest.raises(UnreadableBatchError) as raised:
             read(batch_of([b"first"] * 7), bomb)
 
-        message = "the batch at offset 7 of partition 3: it unpacks to more than 256 MB"
+        message = "the batch at offset 7 of partition 3: it unpacks to more than 256 MiB"
         assert message == str(raised.value)
 
     def test_it_does_not_take_the_memory(self):
@@ -239,7 +239,7 @@ class TestForeignProducers:
             with pytest.raises(StoreError) as raised:
                 list(records)
         line = str(raised.value)
-        assert "the batch at offset 3 of partition 0: it unpacks to more than 256 MB" in line
+        assert "the batch at offset 3 of partition 0: it unpacks to more than 256 MiB" in line
         assert "archive" in line
 
     def test_a_header_with_any_bytes_is_ignored(self, kafka):
