@@ -168,6 +168,16 @@ class Database:
             while rows := cursor.fetchmany(_ROWS):
                 yield from rows
 
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """Run statements by one thread, so that rows keep their order."""
+        ((threads,),) = self.rows("select current_setting('threads')")
+        self.run("set threads = 1")
+        try:
+            yield
+        finally:
+            self.run(f"set threads = {threads}")
+
     def interrupt(self) -> None:
         """Stop what another thread runs in it, if that has not just closed it."""
         with suppress(duckdb.ConnectionException):

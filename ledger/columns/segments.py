@@ -138,8 +138,9 @@ def _read_packed(database: Database, staged: StagedRecords, segment: Segment, da
     try:
         packed.write_bytes(data)
         database.create_text_view("line", packed, {"line": "varchar"}, (FIELD_END, NO_FIELD))
-        database.run(_RECORD)
-        ((is_whole,),) = database.rows(_IS_WHOLE.format(**dict(segment)))
+        with database.in_order():
+            database.run(_RECORD)
+            ((is_whole,),) = database.rows(_IS_WHOLE.format(**dict(segment)))
     except (OSError, StoreError) as error:
         raise _UnaccountedError from error
     if not is_whole:

@@ -27,7 +27,7 @@ from ledger.log.progress import ProgressCallback
 
 __all__ = ["SINGLE_PROCESS_BYTES", "BuiltFile", "Job", "build_files"]
 
-SINGLE_PROCESS_BYTES = 4_194_304
+SINGLE_PROCESS_BYTES = 33_554_432
 """Lines of records whose columns are built before another process has started."""
 
 
