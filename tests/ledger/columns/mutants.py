@@ -148,6 +148,13 @@ def _nulled(event, chance):
         place[index] = (place[index][0], Text("null"))
 
 
+def _another_scalar(event, chance):
+    place, index = _place(event, chance)
+    if index is not None:
+        scalar = chance.choice(("0", "1", "true", "false", '"true"', '"false"', "[]", "{}"))
+        place[index] = (place[index][0], Text(scalar))
+
+
 def _another_text(event, chance):
     place, index = _place(event, chance)
     if index is not None and isinstance(place[index][1], str):
@@ -226,9 +233,9 @@ def _categories(event, chance):
 
 
 _CHANGES = (
-    _another_value, _another_value, _nulled, _nulled, _another_text, _another_text, _another_date,
-    _another_date, _set("time", words.TIMES), _set("time", words.TIMES), _added, _doubled,
-    _renamed, _removed, _reordered, _reordered, _other_type, _categories,
+    _another_value, _another_scalar, _another_scalar, _nulled, _another_text, _another_text,
+    _another_date, _another_date, _set("time", words.TIMES), _set("time", words.TIMES), _added,
+    _doubled, _renamed, _removed, _reordered, _reordered, _other_type, _categories,
     _set("subject", words.SUBJECTS), _set("datacontenttype", words.MEDIA),
     _set("id", words.TEXTS), _set("source", words.TEXTS),
 )  # fmt: skip
