@@ -838,8 +838,8 @@ class TestOpen:
         given, bootstrap = [], AIOKafkaClient.bootstrap
 
         async def recorded(self):
-            given.append(self.hosts)
             await bootstrap(self)
+            given.append(self.hosts)
 
         monkeypatch.setattr(AIOKafkaClient, "bootstrap", recorded)
         monkeypatch.setattr(client, "REQUEST_SECONDS", AN_HOUR)
