@@ -115,13 +115,18 @@ def differences(stated: ReportOutline, replayed: ReportOutline) -> Iterator[Diff
     """Every cell on which two reports of one cut, policy and year do not agree.
 
     Left aside are `log.name`, since a copy may have another, `zone_data`, and members that this
-    ledger does not know (SPEC section 5). A type that differs is a difference.
+    ledger does not know (SPEC section 5). A type that differs is a difference, and rows in another
+    order are.
     """
     theirs, ours = dict(_cells(stated)), dict(_cells(replayed))
     for cell in sorted(theirs.keys() | ours.keys()):
         first, second = theirs.get(cell, _ABSENT), ours.get(cell, _ABSENT)
         if type(first) is not type(second) or first != second:
             yield Difference(cell, first, second)
+    for kind in ("counts", "rates"):
+        rows = [(row.measure, row.group) for row in getattr(stated, kind)]
+        if rows != sorted(rows):
+            yield Difference(f"{kind} rows", "in another order", "by measure and group")
 
 
 def difference_line(difference: Difference, first: str, second: str) -> str:

@@ -94,6 +94,15 @@ class TestDifferences:
     def test_members_outside_the_digest_are_left_aside(self, report, path, value):
         assert [] == list(differences(changed(report, *path, value=value), report))
 
+    @pytest.mark.parametrize("kind", ["counts", "rates"])
+    def test_two_rows_in_each_others_place_are_one_difference(self, report, kind):
+        rows = list(report.as_json()[kind])
+        rows[1], rows[2] = rows[2], rows[1]
+
+        (difference,) = differences(changed(report, kind, value=rows), report)
+
+        assert f"{kind} rows" == difference.cell
+
     def test_a_missing_row_and_a_missing_cell_are_said_to_be_nothing(self, report):
         members = report.as_json()
         members["counts"] = members["counts"][1:]
