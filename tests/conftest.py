@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from datetime import date
 
+import pytest
 from hypothesis import Phase, settings
 
 pytest_plugins = ("tests.support.broker",)
@@ -23,6 +24,14 @@ settings.register_profile(
     phases=[Phase.generate],
 )
 settings.load_profile(os.environ.get("OUTCOMES_TEST_HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def configured_diagnostics():
+    """Diagnostics that were configured before the test, so that it can capture them."""
+    from ledger.diagnostics import logger
+
+    logger()
 
 
 _ID_LENGTH_MAX = 60

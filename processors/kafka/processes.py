@@ -126,11 +126,13 @@ class _Fleet:
     def _stop(self, number: int, _: FrameType | None = None) -> None:
         """Pass a signal on; whoever is still there later, or at the second one, is killed."""
         is_first = self._received is None
+        if is_first:
+            # At once: a second signal may come while the first is passed on.
+            self._received = number
         for child in self._numbers:
             with suppress(ProcessLookupError):
                 os.kill(child, number if is_first else signal.SIGKILL)
         if is_first:
-            self._received = number
             signal.signal(signal.SIGALRM, self._stop)
             signal.alarm(STOP_SECONDS)
 

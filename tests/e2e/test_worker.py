@@ -180,5 +180,5 @@ class TestWatch:
                 *_, processed, end, waiting, first, owner = next(rows)
                 assert ["500", "507", "7", "none"] == [processed, end, waiting, owner]
                 *_, later, _ = next(rows)
-                assert float(later) > float(first)
+                assert float(later.replace(",", "")) > float(first.replace(",", ""))
                 guard.cancel()

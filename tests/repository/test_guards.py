@@ -309,7 +309,9 @@ PLANTED = (
 
 
 CLOCKS = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time"})
-MEASURING = frozenset({"tests/faults/soak.py"})
+MEASURING = frozenset(
+    {"tests/faults/gateway.py", "tests/faults/soak.py", "tests/faults/tampering.py"}
+)
 """What prints how long it took; it is no test."""
 
 
