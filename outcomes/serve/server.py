@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from ledger.diagnostics import logger
-from ledger.errors import StoreError, UsageError
+from ledger.errors import ConfigurationError, StoreError, UsageError
 from ledger.log import ArchiveAddress, Log, LogAddress, SqliteAddress, TopicAddress, open_log
 from outcomes.serve.access import Doors
 from outcomes.serve.app import Parts, make_app
@@ -84,6 +85,7 @@ def run_server(options: ServeOptions, started: Callable[[str], None] = lambda _:
         UsageError: If the server would be open to others without protection.
     """
     _refuse_exposure(options)
+    _check_certificate(options)
     if options.tokens is not None:
         TokenFile(options.tokens).tokens()
     with contextlib.closing(open_log(options.address, create=_takes_events(options.address))):
@@ -234,6 +236,23 @@ def _refuse_exposure(options: ServeOptions) -> None:
             f"{options.host} is open to others; add --tls-cert and --tls-key, or --behind-proxy"
             " ADDRESS if a proxy does TLS"
         )
+
+
+def _check_certificate(options: ServeOptions) -> None:
+    """Read the certificate once before anything is opened, so that its trouble has its name."""
+    if options.certificate is None:
+        if options.key is not None:
+            raise UsageError("--tls-key is the key of a certificate; add --tls-cert")
+        return
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(options.certificate, options.key)
+    except OSError as error:
+        reason = "not PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        key = "" if options.key is None else f" and {options.key}"
+        raise ConfigurationError(
+            f"{options.certificate}{key}: {reason}; name a certificate and its key, both in PEM"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:
