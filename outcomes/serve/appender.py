@@ -7,7 +7,6 @@ in time that there is none; nothing is kept for later.
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -18,6 +17,7 @@ from ledger.diagnostics import logger
 from ledger.errors import LedgerError, StoreError
 from ledger.log import EachAppended, Location, Log, NewRecord
 from outcomes.serve.metrics import Metrics
+from outcomes.serve.threads import make_thread
 
 __all__ = ["Appender", "Slot"]
 
@@ -69,7 +69,7 @@ class Appender:
         self._holder = holder
         self._metrics = metrics
         self._slots: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
+        self._thread = make_thread("appender", self._run)
         self._log: Log | None = None
 
     def start(self) -> None:

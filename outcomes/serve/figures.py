@@ -16,6 +16,7 @@ from ledger.errors import LedgerError, StoreError
 from ledger.log import format_cut
 from ledger.report import Report
 from outcomes.serve.health import Pulse
+from outcomes.serve.threads import make_thread
 from processors.live_report import LiveFigures, LiveReport
 from projections.policy import Policy
 
@@ -81,7 +82,7 @@ class LiveHub:
         self._watched: dict[FiguresKey, _Watched] = {}
         self._stop = threading.Event()
         self._asked = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="figures", daemon=True)
+        self._thread = make_thread("figures", self._run)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ from ledger.diagnostics import (
     diagnostics_are_json,
     logger,
 )
+from outcomes.serve.threads import make_thread
 from processors.read_model.lock import lock_holder
 from processors.stored_figures import FileAddress, state_path
 from projections.policy import Policy
@@ -40,10 +41,12 @@ class Following:
             policies: To keep live.
         """
         log_format = "json" if diagnostics_are_json() else "console"
-        self._arguments = (address, state, tuple(policies), log_format)
+        # As text: a policy that has looked up its zone cannot be handed to another process.
+        texts = [policy.model_dump_json() for policy in policies]
+        self._arguments = (address, state, texts, log_format)
         self._path = state_path(address, state)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="following", daemon=True)
+        self._thread = make_thread("following", self._run)
 
     def start(self) -> None:
         """Begin to look after the figures."""
@@ -82,7 +85,7 @@ class Following:
 
 
 def _work(
-    address: FileAddress, state: Path | None, policies: Sequence[Policy], log_format: str
+    address: FileAddress, state: Path | None, policies: Sequence[str], log_format: str
 ) -> None:
     from processors.worker import run_worker  # noqa: PLC0415 - in the child alone
 
@@ -98,6 +101,6 @@ def _work(
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        run_worker(address, policies, state=state)
+        run_worker(address, list(map(Policy.model_validate_json, policies)), state=state)
     except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
         abort_process(error)

@@ -14,6 +14,7 @@ from ledger.clock import now_ms
 from ledger.errors import LedgerError, StoreError
 from ledger.log import NewRecord, SqliteAddress, open_log
 from outcomes.serve.appender import Appender
+from outcomes.serve.threads import make_thread
 from outcomes.synthetic import generate
 from schemas.moments import utc_text
 
@@ -66,7 +67,7 @@ class MadeUpSchool:
         self._appender = appender
         self._seed = seed
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="made-up school", daemon=True)
+        self._thread = make_thread("made-up school", self._run)
 
     def start(self) -> None:
         """Begin to live."""
