@@ -369,7 +369,10 @@ def _check_report(proof: ReportProof, quorum: Quorum, place: str) -> Checked:
             raise EvidenceError(
                 f"{place}: what its report has read of partition {number} is not what was signed"
             )
-    statement = f"the report {proof.report.get('digest')} was made from signed records"
+    statement = (
+        f"the report {proof.report.get('digest')} names a cut of signed records, and its figures"
+        " are not checked by a proof"
+    )
     return Checked(signed, cosigners, statement)
 
 

@@ -91,9 +91,12 @@ def show_letter(
         return
     for fault in row.pop("faults"):
         terminal.line(f"{fault['rule']} at {fault['pointer'] or 'the record'}: {fault['reason']}")
+    event = row.pop("repaired_by")
     for name, value in row.items():
         if name != "schema" and value is not None:
             terminal.line(f"{name}: {value}")
+    if event is not None:
+        terminal.line(f"repaired by {event['partition']}:{event['offset']}")
 
 
 @dead_letters_app.command("resubmit")
@@ -121,11 +124,23 @@ def resubmit_letters(
         if letter is not None:
             corrected = None if file is None else _read(file)
             places = [parse_pointer(letter)]
+            _refuse_repaired(opened, places[0])
         else:
             corrected = None
             with SortedRows() as rows:
                 places = list(_open_places(opened, rows, rule))
         _repair(opened, places, corrected, dry_run=dry_run, json=json)
+
+
+def _refuse_repaired(log: Log, place: Location) -> None:
+    from ledger.audit.dead_letters import repairs
+
+    event = repairs(log, log.end()).get(place)
+    if event is not None:
+        raise UsageError(
+            f"{place.partition}:{place.offset} is repaired already, by"
+            f" {event['partition']}:{event['offset']}"
+        )
 
 
 def _repair(

@@ -71,6 +71,8 @@ def verify(
     hint = "name a file that `outcomes report --json` printed"
     inputs = {name_of(file): read_file(file, hint) for file in files or ()}
     reports, proofs, checkpoints = _sorted(inputs)
+    if (key or quorum) is not None and not (proofs or checkpoints or evidence):
+        raise UsageError("--key and --quorum are for signatures; add --evidence, or a proof")
     results: dict[str, Any] = {}
     if proofs or checkpoints or evidence is not None:
         believed = _believed(key, quorum)

@@ -12,6 +12,7 @@ from ledger.audit.sorted_rows import SortedRows
 from ledger.errors import BadInputError, UsageError
 from ledger.log import Location, NewRecord, open_log
 from outcomes.ingest.resubmitting import corrected_record, resubmit
+from tests.e2e.command import run
 from tests.support.applications import APPLIED, changed
 from tests.support.histories import encode
 
@@ -153,3 +154,20 @@ class TestClaims:
         )
 
         assert places[0] == repairs(log, log.end())[0, offset]["offset"]
+
+
+class TestCommand:
+    """`outcomes dead-letters` as it is typed."""
+
+    def test_a_letter_is_repaired_once(self, tmp_path):
+        with closing(open_log(f"sqlite:{tmp_path / 'ledger.db'}", create=True)) as log:
+            appended(log, NewRecord(SUBJECT, BAD))
+        (tmp_path / "fixed.json").write_bytes(PLAIN)
+        command = ("dead-letters", "resubmit", "0:0", "fixed.json")
+
+        assert 0 == run(*command, folder=tmp_path).code
+        again = run(*command, folder=tmp_path)
+
+        assert 2 == again.code
+        assert b"0:0 is repaired already, by 0:1" in again.err
+        assert "repaired by 0:1" in run("dead-letters", "show", "0:0", folder=tmp_path).text
