@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ledger.log import Log
 from ledger.replay import FiguresAtCut
@@ -13,7 +13,14 @@ from processors.lag import Lag, measure_lag
 from projections.figures import RecordCounts
 from projections.policy import Policy
 
-__all__ = ["LiveFigures", "LiveReport", "LiveStatus", "make_live_report", "watch"]
+__all__ = [
+    "LiveFigures",
+    "LiveReport",
+    "LiveStatus",
+    "lag_members",
+    "make_live_report",
+    "watch",
+]
 
 _WATCH_SECONDS = 0.2
 
@@ -63,6 +70,11 @@ class LiveFigures(Protocol):
             NoFiguresError: See `read`.
             StoreError: See `read`.
         """
+
+
+def lag_members(lag: Sequence[Lag]) -> dict[str, list[dict[str, Any]]]:
+    """The lag as the member `live` of a report in JSON."""
+    return {"partitions": [partition._asdict() for partition in lag]}
 
 
 def make_live_report(

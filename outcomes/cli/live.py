@@ -151,8 +151,9 @@ def _print(live: LiveReport, *, brief: bool, json: bool) -> None:
 
 
 def _with_lag(live: LiveReport) -> Report:
-    members = {"partitions": [partition._asdict() for partition in live.lag]}
-    return live.report.model_copy(update={"live": members})
+    from processors.live_report import lag_members
+
+    return live.report.model_copy(update={"live": lag_members(live.lag)})
 
 
 def _check_lag(live: LiveReport, seconds_max: float) -> None:

@@ -17,10 +17,10 @@ from ledger.log import format_cut
 from ledger.report import Report
 from outcomes.serve.health import Pulse
 from outcomes.serve.threads import make_thread
-from processors.live_report import LiveFigures, LiveReport
+from processors.live_report import LiveFigures, LiveReport, lag_members
 from projections.policy import Policy
 
-__all__ = ["FiguresKey", "Frame", "LiveHub", "live_members"]
+__all__ = ["FiguresKey", "LiveHub", "live_members"]
 
 _POLL_SECONDS = 0.2
 _FRESH_SECONDS = 0.5
@@ -38,18 +38,6 @@ class FiguresKey(NamedTuple):
     year: int
 
 
-class Frame(NamedTuple):
-    """One server-sent event, encoded once for all streams.
-
-    Attributes:
-        cut: The place that it brings a client to; empty where it only tells the lag.
-        text: As it is sent.
-    """
-
-    cut: str
-    text: bytes
-
-
 class _Watched:
     """One key: the latest figures, the reports that a client may resume from, who listens."""
 
@@ -59,7 +47,7 @@ class _Watched:
         self.asked_at = time.monotonic()
         self.first = asyncio.Event()
         self.recent: deque[Report] = deque(maxlen=_REMEMBERED)
-        self.streams: set[asyncio.Queue[Frame | None]] = set()
+        self.streams: set[asyncio.Queue[bytes | None]] = set()
 
 
 class LiveHub:
@@ -135,7 +123,7 @@ class LiveHub:
         assert watched.latest is not None
         return watched.latest
 
-    async def follow(self, key: FiguresKey, resume: str | None) -> AsyncGenerator[Frame]:
+    async def follow(self, key: FiguresKey, resume: str | None) -> AsyncGenerator[bytes]:
         """What a client has to know now, and then every change; ends with the server.
 
         Args:
@@ -147,7 +135,7 @@ class LiveHub:
         """
         live = await self.read(key)
         watched = self._watch(key)
-        stream: asyncio.Queue[Frame | None] = asyncio.Queue(_BACKLOG)
+        stream: asyncio.Queue[bytes | None] = asyncio.Queue(_BACKLOG)
         watched.streams.add(stream)
         try:
             yield _first_frame(watched, live, resume)
@@ -208,7 +196,7 @@ class LiveHub:
         if not watched.streams and time.monotonic() - watched.asked_at > _FORGET_SECONDS:
             del self._watched[key]
 
-    def _send(self, watched: _Watched, frame: Frame) -> None:
+    def _send(self, watched: _Watched, frame: bytes) -> None:
         for stream in list(watched.streams):
             if not _put(stream, frame):
                 # A client that does not read is let go; it may come back and resume.
@@ -218,10 +206,10 @@ class LiveHub:
 
 def live_members(live: LiveReport) -> dict[str, Any]:
     """A live report as JSON values: the report, with the lag as `live.partitions`."""
-    return {**live.report.as_json(), "live": _lag(live)}
+    return {**live.report.as_json(), "live": lag_members(live.lag)}
 
 
-def _put(stream: asyncio.Queue[Frame | None], frame: Frame | None) -> bool:
+def _put(stream: asyncio.Queue[bytes | None], frame: bytes | None) -> bool:
     if frame is None and stream.full():
         stream.get_nowait()
     try:
@@ -231,24 +219,24 @@ def _put(stream: asyncio.Queue[Frame | None], frame: Frame | None) -> bool:
     return True
 
 
-def _first_frame(watched: _Watched, live: LiveReport, resume: str | None) -> Frame:
+def _first_frame(watched: _Watched, live: LiveReport, resume: str | None) -> bytes:
     for report in watched.recent:
         if resume == format_cut(report.cut):
             return _change(report, live)
     return _frame("snapshot", format_cut(live.report.cut), orjson.dumps(live_members(live)))
 
 
-def _next_frame(before: LiveReport | LedgerError | None, live: LiveReport) -> Frame | None:
+def _next_frame(before: LiveReport | LedgerError | None, live: LiveReport) -> bytes | None:
     if not isinstance(before, LiveReport):
         return _frame("snapshot", format_cut(live.report.cut), orjson.dumps(live_members(live)))
     if before.report != live.report:
         return _change(before.report, live)
     if _whole_seconds(before) != _whole_seconds(live):
-        return _frame("lag", "", orjson.dumps({"live": _lag(live)}))
+        return _frame("lag", "", orjson.dumps({"live": lag_members(live.lag)}))
     return None
 
 
-def _change(before: Report, live: LiveReport) -> Frame:
+def _change(before: Report, live: LiveReport) -> bytes:
     report = live.report
     cut = format_cut(report.cut)
     members = {
@@ -258,7 +246,7 @@ def _change(before: Report, live: LiveReport) -> Frame:
         "provisional": dict(report.provisional),
         "counts": _changed(before.counts, report.counts),
         "rates": _changed(before.rates, report.rates),
-        "live": _lag(live),
+        "live": lag_members(live.lag),
     }
     return _frame("change", cut, orjson.dumps(members))
 
@@ -268,14 +256,11 @@ def _changed(before: Any, after: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -
     return [row.as_json() for row in after if known.get((row.measure, row.group)) != row]
 
 
-def _lag(live: LiveReport) -> dict[str, Any]:
-    return {"partitions": [partition._asdict() for partition in live.lag]}
-
-
 def _whole_seconds(live: LiveReport) -> list[object]:
     return [lag._replace(seconds=int(lag.seconds)) for lag in live.lag]
 
 
-def _frame(event: str, cut: str, data: bytes) -> Frame:
+def _frame(event: str, cut: str, data: bytes) -> bytes:
+    """A server-sent event, encoded once for all streams; without a cut it has no id."""
     head = f"id: {cut}\n" if cut else ""
-    return Frame(cut, f"{head}event: {event}\ndata: ".encode() + data.strip() + b"\n\n")
+    return f"{head}event: {event}\ndata: ".encode() + data.strip() + b"\n\n"

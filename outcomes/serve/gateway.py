@@ -25,6 +25,7 @@ from outcomes.serve.tokens import Role, covers
 __all__ = ["BODY_BYTES_MAX", "Gateway", "gateway_router"]
 
 BODY_BYTES_MAX = 4 * 1_024 * 1_024
+_FAULTS_MAX = 20
 _WAIT_SECONDS = 2.0
 _RETRY = {"Retry-After": "2"}
 _REPAIR = "resubmits"
@@ -131,9 +132,6 @@ def _judge(request: Request, body: bytes, caller: Caller) -> _Judged:
             types.append(members["type"])
         listed.extend({"index": index, **fault._asdict()} for fault in faults[:_FAULTS_MAX])
     return _Judged(records, types, listed, len(texts) - len(records))
-
-
-_FAULTS_MAX = 20
 
 
 def _refuse_foreign_source(members: dict[str, Any], caller: Caller, index: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.report import Report
-from processors.live_report import LiveReport
+from processors.live_report import LiveReport, lag_members
 
 __all__ = ["key_figures"]
 
@@ -35,7 +35,7 @@ def key_figures(live: LiveReport) -> dict[str, Any]:
         "lag": {
             "records": sum(lag.records for lag in waiting),
             "seconds": max((lag.seconds for lag in waiting), default=0),
-            "partitions": [lag._asdict() for lag in live.lag],
+            **lag_members(live.lag),
         },
     }
 

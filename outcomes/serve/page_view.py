@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
 from markupsafe import Markup
 
 from ledger.report import Report
+from ledger.report.words import SMALL_GROUP, Cells
 from outcomes.presentation.charts import Month, bar, interval, months_chart
 from outcomes.presentation.languages import Language
 from outcomes.presentation.words import FUNDING, GROUPS, KINDS, MEASURES, key_words
 
-__all__ = ["FEW", "PageView"]
-
-FEW = 10
-"""A group of fewer people than this is marked, and compared with nobody (SPEC section 7)."""
+__all__ = ["PageView"]
 
 _COMPARISON = "no_category"
 _UNCOMPARED = ("all", _COMPARISON)
@@ -66,31 +63,27 @@ class GroupRow(NamedTuple):
     rates: Sequence[RateCell]
 
 
-@dataclass(frozen=True, slots=True)
 class PageView:
     """The figures of a report in a language.
 
     Attributes:
         report: The report.
         language: To show it in.
+        cells: Of the report, by measure and group.
     """
 
-    report: Report
-    language: Language
+    def __init__(self, report: Report, language: Language) -> None:
+        self.report = report
+        self.language = language
+        self.cells = Cells(report)
 
     def count(self, measure: str, group: str = "all") -> tuple[int, int]:
         """A count of the year and of the year before."""
-        for row in self.report.counts:
-            if (row.measure, row.group) == (measure, group):
-                return row.count, row.previous
-        return 0, 0
+        return self.cells.counts.get((measure, group), (0, 0))
 
     def rate(self, measure: str, group: str = "all") -> Rate:
         """A rate as its two counts."""
-        for row in self.report.rates:
-            if (row.measure, row.group) == (measure, group):
-                return row.numerator, row.denominator
-        return 0, 0
+        return self.cells.rates.get((measure, group), (0, 0))
 
     def shown(self, measure: str) -> str:
         """A count as text."""
@@ -211,8 +204,8 @@ class PageView:
         bounds = None
         if measure == "placement_rate":
             bounds = (self.rate(_BOUNDS[0], group), self.rate(_BOUNDS[1], group))
-        is_few = 0 < rate[1] < FEW
-        compares = group not in _UNCOMPARED and min(rate[1], base[1]) >= FEW
+        is_few = 0 < rate[1] < SMALL_GROUP
+        compares = group not in _UNCOMPARED and min(rate[1], base[1]) >= SMALL_GROUP
         name = self.language.gettext(MEASURES[measure])
         counts = "/".join(map(self.language.number, rate))
         percent = self.language.percent(*rate)
@@ -226,4 +219,4 @@ class PageView:
 
 
 def _is_few(count: int, previous: int) -> bool:
-    return 0 < count < FEW or 0 < previous < FEW
+    return 0 < count < SMALL_GROUP or 0 < previous < SMALL_GROUP

@@ -14,13 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from ledger.clock import now_ms
 from ledger.errors import LedgerError
+from ledger.report.words import SMALL_GROUP
 from outcomes.presentation.languages import Language, language_of, languages, negotiate
 from outcomes.presentation.words import DEFINITION, DISCLAIMER
 from outcomes.serve.access import COOKIE, SESSION_SECONDS, Doors
 from outcomes.serve.figures import FiguresKey, LiveHub
 from outcomes.serve.health import Health
 from outcomes.serve.limits import read_body
-from outcomes.serve.page_view import FEW, PageView
+from outcomes.serve.page_view import PageView
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
 from processors.live_report import LiveReport
@@ -133,7 +134,7 @@ class Pages:
         this_year = int(utc_text(now_ms())[:4])
         for year in range(this_year, this_year - _YEARS_BACK, -1):
             live = await self.hub.read(FiguresKey(policy, year))
-            if PageView(live.report, language_of("en")).count("career_outcomes")[0] >= FEW:
+            if PageView(live.report, language_of("en")).count("career_outcomes")[0] >= SMALL_GROUP:
                 return year
         return this_year
 

@@ -177,7 +177,7 @@ async def _with_heartbeat(
                 continue
             frame = pending.result()
             pending = None
-            yield frame.text
+            yield frame
     except StopAsyncIteration:
         return
     finally:
