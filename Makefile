@@ -59,7 +59,7 @@ lock: ## Update constraints.txt to the newest versions that pyproject.toml allow
 	@$(require_python)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder" && \
-	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve]' && \
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev,serve,report]' && \
 	{ sed -n '/^#/p' constraints.txt; "$$folder/bin/python" -m pip freeze --exclude-editable; } > "$$folder/lock" && \
 	cat "$$folder/lock" > constraints.txt
 
@@ -71,7 +71,7 @@ clean: ## Remove the environment, caches and builds
 	@$(require_python)
 	@echo "Setting up .venv (about ten seconds, once) ..."
 	@$(venv)
-	@$(install) --editable '.[serve]'
+	@$(install) --editable '.[serve,report]'
 	@touch $@
 
 # The tests' environment contains the core, so it also serves the demo.
@@ -79,7 +79,7 @@ clean: ## Remove the environment, caches and builds
 	@$(require_python)
 	@echo "Setting up .venv for the tests (about twenty seconds, once) ..."
 	@$(venv)
-	@$(install) --editable '.[dev,serve]'
+	@$(install) --editable '.[dev,serve,report]'
 	@touch .venv/.core $@
 
 # An environment holds its folder's path: after a move, or when its Python is gone, it is rebuilt.
