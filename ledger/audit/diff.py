@@ -119,15 +119,15 @@ class Comparison:
             if first[cell] != second[cell]
         ]
 
-    def balanced(self) -> int:
-        """The number of cells that are equal although students have moved."""
+    def balanced(self) -> list[Cell]:
+        """The cells that are equal although students have moved."""
         first, second = (total.cells for total in self.totals)
-        return sum(first[cell] == second[cell] for cell in self.students)
+        return [cell for cell in self.students if first[cell] == second[cell]]
 
-    def previous_changes(self) -> int:
-        """The number of counts of the year before that differ."""
+    def previous_changes(self) -> list[Cell]:
+        """The counts of the year before that differ."""
         first, second = (total.previous for total in self.totals)
-        return sum(first[cell] != second[cell] for cell in self.cells())
+        return [cell for cell in self.cells() if first[cell] != second[cell]]
 
     def rate_changes(self) -> list[RateChange]:
         """Every rate that differs, by code points of (measure, group)."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ledger.audit.diff import Change, Comparison, RateChange
-from ledger.audit.diff_query import Side
+from ledger.audit.diff_query import Cell, Side
 from ledger.audit.report_diff import Stated, compare_stated
 from ledger.log import Log
+from ledger.report.make import zoned_text
 from projections.policy import Difference, differing_parameters
-from schemas.moments import utc_text
 
 __all__ = ["DiffSummary", "summarise", "summarise_stated"]
 
@@ -25,8 +25,8 @@ class DiffSummary(NamedTuple):
         parameters: Those in which the policies differ, as far as both are known.
         changes: Every count that differs.
         rates: Every rate that differs.
-        previous_changes: How many counts of the year before differ.
-        balanced: How many cells are equal although students have moved; None without a log.
+        previous_changes: The counts of the year before that differ.
+        balanced: The cells that are equal although students have moved; None without a log.
     """
 
     year: int
@@ -35,8 +35,8 @@ class DiffSummary(NamedTuple):
     parameters: Sequence[Difference]
     changes: Sequence[Change]
     rates: Sequence[RateChange]
-    previous_changes: int
-    balanced: int | None = None
+    previous_changes: Sequence[Cell]
+    balanced: Sequence[Cell] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """All but the cells, which may be many."""
@@ -46,8 +46,8 @@ class DiffSummary(NamedTuple):
             "before": self.before,
             "after": self.after,
             "parameters": [difference._asdict() for difference in self.parameters],
-            "previous_year_changes": self.previous_changes,
-            "balanced_cells": self.balanced,
+            "previous_year_changes": len(self.previous_changes),
+            "balanced_cells": None if self.balanced is None else len(self.balanced),
         }
 
 
@@ -84,7 +84,7 @@ def _side(log: Log, side: Side, records: int) -> dict[str, Any]:
         "policy": {"id": policy.id, "version": policy.version, "sha256": policy.sha256},
         "cut": {str(partition): offset for partition, offset in side.cut.items()},
         "records": records,
-        "latest_recorded_at": None if latest is None else utc_text(latest),
+        "latest_recorded_at": zoned_text(latest, policy),
     }
 
 

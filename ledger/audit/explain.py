@@ -71,11 +71,13 @@ class Totals:
         reasons: How many do not, by part and reason.
         unclaimed: Quarantined records that no figure can claim: their type, student or date cannot
             be read.
+        students: How many were read.
     """
 
     counted: Counter[Part] = field(default_factory=Counter)
     reasons: Counter[tuple[Part, str]] = field(default_factory=Counter)
     unclaimed: int = 0
+    students: int = 0
 
     def figures(self, query: ExplainQuery) -> int | dict[str, int]:
         """The figure; of a rate numerator and denominator."""
@@ -114,6 +116,7 @@ def explain_figure(
     """
     parts = query.parts()
     for student in _students(log, query, progress):
+        totals.students += 1
         totals.unclaimed += _unclaimed(student)
         for part in parts:
             cell = Cell(query.year, part.measure, query.group)

@@ -48,8 +48,10 @@ def read_stated(name: str, report: ReportOutline) -> Stated:
     return Stated(name, report, counts, previous, rates)
 
 
-def compare_stated(before: Stated, after: Stated) -> tuple[list[Change], list[RateChange], int]:
-    """The counts and the rates that differ, and how many counts of the year before do.
+def compare_stated(
+    before: Stated, after: Stated
+) -> tuple[list[Change], list[RateChange], list[Cell]]:
+    """The counts and the rates that differ, and the counts of the year before that do.
 
     A row that one of them lacks counts as 0. Which students moved, a file does not say: 0 of them.
     """
@@ -65,11 +67,11 @@ def compare_stated(before: Stated, after: Stated) -> tuple[list[Change], list[Ra
         for cell in sorted(before.rates.keys() | after.rates.keys())
         if before.rates.get(cell, none) != after.rates.get(cell, none)
     ]
-    earlier = before.previous.keys() | after.previous.keys()
+    earlier = sorted(before.previous.keys() | after.previous.keys())
     return (
         changes,
         rate_changes,
-        sum(before.previous.get(cell, 0) != after.previous.get(cell, 0) for cell in earlier),
+        [cell for cell in earlier if before.previous.get(cell, 0) != after.previous.get(cell, 0)],
     )
 
 

@@ -44,6 +44,7 @@ class Verification:
 
     Attributes:
         name: What a person knows the report by.
+        log_name: The log that the report names; None where it names none.
         zone_data: The release of the zone rules that the report names; None where it names none.
         fresh: The same report by the fold.
         second: The same report by the columnar engine.
@@ -52,11 +53,17 @@ class Verification:
     """
 
     name: str
+    log_name: str | None
     zone_data: str | None
     fresh: Report
     second: Report
     differences: Sequence[Difference]
     disagreements: Sequence[Difference]
+
+    @property
+    def has_other_log_name(self) -> bool:
+        """Whether the report names another log: that is not compared, since a copy may have one."""
+        return self.log_name is not None and self.log_name != self.fresh.log.name
 
     @property
     def has_other_zone_data(self) -> bool:
@@ -101,7 +108,8 @@ def verify_reports(
     return [
         Verification(
             name,
-            stated.zone_data if isinstance(stated.zone_data, str) else None,
+            _text(stated.log.name),
+            _text(stated.zone_data),
             fresh,
             second,
             list(differences(stated, fresh)),
@@ -159,6 +167,10 @@ def _replayed(
     reports = make_reports(log, query, progress=progress, notify=notify)
     by_key = list(zip(product(cuts, policies, years), reports, strict=True))
     return [next(report for known, report in by_key if known == key) for key in keys]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _unique(values: Iterable[Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.errors import CutNotHeldError, EvidenceError
-from ledger.evidence.anchor import Entry, SignedCheckpoint, add_checkpoint
+from ledger.evidence.anchor import Entry, SignedCheckpoint, add_checkpoint, read_anchor
 from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.evidence.keys import PrivateKey
 from ledger.log import Cut, Log
@@ -22,11 +22,13 @@ class SignedLog(NamedTuple):
         signed: The checkpoint.
         cut: How far the log was signed.
         heads: The trees that were signed.
+        by_others: How many checkpoints of the folder are signed by another key of the same origin.
     """
 
     signed: SignedCheckpoint
     cut: Cut
     heads: TreeHeads
+    by_others: int
 
 
 def sign_log(
@@ -56,8 +58,14 @@ def sign_log(
         made.append(Entry.from_heads(log.name, cut, heads))
         return made[-1]
 
-    signed = add_checkpoint(folder, key, make_entry)
-    return SignedLog(signed, cut, made[-1].heads)
+    added = add_checkpoint(folder, key, make_entry)
+    checkpoints = read_anchor(folder).checkpoints
+    name, key_id = key.public.name, key.public.key_id
+    by_others = sum(
+        any(each.name == name and each.key_id != key_id for each in signed.note.signatures)
+        for signed in checkpoints
+    )
+    return SignedLog(added, cut, made[-1].heads, by_others)
 
 
 def _held(log: Log, last: Entry) -> Cut:

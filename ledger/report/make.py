@@ -37,6 +37,7 @@ __all__ = [
     "make_reports",
     "no_progress_bar",
     "provisional",
+    "zoned_text",
 ]
 
 # A day from the calendar's ends, since a zone is up to a day away from UTC.
@@ -172,8 +173,8 @@ def build_report(
         provisional=provisional(policy, year, replayed.latest_recorded_at),
         zone_data=zone_data_release(),
         digest="",
-        as_of=_zoned(as_of, policy),
-        latest=_zoned(replayed.latest_recorded_at, policy),
+        as_of=zoned_text(as_of, policy),
+        latest=zoned_text(replayed.latest_recorded_at, policy),
     )
     return report.model_copy(update={"digest": digest_of(report)})
 
@@ -194,7 +195,7 @@ def provisional(policy: Policy, year: int, latest_recorded_at: int | None) -> di
     return {measure: until for measure, until in dates.items() if latest_on <= until}
 
 
-def _zoned(milliseconds: int | None, policy: Policy) -> str | None:
+def zoned_text(milliseconds: int | None, policy: Policy) -> str | None:
     """A moment in the policy's zone as RFC 3339, in UTC where its offset has no whole minutes."""
     if milliseconds is None:
         return None

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ledger.diagnostics import inform
+from ledger.numbers import pluralise
 from outcomes.cli.options import JsonOption, LogOption, log_address
 from outcomes.console import terminal
 
@@ -33,6 +35,12 @@ def checkpoint(
         with terminal.progress("hashing records", records) as progress:
             done = sign_log(opened, folder, private, progress=progress)
     place = done.signed.checkpoint
+    if done.by_others:
+        checkpoints = pluralise(done.by_others, "checkpoint")
+        inform(
+            f"{checkpoints} in {folder} signed by another key of {place.origin}; whoever believes"
+            " both needs a quorum file with a line `log` for each"
+        )
     if json:
         terminal.print_json(
             {

@@ -120,7 +120,9 @@ def resubmit_letters(
 
     if every == (letter is not None):
         raise UsageError("name one dead letter, or --rule R --all for every open one of a rule")
-    with closing(open_log(log_address(log), create=True)) as opened:
+    address = log_address(log)
+    open_log(address).close()  # A log that is not there has no letters, and is not created.
+    with closing(open_log(address, create=True)) as opened:
         if letter is not None:
             corrected = None if file is None else _read(file)
             places = [parse_pointer(letter)]

@@ -114,6 +114,8 @@ class _Question(NamedTuple):
         return summary._replace(
             changes=[change for change in summary.changes if self.is_about(change.cell)],
             rates=[change for change in summary.rates if self.is_about(change.cell)],
+            previous_changes=list(filter(self.is_about, summary.previous_changes)),
+            balanced=summary.balanced and list(filter(self.is_about, summary.balanced)),
         )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     _Row = tuple[Part, Explanation]
 
 __all__ = [
+    "NO_RECORD",
     "GroupOption",
     "MeasureOption",
     "YearOption",
@@ -39,6 +40,7 @@ __all__ = [
     "refuse_unknown_cell",
 ]
 
+NO_RECORD = "no record below the cut is about this student"
 _READING = partial(terminal.progress, "explaining")
 
 
@@ -71,6 +73,7 @@ def explain(
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
     cut: CutOption = None,
+    counted: Annotated[bool, typer.Option("--counted", help="Only the rows that count.")] = False,
     counts: Annotated[bool, typer.Option("--counts", help="Numbers alone, no persons.")] = False,
     json: JsonOption = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="The rows alone, one a line.")] = False,
@@ -98,6 +101,8 @@ def explain(
     with ExitStack() as bar:
         advance = bar.enter_context(_READING(sum(end.values())))
         rows = explain_figure(opened, query, totals, advance)
+        if counted:
+            rows = (row for row in rows if row[1].is_counted)
         if terminal.is_screen() and not (json or counts):
             rows = _closing(bar, rows)
         if jsonl:
@@ -112,6 +117,8 @@ def explain(
             explain_page.exhaust(rows) if counts else terminal.lines(listed)
     if not (jsonl or csv or json):
         terminal.lines(explain_page.totals_lines(query, totals))
+    if student is not None and not totals.students:
+        inform(NO_RECORD)
 
 
 def _closing(bar: ExitStack, rows: Iterator[_Row]) -> Iterator[_Row]:

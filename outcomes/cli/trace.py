@@ -9,7 +9,7 @@ import typer
 
 from ledger.diagnostics import inform
 from ledger.errors import UsageError
-from outcomes.cli.explain import refuse_no_pseudonym
+from outcomes.cli.explain import NO_RECORD, refuse_no_pseudonym
 from outcomes.cli.options import (
     AsOfOption,
     CutOption,
@@ -23,6 +23,7 @@ from outcomes.console import terminal
 
 __all__ = ["trace"]
 
+_NO_EVENT = "not found: no record below the cut has it"
 _READING = partial(terminal.progress, "tracing")
 
 
@@ -63,6 +64,9 @@ def trace(
     remark = unread_remark(opened, students) if students else None
     if remark is not None:
         inform(remark)
+    is_known = any(each.records for each in traces)
+    if not is_known:
+        inform(NO_RECORD if students else _NO_EVENT)
     head = trace_page.trace_head(opened, end, chosen, students)
     if json and student is not None:
         terminal.print_json(head | trace_page.trace_document(traces[0]))
@@ -70,9 +74,7 @@ def trace(
         named = {"source": event[0], "id": event[1]}
         subjects = [trace_page.trace_document(each) for each in traces]
         terminal.print_json(head | named | {"subjects": subjects})
-    elif not any(each.records for each in traces):
-        terminal.line("not found: no record below the cut has it")
-    elif student is not None:
+    elif student is not None and is_known:
         terminal.lines(trace_page.timeline_lines(traces[0]))
-    else:
+    elif is_known:
         terminal.lines(trace_page.event_lines(traces))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.diagnostics import inform
-from ledger.errors import EvidenceError, UsageError
+from ledger.diagnostics import inform, report_failure
+from ledger.errors import EvidenceError, LedgerError, UsageError
 from ledger.numbers import pluralise
 from outcomes.cli import candidates
 from outcomes.cli.options import JsonOption, KeyOption, LogOption, QuorumOption, log_address
@@ -64,13 +65,11 @@ def verify(
     A report is replayed at its cut with both engines, and every cell compared.
     """
     from ledger.log import open_log
-    from outcomes.ingest.files import name_of, read_file
 
     if not files and evidence is None:
         raise UsageError("name a report, a proof or a checkpoint, or --evidence FOLDER")
-    hint = "name a file that `outcomes report --json` printed"
-    inputs = {name_of(file): read_file(file, hint) for file in files or ()}
-    reports, proofs, checkpoints = _sorted(inputs)
+    given, unreadable = _read(files or ())
+    reports, proofs, checkpoints = given.reports, given.proofs, given.checkpoints
     if (key or quorum) is not None and not (proofs or checkpoints or evidence):
         raise UsageError("--key and --quorum are for signatures; add --evidence, or a proof")
     results: dict[str, Any] = {}
@@ -84,35 +83,61 @@ def verify(
         results["evidence"] = _check_evidence(opened, evidence, (believed, kept), reports)
     if not json:
         _print_results(results)
-    figures = _check_figures(opened, reports, policy, json=json) if opened and reports else []
+    faults = any(check["faults"] for check in _checks(results))
+    figures = _check_figures(opened, reports, policy) if opened and reports else []
     if json:
         members = [_as_json(verification) for verification in figures]
         alone = members[0] if len(members) == 1 else members
         terminal.print_json({"reports": members, **results} if results else alone)
-    faults = any(check["faults"] for check in _checks(results))
-    if faults or any(figure.differences or figure.disagreements for figure in figures):
-        raise typer.Exit(1)
+    elif opened is not None:
+        unchecked = [
+            name
+            for name, report in reports.items()
+            if evidence is None and report.log.roots is not None
+        ]
+        _print_figures(figures, opened, unchecked, has_faults=faults)
+    differs = faults or any(figure.differences or figure.disagreements for figure in figures)
+    codes = [report_failure(str(error), error.exit_code) for error in unreadable]
+    if differs or codes:
+        raise typer.Exit(1 if differs else codes[0])
 
 
-def _sorted(
-    inputs: Mapping[str, bytes],
-) -> tuple[dict[str, ReportOutline], dict[str, bytes], dict[str, SignedCheckpoint]]:
-    """Reports, proofs and checkpoints, told apart by what begins them."""
-    from ledger.evidence.anchor import decode_checkpoint
-    from ledger.evidence.proofs import is_proof
-    from ledger.report import decode_reports
+def _read(files: Sequence[str]) -> tuple[_Given, list[LedgerError]]:
+    """What the files hold, and why some of several cannot be read."""
+    from outcomes.ingest.files import name_of, read_file
 
-    reports: dict[str, ReportOutline] = {}
-    proofs: dict[str, bytes] = {}
-    checkpoints: dict[str, SignedCheckpoint] = {}
-    for name, data in inputs.items():
+    given, unreadable = _Given(), list[LedgerError]()
+    for file in files:
+        try:
+            data = read_file(file, "name a file that `outcomes report --json` printed")
+            given.add(name_of(file), data)
+        except LedgerError as error:
+            if len(files) == 1:
+                raise
+            unreadable.append(error)
+    return given, unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the files hold, by their names."""
+
+    reports: dict[str, ReportOutline] = field(default_factory=dict)
+    proofs: dict[str, bytes] = field(default_factory=dict)
+    checkpoints: dict[str, SignedCheckpoint] = field(default_factory=dict)
+
+    def add(self, name: str, data: bytes) -> None:
+        """Add a report, several, a proof or a checkpoint, told apart by what begins them."""
+        from ledger.evidence.anchor import decode_checkpoint
+        from ledger.evidence.proofs import is_proof
+        from ledger.report import decode_reports
+
         if b"\n\n\xe2\x80\x94 " in data:
-            checkpoints[name] = decode_checkpoint(data, name)
+            self.checkpoints[name] = decode_checkpoint(data, name)
         elif is_proof(data):
-            proofs[name] = data
+            self.proofs[name] = data
         else:
-            reports.update(decode_reports(data, name))
-    return reports, proofs, checkpoints
+            self.reports.update(decode_reports(data, name))
 
 
 def _believed(key: Path | None, quorum: Path | None) -> Quorum:
@@ -174,17 +199,13 @@ def _print_results(results: Mapping[str, Any]) -> None:
 
 
 def _check_figures(
-    log: Log, reports: Mapping[str, ReportOutline], policy: list[str] | None, *, json: bool
+    log: Log, reports: Mapping[str, ReportOutline], policy: list[str] | None
 ) -> list[Verification]:
     from ledger.audit.verify import verify_reports
     from ledger.policies import find_policies
 
     policies = find_policies(policy or ())
-    done = verify_reports(log, reports, policies, progress=_REPLAYING, notify=inform)
-    if not json:
-        for verification in done:
-            _print_verification(verification, log)
-    return done
+    return verify_reports(log, reports, policies, progress=_REPLAYING, notify=inform)
 
 
 def _as_json(verification: Verification) -> dict[str, Any]:
@@ -203,9 +224,33 @@ def _as_json(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _print_verification(verification: Verification, log: Log) -> None:
+def _print_figures(
+    figures: Sequence[Verification], log: Log, unchecked: Sequence[str], *, has_faults: bool
+) -> None:
+    """What became of each report, and last where the engines disagree.
+
+    Args:
+        figures: Of each report.
+        log: The log.
+        unchecked: Those whose roots nobody has compared.
+        has_faults: Whether the evidence does not hold.
+    """
+    for figure in figures:
+        if figure.name in unchecked:
+            terminal.line(f"{figure.name}: its roots are not checked without --evidence")
+        _print_verification(figure, has_faults=has_faults)
+    if any(figure.disagreements for figure in figures):
+        terminal.line(_disagreement(log))
+
+
+def _print_verification(verification: Verification, *, has_faults: bool) -> None:
     from ledger.audit.verify import difference_line
 
+    if verification.has_other_log_name:
+        terminal.line(
+            f"{verification.name}: made from a log named {verification.log_name}, replayed from"
+            f" {verification.fresh.log.name}; a copy may have another name"
+        )
     if verification.has_other_zone_data:
         terminal.line(
             f"{verification.name}: made with zone data {verification.zone_data}, replayed with"
@@ -217,10 +262,10 @@ def _print_verification(verification: Verification, log: Log) -> None:
         terminal.line(difference_line(difference, "the fold says", "the columnar replay says"))
     count = len(verification.differences)
     verdict = pluralise(count, "difference") if count else "no difference"
+    if has_faults:
+        verdict += " in figures, but what was signed does not hold, see above"
     compared = f"{verification.cells} cells replayed by each of two engines"
     terminal.line(f"{verification.name}: {verdict}; {compared}")
-    if verification.disagreements:
-        terminal.line(_disagreement(log))
 
 
 def _disagreement(log: Log) -> str:

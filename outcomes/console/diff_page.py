@@ -57,7 +57,7 @@ def diff_page(summary: DiffSummary, students: _Students, limit: int) -> Iterator
     yield from _sides(summary)
     yield ""
     if not summary.changes and not summary.rates:
-        yield "no figure differs"
+        yield "none of the figures asked for differs"
     else:
         last = "" if summary.balanced is None else f"{'students':>9}"
         yield f"{'':47}{'before':>8}{'after':>8}{'change':>8}{last}"
@@ -101,11 +101,14 @@ def _remarks(summary: DiffSummary) -> Iterator[str]:
     if summary.balanced or summary.previous_changes:
         yield ""
     if summary.balanced:
-        cells = pluralise(summary.balanced, "cell")
-        yield f"{cells} more: equal, although students moved in and as many out"
+        cells = pluralise(len(summary.balanced), "cell")
+        more = " more" if summary.changes else ""
+        yield f"{cells}{more} equal, although students moved in and as many out"
     if summary.previous_changes:
-        count = pluralise(summary.previous_changes, "count")
-        yield f"{count} of {summary.year - 1} differ too, see --year {summary.year - 1}"
+        earlier = summary.year - 1
+        count = pluralise(len(summary.previous_changes), "count")
+        verb = "differs" if len(summary.previous_changes) == 1 else "differ"
+        yield f"{count} of {earlier} {verb}, see --year {earlier}"
 
 
 def _student_lines(change: Change, rows: Iterator[Row], limit: int) -> Iterator[str]:

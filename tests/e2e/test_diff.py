@@ -40,6 +40,8 @@ def done(world, warm):
         "students": [*OF_2022, *moments, "--measure", "career_outcomes", "--limit", "1"],
         "policies": [*OF_2022, *policies, "--json"],
         "nothing": [*OF_2022, "--as-of", "2100-01-01T00:00:00Z"],
+        "year after": ["diff", "--year", "2023", *moments],
+        "one cell": ["diff", "--year", "2023", *moments, "--group", "all", "--measure", "placed"],
     }
     words |= {
         "files": ["diff", "then.json", "now.json", "--json"],
@@ -127,7 +129,11 @@ class TestAnswers:
         assert [line for line in done["page"].text.splitlines() if len(line) > 80] == []
         assert "career_outcomes|all: +" in done["students"].text
         assert "more; --limit 0 shows all\n" in done["students"].text
-        assert done["nothing"].text.endswith("\nno figure differs\n")
+        assert done["nothing"].text.endswith("\nnone of the figures asked for differs\n")
+
+    def test_what_is_said_of_the_year_before_is_about_the_cells_that_were_asked_for(self, done):
+        assert "counts of 2022 differ, see --year 2022\n" in done["year after"].text
+        assert "1 count of 2022 differs, see --year 2022\n" in done["one cell"].text
 
 
 class TestRefusals:

@@ -80,6 +80,47 @@ def test_another_release_of_the_zone_data_is_named_before_any_difference(
     assert len(lines) > 1
 
 
+def test_another_log_s_name_is_said_and_no_difference(report, capfdbinary):
+    members = json.loads(report.read_bytes())["log"] | {"name": "elsewhere"}
+    code, lines = verify(report, {"log": members}, capfdbinary)
+
+    assert (0, 2) == (code, len(lines))
+    assert "made from a log named elsewhere, replayed from student-lifecycle" in lines[0]
+
+
+def test_a_broken_root_is_no_clean_verdict(report, tmp_path, capfdbinary):
+    log = ("--log", f"sqlite:{tmp_path / 'ledger.db'}")
+    for name in ("first", "second"):
+        run(["key", "new", str(tmp_path / name), "--origin", "o.example"])
+    signing = ["checkpoint", str(tmp_path / "evidence"), *log, "--key"]
+    assert [0, 0] == [run([*signing, str(tmp_path / name)]) for name in ("first", "second")]
+    assert b"1 checkpoint in " in capfdbinary.readouterr().err
+    members = json.loads(report.read_bytes())
+    members["log"]["roots"] = {"0": "00" * 32}
+
+    code, lines = verify(report, members, capfdbinary)
+    assert (0, 2) == (code, len(lines))
+    assert "its roots are not checked without --evidence" in lines[0]
+    evidence = ("--evidence", str(tmp_path / "evidence"), "--key", str(tmp_path / "first.pub"))
+    assert 1 == run(["verify", str(report), *log, *evidence])
+    last = capfdbinary.readouterr().out.decode().splitlines()[-1]
+    assert "no difference in figures, but what was signed does not hold" in last
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_others_from_being_verified(report, capfdbinary):
+    (report.parent / "odd.json").write_text("{}")
+    files = [str(report.parent / name) for name in ("none.json", "report.json", "odd.json")]
+    code = run(["verify", *files, "--log", f"sqlite:{report.parent / 'ledger.db'}"])
+
+    captured = capfdbinary.readouterr()
+    assert 65 == code
+    assert b"report.json: no difference" in captured.out
+    assert [b"none.json", b"odd.json"] == [
+        name for line in captured.err.splitlines() for name in (b"none.json", b"odd.json")
+        if name in line
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("release", [zone_data_release(), None, 7])
 def test_the_same_release_or_none_is_not_mentioned(report, release, capfdbinary):
     code, lines = verify(report, {"zone_data": release}, capfdbinary)
