@@ -201,10 +201,10 @@ def decode(batch: list[Record]) -> int:
     return len(batch)
 
 
-def batches(items: Iterable[_Item]) -> Iterator[list[_Item]]:
-    """Lists of at most 10,000."""
+def batches(items: Iterable[_Item], size: int = BATCH) -> Iterator[list[_Item]]:
+    """Lists of at most so many."""
     iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
+    while batch := list(islice(iterator, size)):
         yield batch
 
 

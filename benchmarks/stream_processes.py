@@ -39,6 +39,10 @@ class Process:
         """`VmHWM`, the peak, or `VmRSS`, what is resident now, of its largest process in bytes."""
         return max(_memory(pid, name) for pid in self._ids())
 
+    def memory_in_all(self) -> int:
+        """What is resident now of it and its own processes together, in bytes."""
+        return sum(_memory(pid, "VmRSS") for pid in self._ids())
+
     def _ids(self) -> list[int]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
         return [self.pid, *map(int, children.split())]

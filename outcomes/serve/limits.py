@@ -52,24 +52,35 @@ async def read_body(request: Request, bytes_max: int) -> bytes:
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 whose headers have to arrive in time, from the first byte of a connection on."""
+    """HTTP/1.1 whose headers have to arrive in time, of every request on a connection."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as in asyncio
         """Start the clock of the first request."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(_HEADER_SECONDS, self._close_if_silent)
+        self._start_clock()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the clock where headers are complete, start it where they have begun.
+
+        Between two requests there is uvicorn's own for connections that are kept.
+        """
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_clock()
+        elif self._deadline is None:
+            self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop_clock()
         super().connection_lost(exc)
 
-    def _close_if_silent(self) -> None:
-        """Close a connection on which the headers of a request have not arrived."""
-        if self.conn.their_state is h11.IDLE:
-            self.transport.close()
-        else:
-            self._deadline = self.loop.call_later(_HEADER_SECONDS, self._close_if_silent)
+    def _start_clock(self) -> None:
+        self._deadline = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
