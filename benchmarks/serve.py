@@ -1,7 +1,7 @@
 """What `outcomes serve` takes and gives, beside a bare route that only parses; see README.md.
 
 Servers are processes of their own, stopped by their own process ids; this process is the load
-generator, and its CPU is told beside theirs.
+generator, and its CPU is shown beside theirs.
 """
 
 from __future__ import annotations
