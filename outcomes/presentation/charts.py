@@ -1,16 +1,31 @@
 """Charts as inline SVG: no script, no style of their own, colours by the classes of the page.
 
-Every chart is an image with a description; the figures stand beside it as text.
+Every chart is an image with a description; the figures stand beside it as text. What is not
+shown as a number has no length: its text alone is where the figure would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-__all__ = ["Month", "bar", "interval", "months_chart"]
+__all__ = [
+    "Bar",
+    "Bars",
+    "Drawing",
+    "Month",
+    "Months",
+    "Rate",
+    "Rates",
+    "bar",
+    "draw",
+    "interval",
+    "literal",
+    "months_chart",
+]
 
 _WIDTH, _HEIGHT, _BASE, _TOP = 590, 176, 150, 24
 _STEP, _BAR = 46, 28
@@ -23,23 +38,92 @@ class Month(NamedTuple):
     Attributes:
         label: Below it.
         title: What a pointer or a screen reader gets.
-        counted: In the year.
+        counted: In the year; None for no number.
         repeated: On top.
-        previous: Counted in the year before.
+        previous: Counted in the year before; None for no number.
         figure: Above it.
     """
 
     label: str
     title: str
-    counted: int
+    counted: int | None
     repeated: int
-    previous: int
+    previous: int | None
     figure: str
+
+
+class Months(NamedTuple):
+    """The months of a year, see `months_chart`."""
+
+    months: tuple[Month, ...]
+
+
+class Bar(NamedTuple):
+    """A count as a bar.
+
+    Attributes:
+        label: What it counts.
+        figure: The count as text.
+        value: Its length; None for no number.
+        previous: Of the year before, marked by a line; None for no line.
+    """
+
+    label: str
+    figure: str
+    value: int | None
+    previous: int | None = None
+
+
+class Bars(NamedTuple):
+    """Counts below each other, on one scale.
+
+    Attributes:
+        title: Above them.
+        rows: From the top.
+    """
+
+    title: str
+    rows: tuple[Bar, ...]
+
+
+class Rate(NamedTuple):
+    """A rate as a point between 0 and 100 %, in tenths of a point.
+
+    Attributes:
+        label: Whose it is.
+        figure: The rate as text.
+        tenths: Its place; None for none.
+        bounds: The least and the greatest that it could be; None where one is not shown.
+        is_base: Whether the others are compared with it.
+    """
+
+    label: str
+    figure: str
+    tenths: int | None
+    bounds: tuple[int, int] | None = None
+    is_base: bool = False
+
+
+class Rates(NamedTuple):
+    """Rates below each other, each with a line where the base is.
+
+    Attributes:
+        title: Above them.
+        rows: From the top.
+    """
+
+    title: str
+    rows: tuple[Rate, ...]
+
+
+Drawing = Months | Bars | Rates
 
 
 def months_chart(months: Sequence[Month], description: str) -> Markup:
     """Twelve bars, counted and repeated, with a line for the year before."""
-    top = max([1, *(max(month.counted + month.repeated, month.previous) for month in months)])
+    top = max(
+        [1, *(max((month.counted or 0) + month.repeated, month.previous or 0) for month in months)]
+    )
     parts = [_month(index, month, top) for index, month in enumerate(months)]
     axis = Markup('<line x1="18" x2="582" y1="{0}" y2="{0}" class="axis"/>').format(_BASE)
     svg = Markup('<svg viewBox="0 0 {} {}" class="months" role="img" aria-label="{}">{}{}</svg>')
@@ -49,8 +133,9 @@ def months_chart(months: Sequence[Month], description: str) -> Markup:
 def _month(index: int, month: Month, top: int) -> Markup:
     left = 26 + index * _STEP
     scale = (_BASE - _TOP) / top
-    counted, whole = month.counted * scale, (month.counted + month.repeated) * scale
-    line = _BASE - month.previous * scale
+    counted = (month.counted or 0) * scale
+    whole = counted + month.repeated * scale
+    line = _BASE - (month.previous or 0) * scale
     middle = left + _BAR / 2
     return Markup(
         "<g><title>{title}</title>"
@@ -73,7 +158,7 @@ def _month(index: int, month: Month, top: int) -> Markup:
         middle=middle,
         label=month.label,
         figure=month.figure,
-        figure_y=_BASE - max(whole, month.previous * scale) - 5,
+        figure_y=min(_BASE - whole, line) - 5,
     )
 
 
@@ -139,3 +224,121 @@ def interval(
 
 def _position(numerator: int, denominator: int) -> float:
     return _LEFT + (_RIGHT - _LEFT) * numerator / denominator
+
+
+_ROW, _ROWS_TOP, _WIDE = 40, 34, 360
+_LABEL_CHARACTERS_MAX = 34
+
+
+def draw(drawing: Drawing, description: str) -> Markup:
+    """A drawing as SVG, 360 units wide but for the months.
+
+    Args:
+        drawing: What is drawn.
+        description: What a screen reader gets; empty for nothing, where the same is said beside it.
+    """
+    if isinstance(drawing, Months):
+        return months_chart(drawing.months, description)
+    rows: Sequence[Bar | Rate] = drawing.rows
+    groups = [
+        Markup('<g transform="translate(0 {})">{}{}</g>').format(
+            _ROWS_TOP + index * _ROW, _words(row), mark
+        )
+        for index, (row, mark) in enumerate(zip(rows, _marks(drawing), strict=True))
+    ]
+    svg = Markup(
+        '<svg viewBox="0 0 {width} {height}" class="rows" role="img" aria-label="{description}">'
+        '<text x="0" y="16" class="head">{title}</text>{rows}</svg>'
+    )
+    return svg.format(
+        width=_WIDE,
+        height=_ROWS_TOP + len(rows) * _ROW,
+        description=description,
+        title=drawing.title,
+        rows=Markup("").join(groups),
+    )
+
+
+def _words(row: Bar | Rate) -> Markup:
+    label = row.label
+    if len(label) > _LABEL_CHARACTERS_MAX:
+        label = f"{label[: _LABEL_CHARACTERS_MAX - 1]}…"
+    is_number = (row.value if isinstance(row, Bar) else row.tenths) is not None
+    return Markup(
+        '<text x="0" y="13" class="{}">{}</text><text x="{}" y="13" class="{}">{}</text>'
+    ).format(
+        "lab base" if isinstance(row, Rate) and row.is_base else "lab",
+        label,
+        _WIDE,
+        "fig" if is_number else "fig none",
+        row.figure,
+    )
+
+
+def _marks(drawing: Bars | Rates) -> list[Markup]:
+    if isinstance(drawing, Rates):
+        base = next((row.tenths for row in drawing.rows if row.is_base), None)
+        return [_rate_mark(row, base) for row in drawing.rows]
+    top = max([1, *(max(row.value or 0, row.previous or 0) for row in drawing.rows)])
+    return [_bar_mark(row, top) for row in drawing.rows]
+
+
+def _bar_mark(row: Bar, top: int) -> Markup:
+    parts = [_rail(row.value)]
+    if row.value:
+        parts.append(
+            Markup('<rect x="0" y="20" width="{:.1f}" height="8" rx="2" class="cnt"/>').format(
+                max(2.0, _WIDE * row.value / top)
+            )
+        )
+    if row.previous is not None:
+        parts.append(
+            Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="17" y2="31" class="prev"/>').format(
+                max(1.0, min(_WIDE - 1.0, _WIDE * row.previous / top))
+            )
+        )
+    return Markup("").join(parts)
+
+
+def _rate_mark(row: Rate, base: int | None) -> Markup:
+    parts = [_rail(row.tenths)]
+    if row.bounds is not None:
+        low, high = (_along(tenths) for tenths in row.bounds)
+        band = Markup('<rect x="{:.1f}" y="19" width="{:.1f}" height="10" rx="5" class="bound"/>')
+        parts.append(band.format(low, max(2.0, high - low)))
+    if base is not None and not row.is_base:
+        line = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="15" y2="33" class="ref"/>')
+        parts.append(line.format(_along(base)))
+    if row.tenths is not None:
+        point = Markup('<circle cx="{:.1f}" cy="24" r="5.5" class="{}"/>')
+        parts.append(point.format(_along(row.tenths), "pt base" if row.is_base else "pt"))
+    return Markup("").join(parts)
+
+
+def _rail(value: int | None) -> Markup:
+    if value is None:
+        return Markup('<line x1="0" x2="{}" y1="24" y2="24" class="void"/>').format(_WIDE)
+    return Markup('<rect x="0" y="22" width="{}" height="4" rx="2" class="rail"/>').format(_WIDE)
+
+
+def _along(tenths: int) -> float:
+    """Where a rate is, with room for its point at both ends."""
+    return 6 + (_WIDE - 12) * min(max(tenths, 0), 1_000) / 1_000
+
+
+_CLASS = re.compile(r'class="([^"]*)"')
+
+
+def literal(svg: Markup, attributes: Mapping[str, str]) -> Markup:
+    """A chart without classes, for a renderer that reads no style sheet.
+
+    Args:
+        svg: Of this module.
+        attributes: For each class its presentation attributes, such as `fill="#1d5a9e"`; those of
+            several classes, together in one key, come first.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        return attributes.get(match[1], "")
+
+    return Markup(_CLASS.sub(replaced, str(svg)))  # noqa: S704 - made here, escaped already

@@ -7,15 +7,17 @@ and nothing else.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
+from typing import Literal
 
 from babel import Locale, negotiate_locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -95,6 +97,38 @@ class Language:
         """A difference of two rates in points, see `ledger.numbers.points`; empty without one."""
         return self._signed(points(rate, base))
 
+    def tenths(self, tenths: int, decimals: int = 1, *, is_signed: bool = False) -> str:
+        """A percentage that is given in tenths of a point, without a decimal where none is asked.
+
+        Args:
+            tenths: Of a point.
+            decimals: 1, or 0 where they are whole points.
+            is_signed: Whether a plus is written, as for growth.
+        """
+        assert decimals or tenths % 10 == 0
+        sign = "−" if tenths < 0 else "+" if is_signed and tenths else ""
+        pattern = "#,##0.0" if decimals else "#,##0"
+        figure = format_decimal(Decimal(abs(tenths)) / 10, pattern, locale=self.locale)
+        return self._with_percent_sign(f"{sign}{figure}")
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """Of its text."""
+        return "rtl" if self.locale.text_direction == "rtl" else "ltr"
+
+    def month_in_full(self, number: int) -> str:
+        """A month's name."""
+        names: Mapping[int, str] = self.locale.months["stand-alone"]["wide"]
+        return names[number]
+
+    def listing(self, items: Sequence[str]) -> str:
+        """Some words as a list in a sentence."""
+        return format_list(items, locale=self.locale)
+
+    def day_of_year(self, month: int, day: int) -> str:
+        """A day of any year, `30 June`."""
+        return format_skeleton("MMMMd", date(2000, month, day), locale=self.locale)
+
     def date(self, day: date) -> str:
         """A date in full."""
         return format_date(day, "long", locale=self.locale)
@@ -113,7 +147,9 @@ class Language:
     def _as_percent(self, text: str) -> str:
         if text == _NONE:
             return text
-        figure = self._signed(text.removesuffix(" %"))
+        return self._with_percent_sign(self._signed(text.removesuffix(" %")))
+
+    def _with_percent_sign(self, figure: str) -> str:
         pattern = self.locale.percent_formats[None].pattern
         return f"{figure}{pattern[pattern.rindex('0') + 1 :]}"
 

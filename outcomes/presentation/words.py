@@ -5,7 +5,16 @@ A key of a policy of one's own has no words: it is shown as it is.
 
 from __future__ import annotations
 
-__all__ = ["DEFINITION", "DISCLAIMER", "FUNDING", "GROUPS", "KINDS", "MEASURES", "key_words"]
+__all__ = [
+    "DEFINITION",
+    "DISCLAIMER",
+    "FUNDING",
+    "GROUPS",
+    "KINDS",
+    "MEASURES",
+    "POPULATIONS",
+    "key_words",
+]
 
 
 def _(message: str) -> str:
@@ -43,8 +52,24 @@ FUNDING = {
     "other": _("Other"),
 }
 
+POPULATIONS = {
+    "student": _("Students"),
+    "learner": _("Learners"),
+}
+
 MEASURES = {
     "career_outcomes": _("Career outcomes"),
+    "outcomes_declared": _("Outcomes declared"),
+    "outcomes_repeated": _("Outcomes repeated"),
+    "students_enrolled": _("Students enrolled"),
+    "applicants": _("Applicants"),
+    "became_students": _("Applicants who became students"),
+    "expected_to_graduate": _("Students expected to graduate"),
+    "graduated_as_expected": _("Graduated as expected"),
+    "graduates": _("Graduates"),
+    "respondents": _("Graduates who answered"),
+    "placed": _("Graduates who found work"),
+    "placed_in_field": _("Found work in their field"),
     "orientation_rate": _("Orientation"),
     "graduation_rate": _("Graduation"),
     "response_rate": _("Response"),

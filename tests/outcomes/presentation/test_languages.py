@@ -16,7 +16,8 @@ from outcomes.presentation.languages import Language, language_of, languages, ne
 
 ROOT = Path(presentation.__file__).parents[1]
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
-KEYWORDS = {"_": None, "say": None, "gettext": None, "ngettext": (1, 2)}
+PARAGRAPHS = ("item", "prose", "lead", "note")
+KEYWORDS = {"ngettext": (1, 2), **dict.fromkeys(("_", "say", "gettext", *PARAGRAPHS))}
 FIELDS = re.compile(r"\{(\w+)\}")
 OTHERS = [code for code in languages() if code != "en"]
 
@@ -24,7 +25,7 @@ OTHERS = [code for code in languages() if code != "en"]
 def messages():
     """Every message of the pages; one with a plural is a pair."""
     result = set()
-    for folder in ("serve", "presentation"):
+    for folder in ("serve", "presentation", "publish"):
         for extracted in extract_from_dir(ROOT / folder, METHODS, keywords=KEYWORDS):
             message = extracted[2]
             result.add(message if isinstance(message, str) else message[0])
