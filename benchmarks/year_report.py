@@ -25,6 +25,7 @@ from replay import MEBIBYTE, OUTCOMES, PEAK_UNIT, SEED, YEAR, Watch, batches, ma
 
 from ledger.columns.build import build_columns
 from ledger.columns.cache import check_columns, column_path
+from ledger.evidence.leaf_files import build_leaves
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import ArchiveLog, archive_log
 from ledger.replay import replay
@@ -74,6 +75,7 @@ def make_up(world: World, watch: Watch, students: int) -> Sample:
 
 def build(world: World, watch: Watch, _: int) -> Sample:
     """From sealed records to columns: reading, admission, writing, hashing."""
+    build_leaves(world.archive)
     with watch:
         build_columns(world.archive)
     return {}

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ledger.columns.cache import FOLDER, check_columns, column_path, stamp, stamp_path
+from ledger.columns.files import Job, build_files
 from ledger.columns.segments import Source
-from ledger.columns.workers import Job, build_files
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import MANIFEST, Manifest, Segment
 from ledger.log.archive.files import (

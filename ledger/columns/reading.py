@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.columns.cache import ColumnFile, check_columns, column_path, file_state
+from ledger.columns.files import Job, build_files
 from ledger.columns.segments import Source
-from ledger.columns.workers import Job, build_files
 from ledger.columns.writing import write_column_files
 from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log import Cut, Log

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
+from ledger.errors import DamagedArchiveError
 from ledger.evidence.leaf import leaf_of
 from ledger.evidence.leaf_files import (
     LeafFile,
+    SegmentLeaves,
     check_leaves,
+    hash_segments,
     read_hashes,
     segments_with_first_leaf,
 )
@@ -18,6 +22,7 @@ from ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange
 from ledger.log import Cut, Log, furthest
 from ledger.log.archive import ArchiveLog, Segment, as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
+from ledger.numbers import pluralise
 
 __all__ = ["EMPTY_HEAD", "TreeHead", "TreeHeads", "heads_at", "heads_of_records", "kept_heads"]
 
@@ -41,7 +46,11 @@ EMPTY_HEAD = TreeHead(0, EMPTY_ROOT)
 
 
 def heads_at(
-    log: Log, cuts: Sequence[Cut], *, progress: ProgressCallback = no_progress
+    log: Log,
+    cuts: Sequence[Cut],
+    *,
+    progress: ProgressCallback = no_progress,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> list[TreeHeads]:
     """The trees at each of some cuts; an archive's from the leaf hashes that it keeps.
 
@@ -49,6 +58,7 @@ def heads_at(
         log: Any log.
         cuts: In their normal form, at least one.
         progress: Called with the number of records hashed.
+        notify: Gets a sentence where an archive does not keep all of its leaf hashes.
 
     Raises:
         StoreError: If the log cannot be read.
@@ -56,7 +66,7 @@ def heads_at(
     archive = as_archive(log)
     if archive is None:
         return heads_of_records(log, cuts, progress=progress)
-    return kept_heads(archive, cuts)
+    return kept_heads(archive, cuts, notify=notify)
 
 
 def heads_of_records(
@@ -83,14 +93,27 @@ def heads_of_records(
     ]
 
 
-def kept_heads(log: ArchiveLog, cuts: Sequence[Cut]) -> list[TreeHeads]:
+def kept_heads(
+    log: ArchiveLog, cuts: Sequence[Cut], *, notify: Callable[[str], None] = lambda _: None
+) -> list[TreeHeads]:
     """The trees of an archive at each of some cuts.
 
     Kept leaf hashes are used where they are up to date, and sealed records are hashed where not.
     """
     log.end()  # A merge may have replaced segments since the archive was opened.
-    parts = list(segments_with_first_leaf(log.manifest))
-    files = {file.segment.file: file for file in check_leaves(log.folder, parts)}
+    before, end = log.manifest, furthest(cuts)
+    parts = [
+        part
+        for part in segments_with_first_leaf(before)
+        if part.segment.start < end[part.segment.partition]
+    ]
+    try:
+        files = _leaf_files(log, parts, notify)
+    except DamagedArchiveError:
+        log.end()
+        if log.manifest == before:
+            raise
+        return kept_heads(log, cuts, notify=notify)
     series = log.manifest.series()
     return [
         {
@@ -99,6 +122,24 @@ def kept_heads(log: ArchiveLog, cuts: Sequence[Cut]) -> list[TreeHeads]:
         }
         for cut in cuts
     ]
+
+
+def _leaf_files(
+    log: ArchiveLog, parts: Sequence[SegmentLeaves], notify: Callable[[str], None]
+) -> dict[str, LeafFile]:
+    """The leaf hashes of some segments by file; missing ones are computed, but for the hashes."""
+    checked = check_leaves(log.folder, parts)
+    files = {file.segment.file: file for file in checked}
+    missing = [part for part, file in zip(parts, checked, strict=True) if file.nodes is None]
+    if missing:
+        notify(
+            f"leaf hashes of {len(missing):,} of {pluralise(len(parts), 'segment')} were computed"
+            f" for this command only; `outcomes archive {log.folder}` keeps them"
+        )
+    with closing(hash_segments(log.folder, missing)) as hashed:
+        for (segment, _), nodes, _ in hashed:
+            files[segment.file] = files[segment.file]._replace(nodes=nodes)
+    return files
 
 
 class _Part(NamedTuple):
@@ -127,7 +168,7 @@ def _head(log: ArchiveLog, parts: Iterator[_Part]) -> TreeHead:
         partition, start = part.segment.partition, part.segment.start
         if part.file.nodes is not None and part.is_whole():
             leaves.extend(part.file.nodes)
-        elif part.file.nodes is not None and not part.has_holes():
+        elif part.file.fault is None and not part.has_holes():
             hashes = read_hashes(part.file)
             for position in range(0, (part.end - start) * HASH_BYTES, HASH_BYTES):
                 leaves.append(hashes[position : position + HASH_BYTES])

@@ -9,7 +9,8 @@ hashed once, whatever is added later.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,12 +32,14 @@ from ledger.log.archive.files import (
 from ledger.log.archive.manifest import parse_segment_name, read_manifest
 from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.archive.self_digest import with_self_digest
+from ledger.log.archive.workers import run_job
 from ledger.log.port import Check
-from ledger.log.progress import ProgressCallback, no_progress
+from ledger.log.progress import PROGRESS_EVERY, ProgressCallback, advancing, no_progress
 from ledger.numbers import pluralise
 
 __all__ = [
     "FOLDER",
+    "HashedSegment",
     "LeafFile",
     "LeavesResult",
     "SegmentLeaves",
@@ -44,6 +47,7 @@ __all__ = [
     "check_leaves",
     "examine_leaves",
     "hash_segment",
+    "hash_segments",
     "leaf_path",
     "read_hashes",
     "segments_with_first_leaf",
@@ -79,6 +83,20 @@ class LeafFile(NamedTuple):
     fault: str | None
 
 
+class HashedSegment(NamedTuple):
+    """The leaf hashes of a segment, from its sealed records.
+
+    Attributes:
+        part: The segment.
+        nodes: Their subtrees.
+        hashes: 32 bytes each.
+    """
+
+    part: SegmentLeaves
+    nodes: CompactRange
+    hashes: bytes
+
+
 class LeavesResult(NamedTuple):
     """What a run has done.
 
@@ -105,8 +123,15 @@ def segments_with_first_leaf(manifest: Manifest) -> Iterator[SegmentLeaves]:
             begin += segment.records
 
 
-def hash_segment(folder: Path, part: SegmentLeaves) -> tuple[CompactRange, bytes]:
+def hash_segment(
+    folder: Path, part: SegmentLeaves, advance: ProgressCallback = no_progress
+) -> HashedSegment:
     """The subtrees and the leaf hashes of a segment, from its sealed records.
+
+    Args:
+        folder: The archive.
+        part: The segment.
+        advance: Called with the number of records hashed since its last call.
 
     Raises:
         DamagedArchiveError: If they are not those that were sealed.
@@ -117,7 +142,34 @@ def hash_segment(folder: Path, part: SegmentLeaves) -> tuple[CompactRange, bytes
         leaf = leaf_of(record)
         nodes.append(leaf)
         hashes += leaf
-    return nodes, bytes(hashes)
+        if (nodes.end - part.begin) % PROGRESS_EVERY == 0:
+            advance(PROGRESS_EVERY)
+    advance(part.segment.records % PROGRESS_EVERY)
+    return HashedSegment(part, nodes, bytes(hashes))
+
+
+def hash_segments(
+    folder: Path, parts: Sequence[SegmentLeaves], advance: ProgressCallback = no_progress
+) -> Generator[HashedSegment]:
+    """The leaf hashes of several segments, by several processes where that is worth it.
+
+    Raises:
+        StoreError: If they cannot be read.
+        DamagedArchiveError: If they are not those that were sealed.
+    """
+    job = _LeavesJob(folder, {part.segment.file: part for part in parts})
+    return run_job(job, [part.segment for part in parts], advance)
+
+
+class _LeavesJob(NamedTuple):
+    """See `ledger.log.archive.workers.SegmentJob`."""
+
+    folder: Path
+    parts: Mapping[str, SegmentLeaves]
+
+    def make(self, segment: Segment, advance: ProgressCallback, *, beside: int) -> HashedSegment:
+        del beside  # One thread hashes, whatever runs beside it.
+        return hash_segment(self.folder, self.parts[segment.file], advance)
 
 
 def check_leaves(folder: Path, parts: Sequence[SegmentLeaves]) -> list[LeafFile]:
@@ -195,13 +247,10 @@ def _build(folder: Path, stale: Sequence[SegmentLeaves], progress: ProgressCallb
         return
     (folder / FOLDER).mkdir(exist_ok=True)
     sync_folder(folder)
-    ready = 0
-    for part in stale:
-        nodes, hashes = hash_segment(folder, part)
-        header = with_self_digest(_header(part, nodes, hashes))
-        write_atomically(leaf_path(folder, part.segment), header + hashes)
-        ready += part.segment.records
-        progress(ready)
+    with closing(hash_segments(folder, stale, advancing(progress, 0))) as hashed:
+        for part, nodes, hashes in hashed:
+            header = with_self_digest(_header(part, nodes, hashes))
+            write_atomically(leaf_path(folder, part.segment), header + hashes)
 
 
 def _remove_leftovers(folder: Path, manifest: Manifest) -> None:

@@ -257,4 +257,4 @@ def _archive_leaves(log: ArchiveLog, partition: int, size: int) -> _Leaves:
 
 
 def _hashes(log: ArchiveLog, part: SegmentLeaves, file: LeafFile) -> bytes:
-    return hash_segment(log.folder, part)[1] if file.nodes is None else read_hashes(file)
+    return hash_segment(log.folder, part).hashes if file.nodes is None else read_hashes(file)

@@ -110,7 +110,7 @@ def make_reports(
     moments: Sequence[int | None] = query.moments or [None] * len(replayed)
     heads: Sequence[TreeHeads | None] = [None] * len(replayed)
     if query.roots:
-        heads = heads_at(log, [figures.cut for figures in replayed])
+        heads = heads_at(log, [figures.cut for figures in replayed], notify=notify)
     return [
         _with_roots(
             build_report(figures, log_name=log.name, policy=policy, year=year, as_of=as_of), trees

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ledger.columns import workers
 from ledger.columns.build import build_columns
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
-from ledger.log.archive import archive_log, merge_segments
+from ledger.log.archive import archive_log, merge_segments, workers
 from ledger.log.archive import files as archive_files
 from ledger.log.archive.files import lock_archive
 from ledger.numbers import pluralise

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.columns import paths, workers
+from ledger.columns import paths
 from ledger.columns.build import build_columns
 from ledger.columns.database import Database
 from ledger.columns.paths import PlainPaths
 from ledger.errors import StoreError
 from ledger.log import NewRecord
-from ledger.log.archive import archive_log
+from ledger.log.archive import archive_log, workers
 from tests.ledger.columns.archives import POLICY, faults, figures, history, leftovers
 from tests.support.engines import differences, figures_by
 from tests.support.histories import ROOT, encode, log_of, story

@@ -11,7 +11,7 @@ from ledger.evidence import leaf_files
 from ledger.evidence.heads import heads_of_records, kept_heads
 from ledger.evidence.leaf_files import build_leaves, check_leaves, segments_with_first_leaf
 from ledger.log import open_log
-from ledger.log.archive import archive_log, merge_segments
+from ledger.log.archive import archive_log, merge_segments, workers
 from tests.ledger.log.archive.folders import MemoryLog, files, records, sealed, segments
 
 HELD = [*records(40, step=3, first=5), *records(30, partition=2), *records(1, partition=1)]
@@ -78,12 +78,30 @@ class TestBuild:
         with closing(open_log(f"archive:{folder}")) as log:
             assert kept_heads(log, [log.end()]) == roots
 
-    def test_an_archive_that_keeps_none_has_the_same_trees(self, folder, archive):
-        cuts = cuts_of(archive)
-        kept = kept_heads(archive, cuts)
-        for path in leaf_paths(folder):
+    def test_an_archive_that_keeps_some_or_none_has_the_same_trees_and_says_so(
+        self, folder, archive
+    ):
+        cuts, messages = cuts_of(archive), list[str]()
+        kept = kept_heads(archive, cuts, notify=messages.append)
+        assert messages == []
+        paths = leaf_paths(folder)
+        paths[0].unlink()
+        assert kept_heads(archive, cuts, notify=messages.append) == kept
+        for path in paths[1:]:
             path.unlink()
-        assert kept_heads(archive, cuts) == kept
+        assert kept_heads(archive, cuts, notify=messages.append) == kept
+        count = len(paths)
+        assert [sentence.partition(" segments ")[0] for sentence in messages] == [
+            f"leaf hashes of {missing} of {count}" for missing in (1, count)
+        ]
+
+    def test_several_processes_make_the_same_files(self, folder, monkeypatch):
+        whole, reported = files(folder), list[int]()
+        monkeypatch.setattr(workers, "SINGLE_PROCESS_BYTES", 0)
+        monkeypatch.setattr(workers.os, "cpu_count", lambda: 2)
+        build_leaves(folder, rebuild=True, progress=reported.append)
+        assert files(folder) == whole
+        assert reported[-1] == len(HELD)
 
     @pytest.mark.parametrize("stop_after", [0, 1, 3])
     def test_an_interrupted_run_keeps_what_is_finished(self, folder, monkeypatch, stop_after):

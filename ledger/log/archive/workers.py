@@ -1,8 +1,7 @@
-"""Files of typed columns, built several at a time by processes that end with this one."""
+"""What is made of segments, several at a time, by processes that end with this one."""
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -15,50 +14,50 @@ from multiprocessing.process import BaseProcess
 from operator import attrgetter
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ledger.columns.cache import column_path
-from ledger.columns.segments import Source, write_segment_columns
 from ledger.diagnostics import internal_error
 from ledger.errors import DamagedArchiveError, LedgerError, StoreError
-from ledger.log.archive import Segment
 from ledger.log.archive.files import translate_archive_errors
+from ledger.log.archive.manifest import Segment
 from ledger.log.progress import ProgressCallback
 
-__all__ = ["SINGLE_PROCESS_BYTES", "BuiltFile", "Job", "build_files"]
+__all__ = ["SINGLE_PROCESS_BYTES", "SegmentJob", "run_job"]
 
 SINGLE_PROCESS_BYTES = 33_554_432
-"""Lines of records whose columns are built before another process has started."""
+"""Lines of records that are read before another process has started."""
+
+_Made = TypeVar("_Made")
+_Made_co = TypeVar("_Made_co", covariant=True)
 
 
-class Job(NamedTuple):
-    """What a process needs to know.
+class SegmentJob(Protocol[_Made_co]):
+    """What is made of each segment; it goes to other processes, and what it makes comes back."""
 
-    Attributes:
-        source: The archive.
-        run_folder: Where files are until they are complete.
-    """
+    @property
+    def folder(self) -> Path:
+        """The archive."""
 
-    source: Source
-    run_folder: Path
+    def make(self, segment: Segment, advance: ProgressCallback, *, beside: int) -> _Made_co:
+        """Make it of one segment.
+
+        Args:
+            segment: One of the archive's.
+            advance: Called with the number of records read since its last call.
+            beside: How many other processes do the same.
+        """
 
 
-class BuiltFile(NamedTuple):
-    """A file in the folder of the run, on disk.
+class _Advance(NamedTuple):
+    records: int
 
-    Attributes:
-        segment: The segment whose typed columns it holds.
-        sha256: Of the file, hexadecimal.
-        size: Of the file, in bytes.
-    """
 
-    segment: Segment
-    sha256: str
-    size: int
+class _Done(NamedTuple):
+    made: Any
 
 
 class _Failure(NamedTuple):
-    """Why a process has not built a file.
+    """Why a process has not made what it should.
 
     Attributes:
         message: For a person.
@@ -69,43 +68,34 @@ class _Failure(NamedTuple):
     is_damage: bool
 
 
-def build_files(
-    job: Job, segments: Sequence[Segment], advance: ProgressCallback
-) -> Generator[BuiltFile]:
-    """Build the typed columns of some segments, in processes where that is worth it.
+def run_job(
+    job: SegmentJob[_Made], segments: Sequence[Segment], advance: ProgressCallback
+) -> Generator[_Made]:
+    """Do a job for some segments, in processes where that is worth it.
 
     Args:
-        job: Where.
+        job: What is made.
         segments: Any of the archive's segments.
         advance: Called with the number of records read since its last call.
 
     Yields:
-        Files as they are complete; the processes end with the generator.
+        What was made, as it is complete; the processes end with the generator.
 
     Raises:
-        StoreError: If a file cannot be built, or a process has ended.
+        StoreError: If something cannot be made, or a process has ended.
         DamagedArchiveError: If records are not those that were sealed.
     """
     processes = min(os.cpu_count() or 1, len(segments))
     plain_bytes = sum(segment.plain_bytes for segment in segments)
     if processes > 1 and plain_bytes > SINGLE_PROCESS_BYTES:
-        yield from _build_in_processes(job, segments, processes, advance)
+        yield from _run_in_processes(job, segments, processes, advance)
     else:
-        yield from (_build_file(job, segment, advance) for segment in segments)
+        yield from (job.make(segment, advance, beside=0) for segment in segments)
 
 
-def _build_file(job: Job, segment: Segment, advance: ProgressCallback) -> BuiltFile:
-    target = job.run_folder / column_path(job.source.folder, segment).name
-    write_segment_columns(job.source, segment, target, advance)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
-        size = os.fstat(file.fileno()).st_size
-        return BuiltFile(segment, hashlib.file_digest(file, "sha256").hexdigest(), size)
-
-
-def _build_in_processes(
-    job: Job, segments: Iterable[Segment], count: int, advance: ProgressCallback
-) -> Generator[BuiltFile]:
+def _run_in_processes(
+    job: SegmentJob[_Made], segments: Iterable[Segment], count: int, advance: ProgressCallback
+) -> Generator[_Made]:
     # Long ones first, so that no process is left with one when the others are done.
     waiting = deque(sorted(segments, key=attrgetter("plain_bytes"), reverse=True))
     processes = dict[Connection, BaseProcess]()
@@ -119,10 +109,9 @@ def _build_in_processes(
                 pipe.send(busy[pipe])
 
     try:
-        source = job.source._replace(beside=count - 1)
         with _interrupts_deferred():
             for _ in range(count):
-                pipe, process = _start_process(job._replace(source=source))
+                pipe, process = _start_process(job, beside=count - 1)
                 processes[pipe] = process
         for pipe in processes:
             assign(pipe)
@@ -130,12 +119,12 @@ def _build_in_processes(
             ready = wait(list(busy))
             for pipe in [pipe for pipe in busy if pipe in ready]:
                 answer = _answer(pipe, processes[pipe], busy[pipe])
-                if isinstance(answer, int):
-                    advance(answer)
+                if isinstance(answer, _Advance):
+                    advance(answer.records)
                     continue
                 del busy[pipe]
                 assign(pipe)
-                yield answer
+                yield answer.made
     finally:
         for process in processes.values():
             process.kill()
@@ -144,14 +133,14 @@ def _build_in_processes(
             pipe.close()
 
 
-def _answer(pipe: Connection, process: BaseProcess, segment: Segment) -> int | BuiltFile:
-    """A process's answer: how many more records it has read, or the file that is complete.
+def _answer(pipe: Connection, process: BaseProcess, segment: Segment) -> _Advance | _Done:
+    """A process's answer: how many more records it has read, or what it has made.
 
     Raises:
-        StoreError: If it could not build it, or has ended.
+        StoreError: If it could not make it, or has ended.
     """
     try:
-        answer: int | BuiltFile | _Failure = pipe.recv()
+        answer: _Advance | _Done | _Failure = pipe.recv()
     except (EOFError, OSError) as error:
         process.join()
         raise StoreError(
@@ -179,21 +168,21 @@ def _interrupts_deferred() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_process(job: Job) -> tuple[Connection, BaseProcess]:
+def _start_process(job: SegmentJob[_Made], *, beside: int) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with closing(theirs):
-        process = context.Process(target=_serve, args=(theirs, job), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, job, beside), daemon=True)
         process.start()
     return ours, process
 
 
-def _serve(pipe: Connection, job: Job) -> None:
-    """What a process does: build each segment that it is sent, until nobody sends any more."""
+def _serve(pipe: Connection, job: SegmentJob[_Made], beside: int) -> None:
+    """What a process does: its job for each segment that it is sent, until nobody sends any."""
     Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:
-            pipe.send(_attempt(job, pipe.recv(), pipe.send))
+            pipe.send(_attempt(job, pipe.recv(), pipe, beside=beside))
 
 
 def _end_with_parent() -> None:
@@ -203,10 +192,15 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _attempt(job: Job, segment: Segment, advance: ProgressCallback) -> BuiltFile | _Failure:
+def _attempt(
+    job: SegmentJob[_Made], segment: Segment, pipe: Connection, *, beside: int
+) -> _Done | _Failure:
+    def advance(records: int) -> None:
+        pipe.send(_Advance(records))
+
     try:
-        with translate_archive_errors(job.source.folder):
-            return _build_file(job, segment, advance)
+        with translate_archive_errors(job.folder):
+            return _Done(job.make(segment, advance, beside=beside))
     except LedgerError as error:
         return _Failure(str(error), isinstance(error, DamagedArchiveError))
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
