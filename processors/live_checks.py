@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.errors import NoFiguresError, StoreError
 from ledger.log import Check, Log, LogAddress, format_cut
 from ledger.numbers import pluralise
+from ledger.repairs import LetterCounts, Repairs, count_letters
 from ledger.replay import replay
 from processors.lag import Lag
 from processors.live_figures import open_live_figures
@@ -42,12 +43,13 @@ def examine_live(address: LogAddress, log: Log, *, deep: bool = False) -> Iterat
         yield Check("live figures", "fine", f"{status.place} reaches {format_cut(cut)}")
         yield _worker_check(status.lag)
     if deep:
-        records = replay(log, log.end(), []).records
-        yield _quarantine_check(records.quarantined, f"{records.records:,} records")
+        replayed, repairs = replay(log, log.end(), []), Repairs()
+        repairs.read_on(log, replayed.cut)
+        letters = count_letters(replayed.records.quarantined, repairs, replayed.cut)
+        yield _quarantine_check(letters, pluralise(replayed.records.records, "record"))
     elif status is not None:
-        records = status.records
-        folded = f"{records.records:,} records folded"
-        yield _quarantine_check(records.quarantined, folded)
+        folded = f"{pluralise(status.records.records, 'record')} folded"
+        yield _quarantine_check(status.letters, folded)
     else:
         yield _scan_check(log)
 
@@ -68,12 +70,14 @@ def _worker_check(lags: Sequence[Lag]) -> Check:
     return Check("worker", "fine", f"{', '.join(owners) or 'none runs'}; {waiting} waiting")
 
 
-def _quarantine_check(by_rule: Mapping[str, int], among: str) -> Check:
-    count = sum(by_rule.values())
-    if not count:
-        return Check("quarantined", "fine", f"none of {among}")
-    rules = ", ".join(f"{rule} {by_rule[rule]:,}" for rule in sorted(by_rule))
-    return Check("quarantined", "warning", f"{count:,} of {among}: {rules}")
+def _quarantine_check(letters: LetterCounts, among: str) -> Check:
+    repaired = f"; {letters.repaired_total:,} repaired" if letters.repaired_total else ""
+    if not letters.is_complete:
+        repaired += "; not all of the log was searched for repairs"
+    if not letters.open_total:
+        return Check("quarantined", "fine", f"none of {among}{repaired and f' open{repaired}'}")
+    rules = ", ".join(f"{rule} {letters.open[rule]:,}" for rule in sorted(letters.open))
+    return Check("quarantined", "warning", f"{letters.open_total:,} of {among}: {rules}{repaired}")
 
 
 def _scan_check(log: Log) -> Check:
@@ -85,4 +89,9 @@ def _scan_check(log: Log) -> Check:
             f"the {among} that could be read in {SCAN_SECONDS:.0f} s, of"
             f" {sum(end.values()):,}; --deep reads all"
         )
-    return _quarantine_check(scan.by_rule, among)
+    if not scan.is_complete:
+        return _quarantine_check(LetterCounts(scan.by_rule, {}, is_complete=False), among)
+    repairs = Repairs()
+    if scan.by_rule:
+        repairs.read_on(log, end, seconds=SCAN_SECONDS)
+    return _quarantine_check(count_letters(scan.by_rule, repairs, end), among)

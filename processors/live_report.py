@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from ledger.log import Log
+from ledger.repairs import LetterCounts, Repairs, count_letters
 from ledger.replay import FiguresAtCut
 from ledger.report import Report, build_report
 from processors.lag import Lag, measure_lag
@@ -16,13 +17,16 @@ from projections.policy import Policy
 __all__ = [
     "LiveFigures",
     "LiveReport",
+    "LiveSource",
     "LiveStatus",
     "lag_members",
     "make_live_report",
+    "make_live_status",
     "watch",
 ]
 
 _WATCH_SECONDS = 0.2
+_REPAIR_SECONDS = 1.0
 
 
 class LiveReport(NamedTuple):
@@ -31,10 +35,12 @@ class LiveReport(NamedTuple):
     Attributes:
         report: At the cut that the figures have reached.
         lag: Of every partition.
+        letters: Open and repaired, at that cut.
     """
 
     report: Report
     lag: Sequence[Lag]
+    letters: LetterCounts
 
 
 class LiveStatus(NamedTuple):
@@ -44,11 +50,13 @@ class LiveStatus(NamedTuple):
         place: Where they are.
         records: The counters of the records folded.
         lag: Of every partition.
+        letters: Open and repaired.
     """
 
     place: str
     records: RecordCounts
     lag: Sequence[Lag]
+    letters: LetterCounts
 
 
 class LiveFigures(Protocol):
@@ -77,20 +85,53 @@ def lag_members(lag: Sequence[Lag]) -> dict[str, list[dict[str, Any]]]:
     return {"partitions": [partition._asdict() for partition in lag]}
 
 
+class LiveSource(NamedTuple):
+    """What live figures were folded from, and who folds them.
+
+    Attributes:
+        log: The log.
+        owners: The worker of each partition that has one.
+        repairs: Of the log; read on at each look, for a short time.
+    """
+
+    log: Log
+    owners: Mapping[int, str]
+    repairs: Repairs
+
+
 def make_live_report(
-    log: Log, figures: FiguresAtCut, policy: Policy, year: int, owners: Mapping[int, str]
+    source: LiveSource, figures: FiguresAtCut, policy: Policy, year: int
 ) -> LiveReport:
     """The report of live figures, with their lag.
 
     Args:
-        log: That they were folded from.
+        source: Of the figures.
         figures: Under the policy.
         policy: The policy.
         year: The reference year.
-        owners: The worker of each partition that has one.
     """
-    report = build_report(figures, log_name=log.name, policy=policy, year=year)
-    return LiveReport(report, measure_lag(log, figures.cut, owners))
+    report = build_report(figures, log_name=source.log.name, policy=policy, year=year)
+    lag = measure_lag(source.log, figures.cut, source.owners)
+    return LiveReport(report, lag, _letters(source, figures))
+
+
+def make_live_status(source: LiveSource, figures: FiguresAtCut, place: str) -> LiveStatus:
+    """How live figures are doing.
+
+    Args:
+        source: Of the figures.
+        figures: Under any policies, or none.
+        place: Where they are.
+    """
+    lag = measure_lag(source.log, figures.cut, source.owners)
+    return LiveStatus(place, figures.records, lag, _letters(source, figures))
+
+
+def _letters(source: LiveSource, figures: FiguresAtCut) -> LetterCounts:
+    quarantined = figures.records.quarantined
+    if quarantined:
+        source.repairs.read_on(source.log, figures.cut, seconds=_REPAIR_SECONDS)
+    return count_letters(quarantined, source.repairs, figures.cut)
 
 
 def watch(

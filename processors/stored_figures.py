@@ -12,11 +12,17 @@ from ledger.errors import NoFiguresError, StoreError
 from ledger.log import ArchiveAddress, Log, SqliteAddress, open_log
 from ledger.log.identity import PrefixIdentities, describe_difference
 from ledger.numbers import pluralise
+from ledger.repairs import Repairs
 from ledger.replay import FiguresAtCut
 from ledger.settings import configured_state
-from processors.lag import measure_lag
 from processors.live_fold import FOLD_VERSION
-from processors.live_report import LiveReport, LiveStatus, make_live_report
+from processors.live_report import (
+    LiveReport,
+    LiveSource,
+    LiveStatus,
+    make_live_report,
+    make_live_status,
+)
 from processors.partials import Partial, merge_partials
 from processors.read_model.lock import lock_holder
 from processors.read_model.partition_state import PartitionState
@@ -44,19 +50,19 @@ class StoredFigures:
         """
         self._address = address
         self._path = path
+        self._repairs = Repairs()
 
     def read(self, policy: Policy, year: int) -> LiveReport:
         """The figures of this moment."""
         with self._open() as (log, store):
             figures = read_store(store, log, [policy])
-            return make_live_report(log, figures, policy, year, self._owners(figures.cut))
+            return make_live_report(self._source(log, figures), figures, policy, year)
 
     def status(self) -> LiveStatus:
         """How far they have come at this moment."""
         with self._open() as (log, store):
             figures = read_store(store, log, [])
-            lag = measure_lag(log, figures.cut, self._owners(figures.cut))
-            return LiveStatus(str(self._path), figures.records, lag)
+            return make_live_status(self._source(log, figures), figures, str(self._path))
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Log, Store]]:
@@ -64,7 +70,15 @@ class StoredFigures:
             closing(open_log(self._address)) as log,
             closing(Store(self._path, read_only=True)) as store,
         ):
-            yield log, store
+            try:
+                yield log, store
+            except StoreError:
+                # Another log may have taken its place.
+                self._repairs = Repairs()
+                raise
+
+    def _source(self, log: Log, figures: FiguresAtCut) -> LiveSource:
+        return LiveSource(log, self._owners(figures.cut), self._repairs)
 
     def _owners(self, partitions: Iterable[int]) -> dict[int, str]:
         holder = lock_holder(self._path)

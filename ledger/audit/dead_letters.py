@@ -1,43 +1,29 @@
-"""Dead letters as work for somebody: which are open, and which event has repaired one.
-
-An event repairs a dead letter by its extension `resubmits`, the letter's partition:offset. That is
-a claim: it counts where the record there is a dead letter, and the claiming record is an event
-itself.
-"""
+"""Dead letters as work for somebody: quarantined records, with the event that has repaired one."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
-import orjson
-
-from ledger.audit.findings import ADMISSION, collect_findings, event_row
+from ledger.audit.findings import ADMISSION, collect_findings, dead_letter_row, event_row
 from ledger.audit.sorted_rows import SortedRows
 from ledger.errors import UsageError
 from ledger.log import Cut, Location, Log
-from ledger.log.progress import ProgressCallback, no_progress, with_progress
-from schemas.admission import Event, Quarantined, admit
+from ledger.log.progress import ProgressCallback, no_progress
+from ledger.repairs import POINTER, Repairs
+from schemas.admission import Quarantined, admit
 from schemas.record import Record
-from schemas.text import excerpt
 
 __all__ = [
-    "REPAIR",
     "dead_letter_at",
     "dead_letters",
+    "letter_row",
     "parse_pointer",
-    "readable_members",
-    "repairs",
+    "pointer_text",
+    "repaired_by",
 ]
 
-REPAIR = "resubmits"
-"""The extension by which an event says which dead letter it repairs."""
-
-_NEEDLE = f'"{REPAIR}"'.encode()
-_POINTER = re.compile("([0-9]{1,9}):([0-9]{1,18})")
-_MEMBERS = ("source", "id", "type", "subject")
-_TEXT_MAX = 200
+_BYTES_SHOWN = 65_536
 
 
 def parse_pointer(text: str) -> Location:
@@ -46,34 +32,19 @@ def parse_pointer(text: str) -> Location:
     Raises:
         UsageError: If it is none.
     """
-    match = _POINTER.fullmatch(text)
+    match = POINTER.fullmatch(text)
     if match is None:
         raise UsageError(f"{text}: a dead letter is named by partition and offset, such as 3:1042")
     return Location(int(match[1]), int(match[2]))
 
 
-def repairs(
-    log: Log, cut: Cut, progress: ProgressCallback = no_progress
-) -> dict[Location, dict[str, Any]]:
-    """The first event that claims to repair each place, by that place; one reading of the log.
+def pointer_text(place: Location) -> str:
+    """A place as `parse_pointer` reads it.
 
-    Args:
-        log: Any log.
-        cut: How far to read.
-        progress: Called with the number of records read.
-
-    Raises:
-        StoreError: If the log cannot be read.
+    >>> pointer_text(Location(3, 1042))
+    '3:1042'
     """
-    claims = dict[Location, dict[str, Any]]()
-    for record in with_progress(log.read(dict.fromkeys(cut, 0), cut), progress):
-        if record.value is None or _NEEDLE not in record.value:
-            continue
-        event = admit(record, log.partitions)
-        place = _claimed(record.value) if isinstance(event, Event) else None
-        if place is not None and isinstance(event, Event):
-            claims.setdefault(place, event_row(event))
-    return claims
+    return f"{place.partition}:{place.offset}"
 
 
 def dead_letters(
@@ -97,10 +68,17 @@ def dead_letters(
         StoreError: See `collect_findings`.
     """
     collect_findings(log, cut, rules=rules, rows=rows, progress=progress)
-    claims = repairs(log, cut, progress)
+    repairs = Repairs()
+    repairs.read_on(log, cut, progress=progress)
     for row in rows:
         place = Location(row["partition"], row["offset"])
-        yield row | {"repaired_by": claims.get(place)}
+        yield row | {"repaired_by": repaired_by(repairs, place)}
+
+
+def repaired_by(repairs: Repairs, place: Location) -> dict[str, Any] | None:
+    """The event that has repaired a letter, as JSON has it; None for an open one."""
+    event = repairs.event(place)
+    return None if event is None else event_row(event)
 
 
 def dead_letter_at(log: Log, place: Location) -> tuple[Record, str]:
@@ -112,7 +90,7 @@ def dead_letter_at(log: Log, place: Location) -> tuple[Record, str]:
         UsageError: If there is no record, or one that is an event.
     """
     assert place.offset is not None
-    pointer = f"{place.partition}:{place.offset}"
+    pointer = pointer_text(place)
     if place.partition >= log.partitions:
         raise UsageError(f"{pointer}: the log has {log.partitions} partitions, counted from 0")
     start, end = {place.partition: place.offset}, {place.partition: place.offset + 1}
@@ -125,19 +103,12 @@ def dead_letter_at(log: Log, place: Location) -> tuple[Record, str]:
     return record, admitted.rule
 
 
-def readable_members(value: bytes | None) -> Mapping[str, str]:
-    """The attributes of a dead letter that can be read, as printable text."""
-    try:
-        members = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    if not isinstance(members, dict):
-        return {}
-    texts = {name: members[name] for name in _MEMBERS if isinstance(members.get(name), str)}
-    return {name: excerpt(text.encode(), _TEXT_MAX) for name, text in texts.items()}
+def letter_row(log: Log, place: Location) -> dict[str, Any]:
+    """One dead letter with all that is known of it but its repair; its bytes are printable.
 
-
-def _claimed(value: bytes) -> Location | None:
-    claim = orjson.loads(value).get(REPAIR)
-    match = _POINTER.fullmatch(claim) if isinstance(claim, str) else None
-    return None if match is None else Location(int(match[1]), int(match[2]))
+    Raises:
+        UsageError: See `dead_letter_at`.
+    """
+    record, rule = dead_letter_at(log, place)
+    row = dead_letter_row(record, rule, log.partitions, characters=_BYTES_SHOWN)
+    return {"schema": "ledger/dead-letter/v1", **row}

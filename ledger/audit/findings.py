@@ -12,6 +12,8 @@ from operator import attrgetter
 from struct import Struct
 from typing import Any
 
+import orjson
+
 from ledger.audit.sorted_rows import Row, SortedRows
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
@@ -24,7 +26,7 @@ from schemas.record import Record
 from schemas.rules import RULES
 from schemas.text import excerpt, one_line
 
-__all__ = ["ADMISSION", "EXCERPT_CHARACTERS", "collect_findings", "event_row"]
+__all__ = ["ADMISSION", "EXCERPT_CHARACTERS", "collect_findings", "dead_letter_row", "event_row"]
 
 ADMISSION = (*(rule.__name__ for rule in RULES), Disposition.OVER_LIMIT.value)
 """The rules of admission in their order: a dead letter is a record that fails one of them."""
@@ -35,6 +37,7 @@ EXCERPT_CHARACTERS = 200
 FAULTS_MAX = 10
 """How many places are named at which a dead letter fails its rule."""
 
+_MEMBERS = ("source", "id", "type", "subject")
 _NUMBERS = {rule: bytes([number]) for number, rule in enumerate((*FINDINGS, *ADMISSION))}
 _POSITION = Struct(">Iq")
 
@@ -96,14 +99,14 @@ def _rows_of_key(
         admitted = admit(record, partitions)
         if isinstance(admitted, Quarantined):
             if admitted.rule in rules:
-                yield _dead_letter(record, admitted.rule, partitions)
+                yield dead_letter_row(record, admitted.rule, partitions)
             continue
         disposition = history.add(admitted)
         if disposition is Disposition.CONFLICT:
             first = history.events[admitted.source, admitted.id]
             yield from _chosen(conflict_finding(admitted, first), rules)
         elif disposition is Disposition.OVER_LIMIT and disposition.value in rules:
-            yield _dead_letter(record, disposition.value, partitions)
+            yield dead_letter_row(record, disposition.value, partitions)
     for finding in student_findings(list(history.events.values())):
         yield from _chosen(finding, rules)
 
@@ -120,8 +123,17 @@ def _chosen(each: EventFinding, rules: Collection[str]) -> Iterator[Row]:
         }
 
 
-def _dead_letter(record: Record, rule: str, partitions: int) -> Row:
-    """A quarantined record: where it is, what is wrong with it, and the beginning of its bytes."""
+def dead_letter_row(
+    record: Record, rule: str, partitions: int, *, characters: int = EXCERPT_CHARACTERS
+) -> Row:
+    """A quarantined record: where it is, what is wrong with it, and its bytes as printable text.
+
+    Args:
+        record: The record.
+        rule: That it fails.
+        partitions: The log's partition count.
+        characters: How much of its key and value is shown.
+    """
     located = [(fault.pointer, fault.reason) for fault in faults(record, partitions)] or [
         ("/subject", f"its subject has {EVENTS_MAX:,} events before this record")
     ]
@@ -130,8 +142,9 @@ def _dead_letter(record: Record, rule: str, partitions: int) -> Row:
         "partition": record.partition,
         "offset": record.offset,
         "recorded_at": utc_text(record.recorded_at),
-        "key": _shown(record.key),
-        "value": _shown(record.value),
+        **_readable_members(record.value),
+        "key": _shown(record.key, characters),
+        "value": _shown(record.value, characters),
         "bytes": None if record.value is None else len(record.value),
         "faults": [
             {"pointer": _shown(pointer.encode()), "reason": one_line(reason)}
@@ -140,5 +153,17 @@ def _dead_letter(record: Record, rule: str, partitions: int) -> Row:
     }
 
 
-def _shown(data: bytes | None) -> str | None:
-    return None if data is None else excerpt(data, EXCERPT_CHARACTERS)
+def _readable_members(value: bytes | None) -> Row:
+    """The attributes of a dead letter that can be read, as printable text."""
+    try:
+        members = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(members, dict):
+        return {}
+    texts = {name: members[name] for name in _MEMBERS if isinstance(members.get(name), str)}
+    return {name: _shown(text.encode()) for name, text in texts.items()}
+
+
+def _shown(data: bytes | None, characters: int = EXCERPT_CHARACTERS) -> str | None:
+    return None if data is None else excerpt(data, characters)

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from ledger.numbers import percent, pluralise, thousands
+from ledger.repairs import LetterCounts
 from ledger.report.model import Report
 from ledger.report.words import (
     ATTENTION,
@@ -26,22 +27,25 @@ _RATES = ("orientation_rate", "graduation_rate", "placement_rate")
 _NAME_WIDTH = 13
 
 
-def brief_page(report: Report, *, lag: str = "", attention: Sequence[str] = ()) -> Group:
+def brief_page(
+    report: Report, letters: LetterCounts, *, lag: str = "", attention: Sequence[str] = ()
+) -> Group:
     """The main figure, three rates, and what a reader should know of them.
 
     Args:
         report: Any.
+        letters: Open and repaired dead letters at its cut.
         lag: Of live figures, in a few words.
         attention: What else needs attention, a few words each.
     """
     cells = Cells(report)
-    needing = [*attention, *_needing_attention(report)]
+    needing = [*attention, *_needing_attention(report, letters)]
     lines = [
         *head_lines(report),
         main_figure(report, cells),
         *(_rate_line(cells, name) for name in _RATES),
         *_provisional(cells),
-        _named("quarantined", _quarantined(report)),
+        _named("quarantined", _quarantined(report, letters)),
         *([_named("lag", lag)] if lag else []),
         _named("attention", "; ".join(needing) or "none needed", ATTENTION if needing else ""),
         _named("digest", report.digest),
@@ -78,15 +82,17 @@ def _provisional(cells: Cells) -> Iterator[Text]:
         yield _named("provisional" if date == dates[0] else "", f"{names} until {date}")
 
 
-def _quarantined(report: Report) -> str:
+def _quarantined(report: Report, letters: LetterCounts) -> str:
     total = sum(report.records.quarantined.values())
-    return f"{thousands(total)} of {pluralise(report.log.records, 'record')}"
+    repaired = letters.repaired_total
+    done = f", {thousands(repaired)} of them repaired" if repaired else ""
+    return f"{thousands(total)} of {pluralise(report.log.records, 'record')}{done}"
 
 
-def _needing_attention(report: Report) -> Iterator[str]:
+def _needing_attention(report: Report, letters: LetterCounts) -> Iterator[str]:
     records = report.records
     counted = (
-        (sum(records.quarantined.values()), "quarantined record"),
+        (letters.open_total, "open dead letter"),
         (records.conflicts, "conflict"),
         (records.orphans, "orphan"),
         (records.pending, "pending retraction"),

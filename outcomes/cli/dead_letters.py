@@ -16,14 +16,13 @@ from outcomes.cli.options import JsonOption, LogOption, command_group, log_addre
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.log import Location, Log
+    from ledger.log import Log
 
 __all__ = ["dead_letters_app"]
 
 dead_letters_app = command_group("Quarantined records as work: list them, show one, repair it.")
 
 _EXCERPT = 60
-_EVENT_BYTES_MAX = 65_536
 
 RuleOption = Annotated[
     list[str] | None, typer.Option("--rule", metavar="R", help="A rule of admission; repeatable.")
@@ -62,36 +61,23 @@ def show_letter(
     json: JsonOption = False,
 ) -> None:
     """One dead letter: what is wrong where, its source, and its bytes shown safely."""
-    from ledger.audit.dead_letters import dead_letter_at, parse_pointer, readable_members, repairs
+    from ledger.audit.dead_letters import letter_row, parse_pointer, repaired_by
     from ledger.log import open_log
-    from schemas.faults import faults
-    from schemas.moments import utc_text
-    from schemas.text import excerpt
+    from ledger.repairs import Repairs
 
-    place = parse_pointer(letter)
+    place, repairs = parse_pointer(letter), Repairs()
     with closing(open_log(log_address(log))) as opened:
-        record, rule = dead_letter_at(opened, place)
+        row = letter_row(opened, place)
         end = opened.end()
         with terminal.progress("looking for a repair", sum(end.values())) as advance:
-            repaired = repairs(opened, end, advance).get(place)
-    row: dict[str, Any] = {
-        "schema": "ledger/dead-letter/v1",
-        "partition": record.partition,
-        "offset": record.offset,
-        "recorded_at": utc_text(record.recorded_at),
-        "rule": rule,
-        "faults": [fault._asdict() for fault in faults(record, opened.partitions)],
-        **readable_members(record.value),
-        "key": None if record.key is None else excerpt(record.key, _EVENT_BYTES_MAX),
-        "value": None if record.value is None else excerpt(record.value, _EVENT_BYTES_MAX),
-        "repaired_by": repaired,
-    }
+            repairs.read_on(opened, end, progress=advance)
+    row["repaired_by"] = repaired_by(repairs, place)
     if json:
         terminal.print_json(row)
         return
-    for fault in row.pop("faults"):
-        terminal.line(f"{fault['rule']} at {fault['pointer'] or 'the record'}: {fault['reason']}")
     event = row.pop("repaired_by")
+    for fault in row.pop("faults"):
+        terminal.line(f"{row['rule']}{_place_and_reason(fault)}")
     for name, value in row.items():
         if name != "schema" and value is not None:
             terminal.line(f"{name}: {value}")
@@ -115,8 +101,17 @@ def resubmit_letters(
 ) -> None:
     """Append the corrected event of a dead letter; it says which letter it repairs."""
     from ledger.audit.dead_letters import parse_pointer
-    from ledger.audit.sorted_rows import SortedRows
     from ledger.log import open_log
+    from ledger.repairs import Repairs
+    from outcomes.ingest.resubmitting import (
+        Correction,
+        corrected_record,
+        corrections,
+        open_places,
+        refuse_repaired,
+        repair,
+        repair_rows,
+    )
 
     if every == (letter is not None):
         raise UsageError("name one dead letter, or --rule R --all for every open one of a rule")
@@ -124,63 +119,37 @@ def resubmit_letters(
     open_log(address).close()  # A log that is not there has no letters, and is not created.
     with closing(open_log(address, create=True)) as opened:
         if letter is not None:
-            corrected = None if file is None else _read(file)
-            places = [parse_pointer(letter)]
-            _refuse_repaired(opened, places[0])
+            place = parse_pointer(letter)
+            refuse_repaired(opened, place, Repairs())
+            record = corrected_record(opened, place, None if file is None else _read(file))
+            fixes = [Correction(place, record)]
         else:
-            corrected = None
-            with SortedRows() as rows:
-                places = list(_open_places(opened, rows, rule))
-        _repair(opened, places, corrected, dry_run=dry_run, json=json)
-
-
-def _refuse_repaired(log: Log, place: Location) -> None:
-    from ledger.audit.dead_letters import repairs
-
-    event = repairs(log, log.end()).get(place)
-    if event is not None:
-        raise UsageError(
-            f"{place.partition}:{place.offset} is repaired already, by"
-            f" {event['partition']}:{event['offset']}"
-        )
-
-
-def _repair(
-    log: Log, places: Sequence[Location], corrected: bytes | None, *, dry_run: bool, json: bool
-) -> None:
-    from outcomes.ingest.resubmitting import corrected_record, resubmit
-
-    repaired = list[dict[str, Any]]()
-    with terminal.progress("resubmitting", len(places)) as advance:
-        for number, place in enumerate(places, 1):
-            record = corrected_record(log, place, corrected)
-            row: dict[str, Any] = {"letter": f"{place.partition}:{place.offset}"}
-            if not dry_run:
-                event = resubmit(log, record, place).event
-                row["event"] = f"{event.partition}:{event.offset}"
-            repaired.append(row)
-            advance(number)
+            with terminal.progress("reading", sum(opened.end().values())) as advance:
+                places = open_places(opened, rule or (), advance)
+            fixes = list(corrections(opened, places))
+        if dry_run:
+            rows = repair_rows(fixes)
+        else:
+            with terminal.progress("resubmitting", len(fixes)) as advance:
+                rows = repair(opened, fixes, progress=advance)
     if json:
         schema = "ledger/resubmissions/v1"
-        terminal.print_json({"schema": schema, "dry_run": dry_run, "resubmissions": repaired})
-        return
-    for row in repaired:
-        terminal.line(f"{row['letter']} {'would be repaired' if dry_run else row['event']}")
-    terminal.line(f"{pluralise(len(repaired), 'dead letter')}{'' if dry_run else ' repaired'}")
+        terminal.print_json({"schema": schema, "dry_run": dry_run, "resubmissions": rows})
+    else:
+        terminal.lines(_repair_lines(rows, dry_run=dry_run))
+    if any("fault" in row for row in rows):
+        raise typer.Exit(BadInputError.exit_code)
 
 
-def _open_places(log: Log, rows: Any, rules: Sequence[str] | None) -> Iterator[Location]:  # noqa: ANN401
-    from ledger.log import Location
-    from outcomes.ingest.resubmitting import UNCHANGED_RULES
-
-    for name in rules or [""]:
-        if name not in UNCHANGED_RULES:
-            raise UsageError(
-                f"--all is for --rule {' and '.join(UNCHANGED_RULES)}, where the event itself is"
-                " right; correct the others one by one"
-            )
-    for row in _letters(log, rows, rules, is_repaired=False):
-        yield Location(row["partition"], row["offset"])
+def _repair_lines(rows: Sequence[Mapping[str, str]], *, dry_run: bool) -> Iterator[str]:
+    left = 0
+    for row in rows:
+        left += "fault" in row
+        yield f"{row['letter']} {row.get('event') or row.get('fault') or 'would be repaired'}"
+    repaired = (
+        f"{pluralise(len(rows) - left, 'dead letter')} {'would be ' if dry_run else ''}repaired"
+    )
+    yield f"{repaired}, {left:,} left" if left else repaired
 
 
 def _letters(
@@ -211,13 +180,18 @@ def _page(letters: Iterator[Mapping[str, Any]], *, is_repaired: bool) -> Iterato
         count += 1
         yield f"{row['partition']}:{row['offset']}  {row['recorded_at']}  {row['rule']}"
         for fault in row["faults"][:1]:
-            yield f"    at {fault['pointer'] or 'the record'}: {fault['reason']}"
+            yield f"    {_place_and_reason(fault).removeprefix(' ').removeprefix(': ')}"
         if row["repaired_by"] is not None:
             event = row["repaired_by"]
             yield f"    repaired by {event['partition']}:{event['offset']}"
         elif row["value"]:
             yield f"    {row['value'][:_EXCERPT]}{'…' if len(row['value']) > _EXCERPT else ''}"
     yield f"{pluralise(count, 'dead letter')} {'repaired' if is_repaired else 'open'}"
+
+
+def _place_and_reason(fault: Mapping[str, str]) -> str:
+    pointer = fault["pointer"]
+    return f"{f' at {pointer}' if pointer else ''}: {fault['reason']}"
 
 
 def _read(file: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ from outcomes.console import terminal
 if TYPE_CHECKING:
     from ledger.audit.sorted_rows import Row, SortedRows
     from ledger.log import Cut, Log
+    from ledger.repairs import Repairs
 
 __all__ = ["findings"]
 
@@ -53,9 +54,10 @@ def findings(
     jsonl: Annotated[bool, typer.Option("--jsonl", help="The rows alone, one a line.")] = False,
 ) -> None:
     """What an auditor asks about: findings with their events, and dead letters."""
-    from ledger.audit.findings import collect_findings
+    from ledger.audit.findings import ADMISSION, collect_findings
     from ledger.audit.sorted_rows import SortedRows
     from ledger.log import open_log
+    from ledger.repairs import Repairs, count_letters
     from outcomes.console.tables import print_document, print_lines
 
     if jsonl and (counts or json):
@@ -67,15 +69,23 @@ def findings(
         with terminal.progress("reading", sum(end.values())) as advance:
             kept = None if counts else rows
             numbers = collect_findings(opened, end, rules=rules, rows=kept, progress=advance)
+        letters = {name: numbers[name] for name in rules if numbers[name] and name in ADMISSION}
+        repairs = Repairs()
+        if letters:
+            with terminal.progress("looking for repairs", sum(end.values())) as advance:
+                repairs.read_on(opened, end, progress=advance)
+        listed = _with_repairs(rows, repairs)
+        repaired = count_letters(letters, repairs, end).repaired
         if jsonl:
-            print_lines(_first(rows, limit))
+            print_lines(_first(listed, limit))
         elif json:
-            arrays = {} if counts else _arrays(rows, limit)
-            print_document(_head(opened, end, rules, numbers), arrays)
+            arrays = {} if counts else _arrays(rows, repairs, limit)
+            print_document(_head(opened, end, rules, numbers) | {"repaired": repaired}, arrays)
         else:
             examples = _EXAMPLES_OF_A_RULE if rule else _EXAMPLES
             shown = examples if limit is None else limit
-            terminal.lines(_page(rows, numbers, rules, shown))
+            summary = _summary_lines(numbers, repaired, rules)
+            terminal.lines(chain(summary, _example_lines(listed, numbers, rules, shown)))
 
 
 def _chosen_rules(names: Sequence[str] | None) -> list[str]:
@@ -102,22 +112,42 @@ def _first(rows: Iterable[Row], limit: int | None) -> Iterator[Row]:
         yield from islice(of_rule, limit or None)
 
 
-def _arrays(rows: SortedRows, limit: int | None) -> dict[str, Iterator[Row]]:
+def _with_repairs(rows: Iterable[Row], repairs: Repairs) -> Iterator[Row]:
+    """The rows; each dead letter with the event that has repaired it."""
+    from ledger.audit.dead_letters import repaired_by
+    from ledger.log import Location
+
+    for row in rows:
+        if "events" in row:
+            yield row
+        else:
+            place = Location(row["partition"], row["offset"])
+            yield {**row, "repaired_by": repaired_by(repairs, place)}
+
+
+def _arrays(rows: SortedRows, repairs: Repairs, limit: int | None) -> dict[str, Iterator[Row]]:
     return {
         "findings": (row for row in _first(rows, limit) if "events" in row),
-        "dead_letters": (row for row in _first(rows, limit) if "events" not in row),
+        "dead_letters": (
+            row for row in _first(_with_repairs(rows, repairs), limit) if "events" not in row
+        ),
     }
 
 
-def _page(
-    rows: SortedRows, numbers: Mapping[str, int], rules: Sequence[str], limit: int
+def _summary_lines(
+    numbers: Mapping[str, int], repaired: Mapping[str, int], rules: Sequence[str]
 ) -> Iterator[str]:
-    """Counts by rule, then examples under each."""
     for rule in rules:
         if numbers[rule]:
-            yield f"{thousands(numbers[rule]):>8}  {rule}"
+            done = f", {thousands(repaired[rule])} of them repaired" if rule in repaired else ""
+            yield f"{thousands(numbers[rule]):>8}  {rule}{done}"
     if not any(numbers.values()):
         yield "nothing to ask about" if len(rules) > 1 else f"no record for {rules[0]}"
+
+
+def _example_lines(
+    rows: Iterable[Row], numbers: Mapping[str, int], rules: Sequence[str], limit: int
+) -> Iterator[str]:
     for rule, of_rule in groupby(rows, key=itemgetter("rule")):
         yield ""
         yield rule
@@ -144,6 +174,8 @@ def _dead_letter_lines(row: Row) -> Iterator[str]:
     if row["value"]:
         cut_off = len(row["value"]) > _EXCERPT
         yield f"      {row['value'][:_EXCERPT]}{'…' if cut_off else ''}"
+    if row["repaired_by"] is not None:
+        yield f"      repaired by {_place(row['repaired_by'])}"
 
 
 def _place(event: Mapping[str, Any]) -> str:

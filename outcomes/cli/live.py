@@ -145,7 +145,7 @@ def _print(live: LiveReport, *, brief: bool, json: bool) -> None:
     if json:
         terminal.write(encode_report(_with_lag(live)))
     elif brief:
-        terminal.pages(brief_live_page(live.report, live.lag))
+        terminal.pages(brief_live_page(live))
     else:
         terminal.pages(report_page(live.report), lag_table(live.lag))
 

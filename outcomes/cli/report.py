@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +24,10 @@ from outcomes.cli.options import (
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
+    from ledger.log import Log
+    from ledger.repairs import LetterCounts
     from ledger.replay import Engine
+    from ledger.report import Report
 
 __all__ = ["report"]
 
@@ -89,16 +92,32 @@ def report(
         engine=None if engine is None else _engine(engine),
         roots=json and (evidence or isinstance(address, ArchiveAddress)),
     )
-    reports = make_reports(open_log(address), query, progress=_REPLAYING, notify=inform)
+    opened = open_log(address)
+    reports = make_reports(opened, query, progress=_REPLAYING, notify=inform)
     if json:
         terminal.write(encode_reports(reports))
-    else:
-        from ledger.report.brief import brief_page
-        from ledger.report.page import report_page
+        return
+    from ledger.report.brief import brief_page
+    from ledger.report.page import report_page
 
-        render = brief_page if brief else report_page
-        apart = [part for report in reports for part in ("", render(report))]
-        terminal.pages(*apart[1:])
+    pages = (
+        [brief_page(*each) for each in _with_letters(opened, reports)]
+        if brief
+        else list(map(report_page, reports))
+    )
+    terminal.pages(*[part for page in pages for part in ("", page)][1:])
+
+
+def _with_letters(log: Log, reports: Sequence[Report]) -> Iterator[tuple[Report, LetterCounts]]:
+    """Each report with the open and the repaired dead letters at its cut."""
+    from ledger.repairs import Repairs, count_letters
+
+    repairs = Repairs()
+    for report in reports:
+        quarantined = report.records.quarantined
+        if quarantined:
+            repairs.read_on(log, report.cut)
+        yield report, count_letters(quarantined, repairs, report.cut)
 
 
 def _years(text: str) -> Sequence[int]:

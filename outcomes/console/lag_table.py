@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group
 
 from ledger.numbers import pluralise, thousands
-from ledger.report import Report
 from ledger.report.brief import brief_page
 from ledger.report.page import plain_table, titled
 from processors.lag import Lag
+from processors.live_report import LiveReport
 
 __all__ = ["brief_live_page", "lag_table"]
 
@@ -28,13 +28,15 @@ def lag_table(lags: Sequence[Lag]) -> Group:
     return titled("Lag", table)
 
 
-def brief_live_page(report: Report, lags: Sequence[Lag]) -> Group:
+def brief_live_page(live: LiveReport) -> Group:
     """The report in brief, with the lag and what of it needs attention."""
+    lags = live.lag
     waiting = sum(lag.records for lag in lags)
     behind = f"{pluralise(waiting, 'record')}, {max(lag.seconds for lag in lags):,.1f} s"
     workers = pluralise(len({lag.owner for lag in lags if lag.owner}), "worker")
     line = f"{behind if waiting else 'none'}; {workers} on {pluralise(len(lags), 'partition')}"
-    return brief_page(report, lag=line, attention=list(_needing_attention(lags)))
+    attention = list(_needing_attention(lags))
+    return brief_page(live.report, live.letters, lag=line, attention=attention)
 
 
 def _needing_attention(lags: Sequence[Lag]) -> Iterator[str]:

@@ -61,7 +61,7 @@ def watch_on_screen(reports: Iterable[LiveReport], *, brief: bool) -> None:
 
 
 def _view(console: Console, live: LiveReport, *, brief: bool) -> RenderableType:
-    short = brief_live_page(live.report, live.lag)
+    short = brief_live_page(live)
     if brief:
         return short
     whole = Group(report_page(live.report), lag_table(live.lag))

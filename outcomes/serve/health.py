@@ -139,14 +139,14 @@ class Health(NamedTuple):
                 yield Alert(text, "#pipeline-title")
 
     def _quarantine_alerts(self) -> Iterator[Alert]:
-        records = self.live.report.records
-        total = sum(records.quarantined.values())
+        letters = self.live.letters
+        total = letters.open_total
         if not total:
             return
-        rule = max(records.quarantined, key=lambda name: records.quarantined[name])
+        rule = max(letters.open, key=lambda name: letters.open[name])
         text = self.language.ngettext(
-            "{count} record quarantined, by {rule}",
-            "{count} records quarantined, most by {rule}",
+            "{count} open dead letter, by {rule}",
+            "{count} open dead letters, most by {rule}",
             total,
         ).format(count=self.language.number(total), rule=rule)
         if total > _QUARANTINE_SHARE * self.live.report.log.records:
@@ -167,7 +167,9 @@ class Health(NamedTuple):
             (say("Workers"), number(len(owners))),
             (say("Records"), number(self.live.report.log.records)),
             (say("Duplicates"), number(records.duplicates)),
-            (say("Quarantined"), number(sum(records.quarantined.values()))),
+            (say("Conflicts"), number(records.conflicts)),
+            (say("Open dead letters"), number(self.live.letters.open_total)),
+            (say("Repaired"), number(self.live.letters.repaired_total)),
         ]
 
     @property
@@ -187,8 +189,8 @@ class Health(NamedTuple):
 
     @property
     def rules(self) -> list[tuple[str, str]]:
-        """Quarantined records by rule, the most first."""
-        counts = self.live.report.records.quarantined.items()
+        """Open dead letters by rule, the most first."""
+        counts = self.live.letters.open.items()
         ordered = sorted(counts, key=lambda each: (-each[1], each[0]))
         return [(rule, self.language.number(count)) for rule, count in ordered]
 

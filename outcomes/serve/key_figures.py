@@ -32,6 +32,7 @@ def key_figures(live: LiveReport) -> dict[str, Any]:
         "rates": _rows(report, "rates"),
         "provisional": dict(report.provisional),
         "records": report.records.as_json(),
+        "dead_letters": {"open": dict(live.letters.open), "repaired": dict(live.letters.repaired)},
         "lag": {
             "records": sum(lag.records for lag in waiting),
             "seconds": max((lag.seconds for lag in waiting), default=0),

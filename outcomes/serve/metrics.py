@@ -81,10 +81,10 @@ class Metrics:
             ("state",),
             registry=self.registry,
         )
-        self._quarantined = Gauge(
-            "outcomes_quarantined_records",
-            "Quarantined records, by the first rule that they fail.",
-            ("rule",),
+        self._letters = Gauge(
+            "outcomes_dead_letters",
+            "Quarantined records, open and repaired, by the first rule that they fail.",
+            ("rule", "state"),
             registry=self.registry,
         )
 
@@ -130,5 +130,6 @@ class Metrics:
         records = live.report.records
         for state in ("events", "duplicates", "conflicts", "repeats", "retracted", "orphans"):
             self._records.labels(state).set(getattr(records, state))
-        for rule, count in records.quarantined.items():
-            self._quarantined.labels(rule).set(count)
+        for rule in records.quarantined:
+            self._letters.labels(rule, "open").set(live.letters.open.get(rule, 0))
+            self._letters.labels(rule, "repaired").set(live.letters.repaired.get(rule, 0))

@@ -12,10 +12,16 @@ from ledger.log.kafka.client import link_to
 from ledger.log.kafka.group import owners
 from ledger.log.kafka.log import KafkaLog
 from ledger.log.kafka.waiting import Patience
+from ledger.repairs import Repairs
 from ledger.replay import FiguresAtCut
-from processors.lag import measure_lag
 from processors.live_fold import consumer_group
-from processors.live_report import LiveReport, LiveStatus, make_live_report
+from processors.live_report import (
+    LiveReport,
+    LiveSource,
+    LiveStatus,
+    make_live_report,
+    make_live_status,
+)
 from processors.partials import merge_partials
 from processors.partials_reader import PartialsReader
 from projections.policy import Policy
@@ -44,17 +50,20 @@ class PublishedFigures:
         self._partials = PartialsReader(self._topic, self._log)
         self._owners: Mapping[int, str] = {}
         self._next_owners = 0.0
+        self._repairs = Repairs()
 
     def read(self, policy: Policy, year: int) -> LiveReport:
         """The figures of this moment, with the workers of at most a second ago."""
         figures = self._merge([policy], year)
-        return make_live_report(self._log, figures, policy, year, self._current_owners())
+        return make_live_report(self._source(), figures, policy, year)
 
     def status(self) -> LiveStatus:
         """How far they have come at this moment."""
         figures = self._merge([], None)
-        lag = measure_lag(self._log, figures.cut, self._current_owners())
-        return LiveStatus(str(self._address.partials), figures.records, lag)
+        return make_live_status(self._source(), figures, str(self._address.partials))
+
+    def _source(self) -> LiveSource:
+        return LiveSource(self._log, self._current_owners(), self._repairs)
 
     def _merge(self, policies: Sequence[Policy], year: int | None) -> FiguresAtCut:
         self._partials.refresh()

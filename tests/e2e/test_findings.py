@@ -76,7 +76,9 @@ class TestAnswers:
 
     def test_numbers_alone_name_nobody(self, done):
         counts = done["counts"].json
-        assert counts == {name: done["all"].json[name] for name in ("schema", "log", "counts")}
+        assert counts == {
+            name: done["all"].json[name] for name in ("schema", "log", "counts", "repaired")
+        }
         subjects = {row["subject"] for row in done["all"].json["findings"]}
         printed = done["counts"].text + done["page of counts"].text
         assert [subject for subject in subjects if subject in printed] == []

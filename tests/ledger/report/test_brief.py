@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from ledger.repairs import LetterCounts
 from ledger.report.brief import brief_page
 from tests.support.histories import log_of, new_record, policy_of, reports_of, story
 
@@ -26,9 +27,13 @@ def report(tmp_path):
         return reports_of(log, policy_of(), [2022])[2022]
 
 
-def lines_of(*arguments, **options):
+def lines_of(report, repaired=None, **options):
+    quarantined = report.records.quarantined
+    repaired = repaired or {}
+    left = {rule: count - repaired.get(rule, 0) for rule, count in quarantined.items()}
     screen = Console(file=io.StringIO(), width=100)
-    screen.print(brief_page(*arguments, **options), highlight=False, crop=False)
+    letters = LetterCounts(left, repaired)
+    screen.print(brief_page(report, letters, **options), highlight=False, crop=False)
     return screen.file.getvalue().splitlines()
 
 
@@ -57,10 +62,19 @@ class TestBrief:
 
         assert {"2022-12-31", "2023-06-30", "2023-12-31"} <= {*named(lines, "provisional")}
         assert "3 of 4 records" == " ".join(named(lines, "quarantined"))
-        assert "3 quarantined records, 1 orphan, see `outcomes findings`" == " ".join(
+        assert "3 open dead letters, 1 orphan, see `outcomes findings`" == " ".join(
             named(lines, "attention")
         )
         assert f"digest       {report.digest}" in lines
+
+    def test_what_is_repaired_needs_no_attention(self, report):
+        records = report.records.model_copy(update={"quarantined": {"value_must_be_json": 2}})
+        lines = lines_of(
+            report.model_copy(update={"records": records}), repaired={"value_must_be_json": 2}
+        )
+
+        assert " records, 2 of them repaired" in "\n".join(lines)
+        assert ["1", "orphan,"] == named(lines, "attention")[:2]
 
     def test_a_quiet_report_needs_none(self, report):
         quiet = report.records.model_copy(update={"orphans": 0})

@@ -9,6 +9,7 @@ import pytest
 from rich.color import Color
 from rich.console import Console, Group
 
+from ledger.repairs import LetterCounts
 from ledger.report import ReportQuery, make_reports
 from ledger.report.brief import brief_page
 from ledger.report.page import movement_table, report_page
@@ -228,7 +229,11 @@ class TestColours:
         rates[0] = rates[0].model_copy(update={"numerator": 10})
         records = report.records.model_copy(update={"quarantined": {"value_must_be_json": 1}})
         shown = report.model_copy(update={"rates": tuple(rates), "records": records})
-        page = Group(report_page(shown), brief_page(shown), movement_table(shown, shown, "now"))
+        page = Group(
+            report_page(shown),
+            brief_page(shown, LetterCounts({}, {})),
+            movement_table(shown, shown, "now"),
+        )
         printed = text_of(page, force_terminal=True, color_system="256")
         return set(re.findall(r"\x1b\[([0-9;]*)m", printed))
 

@@ -7,8 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
+from ledger.repairs import LetterCounts
 from outcomes.console.lag_table import brief_live_page
 from processors.lag import Lag
+from processors.live_report import LiveReport
 from tests.support.histories import log_of, new_record, policy_of, reports_of, story
 
 
@@ -53,7 +55,9 @@ CASES = {
 def test_the_lag_is_a_line_and_what_is_wrong_with_it_needs_attention(case, report):
     lags, lag_line, attention = CASES[case]
     screen = Console(file=io.StringIO(), width=100)
-    screen.print(brief_live_page(report, lags), highlight=False, crop=False)
+    screen.print(
+        brief_live_page(LiveReport(report, lags, LetterCounts({}, {}))), highlight=False, crop=False
+    )
     lines = screen.file.getvalue().splitlines()
 
     assert f"lag          {lag_line}" in lines
