@@ -44,6 +44,8 @@ __all__ = [
 
 SHOWN_SCHEMA: Literal["ledger/shown/v1"] = "ledger/shown/v1"
 
+# RFC 8785 writes an integer as a binary64, which has no larger ones exactly.
+_EXACT_MAX = 2**53 - 1
 _FEWER_THAN = re.compile("<([1-9][0-9]{0,15})")
 
 
@@ -78,7 +80,7 @@ def _sorted_once(rows: tuple[_Row, ...]) -> tuple[_Row, ...]:
 
 
 ShownCell = Annotated[
-    Annotated[int, Field(ge=0)] | FewerThan | None,
+    Annotated[int, Field(ge=0, le=_EXACT_MAX)] | FewerThan | None,
     BeforeValidator(_cell),
     PlainSerializer(_json_cell),
 ]

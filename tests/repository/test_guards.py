@@ -232,6 +232,23 @@ class TestImportContracts:
     def test_rules_and_words_are_kept_from_the_world(self, package: str, copy: Path) -> None:
         self.keeps_apart(copy, "purity", package)
 
+    def test_disclosure_is_kept_from_counts_solver_and_world(self, copy: Path) -> None:
+        for module in CONTRACTS["shown"]["source_modules"]:
+            self.plant(copy, module, "ledger.report")
+        for module in ("ledger.disclosure.hiding", "outcomes.doctor"):
+            self.plant(copy, module, *CONTRACTS["solver"]["protected_modules"])
+        self.plant(copy, "ledger.disclosure", *CONTRACTS["disclosure"]["forbidden_modules"])
+        names = ("shown", "solver", "disclosure")
+        flags = [flag for name in names for flag in ("--contract", name)]
+        status, output = run(TOOLS / "lint-imports", "--no-cache", "--no-logo", *flags, folder=copy)
+        assert status == 1, output
+        for module in CONTRACTS["shown"]["source_modules"]:
+            assert f"{module} is not allowed to import ledger.report:" in output
+        for module in ("ledger.disclosure.hiding", "outcomes.doctor"):
+            assert len(re.findall(rf"{module} -> (?:highspy|numpy)\b", output)) == 2, output
+        for name in CONTRACTS["disclosure"]["forbidden_modules"]:
+            assert f"ledger.disclosure is not allowed to import {name}:" in output
+
     @pytest.mark.parametrize("module", CONTRACTS["second_opinion"]["source_modules"])
     def test_the_columnar_replay_is_kept_from_the_fold(self, module: str, copy: Path) -> None:
         self.keeps_apart(copy, "second_opinion", module)

@@ -1,4 +1,4 @@
-"""`ledger.disclosure.first_form`: the first form of a count, a rate, a growth."""
+"""`ledger.disclosure.forms`: the first form of a count, a rate, a growth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.disclosure.first_form import form_of, growth_of, step_of, values_of
+from ledger.disclosure.forms import form_of, growth_of, step_of, values_of
 from ledger.disclosure.profile import Profile, built_in_profiles
 from ledger.disclosure.shown import FewerThan
 
