@@ -11,12 +11,10 @@ import contextlib
 import ctypes
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +22,8 @@ from string import Template
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+
+from deploy.tools import ToolError, maven_jars, run_tool
 
 __all__ = ["Broker", "NoKafkaError", "is_ready", "kafka_jars", "kill_with_parent"]
 
@@ -33,7 +33,6 @@ CACHE = ROOT / ".kafka"
 DEFAULT_PORT = 9092
 _PORT_MAX = 65_534
 _CLUSTER = "outcomesLedgerKafka0AA"
-_DOWNLOAD_SECONDS = 600
 _READY_SECONDS = 60
 _STOP_SECONDS = 20
 _POLL_SECONDS = 0.1
@@ -52,35 +51,10 @@ def kafka_jars(cache: Path = CACHE) -> Path:
     Raises:
         NoKafkaError: If Java or Maven is missing, or Maven cannot download.
     """
-    if shutil.which("java") is None:
-        raise NoKafkaError("no java; install a Java 17 runtime")
-    cache.mkdir(parents=True, exist_ok=True)
-    # Two test processes of a new checkout ask at the same moment.
-    with (cache / "download.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _are_current(cache):
-            _download(cache)
-    return cache / "libs"
-
-
-def _are_current(cache: Path) -> bool:
-    stamp = cache / "pom.xml"
-    return stamp.exists() and stamp.read_bytes() == (RECIPE / "pom.xml").read_bytes()
-
-
-def _download(cache: Path) -> None:
-    recipe, libs = RECIPE / "pom.xml", cache / "libs"
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise NoKafkaError("Kafka is missing and so is mvn to download it; install maven")
-    with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
-        fresh = Path(folder) / "libs"
-        command = [maven, "-B", "-q", "-f", str(recipe), "dependency:copy-dependencies"]
-        command += ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        _run(*command, tool="Maven cannot download Kafka", seconds=_DOWNLOAD_SECONDS)
-        shutil.rmtree(libs, ignore_errors=True)
-        fresh.rename(libs)
-    shutil.copy(recipe, cache / "pom.xml")
+    try:
+        return maven_jars("Kafka", RECIPE / "pom.xml", cache)
+    except ToolError as error:
+        raise NoKafkaError(str(error)) from error
 
 
 class Broker:
@@ -128,7 +102,11 @@ class Broker:
         if not (folder / "data" / "meta.properties").exists():
             tool = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", self._classes]
             tool += ["kafka.tools.StorageTool", "format", "-t", _CLUSTER]
-            _run(*tool, "-c", str(self._properties), *format_with, tool="Kafka's StorageTool")
+            tool += ["-c", str(self._properties), *format_with]
+            try:
+                run_tool(*tool, tool="Kafka's StorageTool")
+            except ToolError as error:
+                raise NoKafkaError(str(error)) from error
 
     def start(self) -> None:
         """Start, and return when clients are served.
@@ -224,17 +202,6 @@ async def is_ready(bootstrap: str) -> bool:
     finally:
         await admin.close()
     return bool(cluster["brokers"])
-
-
-def _run(*command: str, tool: str, seconds: float = 60) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
-    except OSError as error:
-        raise NoKafkaError(f"{command[0]}: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise NoKafkaError(f"{tool}: still running after {seconds:.0f} s") from error
-    if done.returncode:
-        raise NoKafkaError(f"{tool}: {' '.join((done.stdout + done.stderr).split())[:300]}")
 
 
 def _port_setting() -> int:
