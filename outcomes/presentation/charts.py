@@ -6,8 +6,7 @@ shown as a number has no length: its text alone is where the figure would be.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -23,7 +22,6 @@ __all__ = [
     "bar",
     "draw",
     "interval",
-    "literal",
     "months_chart",
 ]
 
@@ -240,9 +238,10 @@ def draw(drawing: Drawing, description: str) -> Markup:
     if isinstance(drawing, Months):
         return months_chart(drawing.months, description)
     rows: Sequence[Bar | Rate] = drawing.rows
+    top = _ROWS_TOP if drawing.title else 0
     groups = [
         Markup('<g transform="translate(0 {})">{}{}</g>').format(
-            _ROWS_TOP + index * _ROW, _words(row), mark
+            top + index * _ROW, _words(row), mark
         )
         for index, (row, mark) in enumerate(zip(rows, _marks(drawing), strict=True))
     ]
@@ -252,7 +251,7 @@ def draw(drawing: Drawing, description: str) -> Markup:
     )
     return svg.format(
         width=_WIDE,
-        height=_ROWS_TOP + len(rows) * _ROW,
+        height=top + len(rows) * _ROW,
         description=description,
         title=drawing.title,
         rows=Markup("").join(groups),
@@ -324,21 +323,3 @@ def _rail(value: int | None) -> Markup:
 def _along(tenths: int) -> float:
     """Where a rate is, with room for its point at both ends."""
     return 6 + (_WIDE - 12) * min(max(tenths, 0), 1_000) / 1_000
-
-
-_CLASS = re.compile(r'class="([^"]*)"')
-
-
-def literal(svg: Markup, attributes: Mapping[str, str]) -> Markup:
-    """A chart without classes, for a renderer that reads no style sheet.
-
-    Args:
-        svg: Of this module.
-        attributes: For each class its presentation attributes, such as `fill="#1d5a9e"`; those of
-            several classes, together in one key, come first.
-    """
-
-    def replaced(match: re.Match[str]) -> str:
-        return attributes.get(match[1], "")
-
-    return Markup(_CLASS.sub(replaced, str(svg)))  # noqa: S704 - made here, escaped already

@@ -1,0 +1,152 @@
+"""A publication as a PDF that a screen reader can read: tagged, PDF/UA-1, the same bytes each time.
+
+`report.typ` says how it looks and `chart.css` how its charts do. What it says goes in as JSON, so
+that nothing in it can run as code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fontpkg_source_sans_3
+import typst
+
+from ledger.errors import BadInputError
+from outcomes.presentation.charts import Drawing, Months, Rates, draw
+from outcomes.publish.document import Chart, Document, Logo
+
+__all__ = ["render_pdf"]
+
+_FOLDER = Path(__file__).parent
+_ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
+_MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
+_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
+
+
+def render_pdf(document: Document) -> bytes:
+    """The PDF of a publication; it embeds no clock, no path and no setting of the machine.
+
+    Raises:
+        BadInputError: If the logo is no image, or a character is in none of the typefaces: those of
+            `fontpkg-source-sans-3` and, for other scripts, those in typst.
+    """
+    try:
+        with TemporaryDirectory(prefix="outcomes-pdf-") as folder:
+            return _compile(_content(document, Path(folder)), folder)
+    except typst.TypstError as error:
+        raise _explained(error, document) from error
+
+
+def _compile(content: dict[str, Any], folder: str) -> bytes:
+    compiler = typst.Compiler(
+        (_FOLDER / "report.typ").read_bytes(),
+        # What the template could read: the logo, and nothing else of the machine.
+        root=folder,
+        font_paths=_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"publication": json.dumps(content)},
+    )
+    data, warnings = compiler.compile_with_warnings(format="pdf", pdf_standards="ua-1")
+    assert not warnings, [warning.message for warning in warnings]
+    assert isinstance(data, bytes)
+    return data
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    files = fontpkg_source_sans_3.ROOT / "files"
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(files)])
+
+
+def _content(document: Document, folder: Path) -> dict[str, Any]:
+    logo = _put_logo(document.logo, folder) if document.logo else None
+    return {**_as_data(document._replace(logo=None)), "logo": logo}
+
+
+def _put_logo(logo: Logo, folder: Path) -> str:
+    path = folder / f"logo.{_ENDINGS[logo.media_type]}"
+    path.write_bytes(logo.data)
+    return f"/{path.name}"
+
+
+def _as_data(item: Any) -> Any:  # noqa: ANN401 - a part of a document, whatever it is
+    """A part of a document as JSON has it; `is` names its type, a drawing is an SVG."""
+    if isinstance(item, Drawing):
+        return {"is": type(item).__name__, "svg": _printed(item), "key": _key(item)}
+    if isinstance(item, Chart) and len(item.drawings) == 1:
+        item = item._replace(drawings=(_untitled(*item.drawings),))
+    if isinstance(item, tuple) and hasattr(item, "_asdict"):
+        members = {name: _as_data(value) for name, value in item._asdict().items()}
+        return {"is": type(item).__name__, **members}
+    if isinstance(item, tuple):
+        return [_as_data(each) for each in item]
+    return item
+
+
+def _untitled(drawing: Drawing) -> Drawing:
+    """A drawing that stands alone: the caption is its title."""
+    return drawing if isinstance(drawing, Months) else drawing._replace(title="")
+
+
+def _key(drawing: Drawing) -> list[str]:
+    """The labels of what is in a drawing."""
+    if isinstance(drawing, Rates):
+        marks = {
+            "rate": True,
+            "base": any(row.is_base for row in drawing.rows),
+            "bounds": any(row.bounds for row in drawing.rows),
+        }
+    else:
+        rows = drawing.months if isinstance(drawing, Months) else drawing.rows
+        marks = {"this_year": True, "year_before": any(row.previous is not None for row in rows)}
+    return [label for label, is_drawn in marks.items() if is_drawn]
+
+
+def _printed(drawing: Drawing) -> str:
+    """A drawing as a file of its own, which no page gives its colours."""
+    svg, style = draw(drawing, ""), (_FOLDER / "chart.css").read_text(encoding="utf-8")
+    opening, _, rest = svg.partition(">")
+    return f'{opening} xmlns="http://www.w3.org/2000/svg"><style>{style}</style>{rest}'
+
+
+def _explained(error: typst.TypstError, document: Document) -> Exception:
+    """What a person can do about a failure; the failure itself where that is nothing."""
+    file = f"report.{document.language}.pdf"
+    missing = _MISSING.search(error.diagnostic)
+    if missing is not None:
+        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), missing[1])
+        return BadInputError(
+            f"{file}: no typeface has {_named(text)}, in {_place(text, document)};"
+            " leave it out or say it in words"
+        )
+    if document.logo is not None and "logo" in error.diagnostic:
+        return BadInputError(
+            f"{document.logo.name}: {error.message}; save it as a PNG, or as an SVG of paths alone"
+        )
+    return error
+
+
+def _named(text: str) -> str:
+    return ", ".join(f"U+{ord(each):04X} {unicodedata.name(each, '')}".strip() for each in text)
+
+
+def _place(text: str, document: Document) -> str:
+    for section in document.sections:
+        if any(text in each for each in _texts(section)):
+            return f"“{section.title}”"
+    return "the school's name, its logo or the signatories"
+
+
+def _texts(item: object) -> Iterator[str]:
+    if isinstance(item, str):
+        yield item
+    elif isinstance(item, tuple):
+        for each in item:
+            yield from _texts(each)
