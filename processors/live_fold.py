@@ -7,9 +7,12 @@ once a batch, however many of its records the batch holds.
 from __future__ import annotations
 
 import gc
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
+from typing import NamedTuple
 
 import orjson
 
@@ -25,14 +28,21 @@ from processors.read_model.store import Store
 from processors.read_model.student_state import FOLD_REVISION, decode_history
 from projections.contributions import contributions
 from projections.facts import facts_of
-from projections.figures import Figures, Tally
+from projections.figures import Figures, RecordCounts, Tally
 from projections.history import Disposition, resolve
 from projections.policy import Policy
 from schemas.admission import Event, Quarantined, admit_with_content
 from schemas.record import Record
 from schemas.version import RULES_VERSION
 
-__all__ = ["FOLD_VERSION", "FoldCancelledError", "LiveFold", "consumer_group"]
+__all__ = [
+    "FOLD_VERSION",
+    "BatchObserver",
+    "FoldCancelledError",
+    "FoldedBatch",
+    "LiveFold",
+    "consumer_group",
+]
 
 FOLD_VERSION = f"{RULES_VERSION}.{FOLD_REVISION}"
 """The rules version, and the hand-kept revision of the fold."""
@@ -40,8 +50,29 @@ FOLD_VERSION = f"{RULES_VERSION}.{FOLD_REVISION}"
 _CANCEL_CHECK_EVERY = 500
 
 
+BatchObserver = Callable[["FoldedBatch"], None]
+
+
 class FoldCancelledError(Exception):
     """The worker is to stop, or the partition now belongs to another worker."""
+
+
+class FoldedBatch(NamedTuple):
+    """What was folded and committed at once.
+
+    Attributes:
+        records: All of it, in offset order.
+        types: How many of each type were admitted.
+        counts: What the records have turned out to be.
+        seconds: It took.
+        commit_seconds: Of them in SQLite.
+    """
+
+    records: Sequence[Record]
+    types: Mapping[str, int]
+    counts: RecordCounts
+    seconds: float
+    commit_seconds: float
 
 
 class LiveFold:
@@ -53,6 +84,7 @@ class LiveFold:
         states: By partition, those that were opened.
         is_cancelled: Called every few hundred records of a batch; True cancels the batch, and
             nothing of it is kept.
+        on_batch: Called after each batch that was committed, where somebody wants to know.
     """
 
     def __init__(
@@ -79,6 +111,7 @@ class LiveFold:
         self.store = store
         self.states: dict[int, PartitionState] = {}
         self.is_cancelled: Callable[[], bool] = lambda: False
+        self.on_batch: BatchObserver | None = None
         self.policies = list(policies)
         self._partitions = partitions
         self._refold = refold
@@ -148,8 +181,10 @@ class LiveFold:
         # Until the commit the state in memory is ahead of the file; a failure must drop it.
         del self.states[partition]
         with _garbage_collection_paused():
-            self._apply(partition, state, new)
+            batch = self._apply(partition, state, new)
         self.states[partition] = state
+        if self.on_batch is not None:
+            self.on_batch(batch)
 
     def is_build_due(self, partition: int, end: int) -> bool:
         """Whether the backlog up to the log's end should be folded by student, see `build`."""
@@ -172,7 +207,8 @@ class LiveFold:
         if state is not None:
             self.states[partition] = state
 
-    def _apply(self, partition: int, state: PartitionState, new: Sequence[Record]) -> None:
+    def _apply(self, partition: int, state: PartitionState, new: Sequence[Record]) -> FoldedBatch:
+        started = time.perf_counter()
         by_subject: dict[str, list[Event]] = {}
         increment = Increment.under(self.policies)
         dead_letters: list[DeadLetter] = []
@@ -205,9 +241,14 @@ class LiveFold:
             for policy, tally in increment.tallies.items()
             for cell in state.add(policy, tally.figures())
         ]
+        folded = time.perf_counter()
         self.store.commit(
             partition, state, students=changed, cells=cells, dead_letters=dead_letters
         )
+        committed = time.perf_counter()
+        events = chain.from_iterable(by_subject.values())
+        types = Counter(event.fact.TYPE for event in events) if self.on_batch else {}
+        return FoldedBatch(new, types, increment.records, committed - started, committed - folded)
 
     def _fold_students(
         self,

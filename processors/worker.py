@@ -4,84 +4,131 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.diagnostics import logger
 from ledger.errors import UsageError
 from ledger.log import Log, LogAddress, TopicAddress, open_log
 from processors.follower import Follower
-from processors.live_fold import LiveFold
+from processors.live_figures import open_live_figures
+from processors.live_fold import BatchObserver, LiveFold
+from processors.metrics.reporting import SILENCE, Reporting, report_to_folder, serve_metrics
 from processors.read_model.store import Store
 from processors.stored_figures import FileAddress, state_path
 from projections.policy import Policy
 
-__all__ = ["run_worker"]
+__all__ = ["WorkerOptions", "run_worker"]
+
+
+class WorkerOptions(NamedTuple):
+    """How a worker runs.
+
+    Attributes:
+        state: The read model; beside an embedded log, in the working folder on Kafka where None.
+        once: Fold what the log holds, then end; for embedded logs.
+        processes: How many workers share the partitions; more than one on Kafka only.
+        metrics: Where they are served, `[HOST:]PORT`; nowhere where None.
+        metrics_folder: Where they are kept for another process that serves them.
+    """
+
+    state: Path | None = None
+    once: bool = False
+    processes: int = 1
+    metrics: str | None = None
+    metrics_folder: Path | None = None
 
 
 def run_worker(
-    address: LogAddress,
-    policies: Sequence[Policy],
-    *,
-    state: Path | None = None,
-    once: bool = False,
-    processes: int = 1,
+    address: LogAddress, policies: Sequence[Policy], options: WorkerOptions | None = None
 ) -> int:
     """Follow a log and keep its live figures current, until SIGTERM or Ctrl-C.
 
     Args:
         address: Of the log; on Kafka the worker shares the partitions with others.
         policies: To keep live.
-        state: The read model; beside an embedded log, in the working folder on Kafka where None.
-        once: Fold what the log holds, then end; for embedded logs.
-        processes: How many workers share the partitions; more than one on Kafka only.
+        options: How.
 
     Returns:
         The exit code.
 
     Raises:
         ConfigurationError: If a setting is wrong.
-        StoreError: If the log or the read model cannot be used.
+        StoreError: If the log or the read model cannot be used, or the metrics' port is taken.
         UsageError: If `once` is asked for on Kafka, or several processes on a file.
     """
-    if isinstance(address, TopicAddress):
-        from processors.kafka.worker import run_workers  # noqa: PLC0415 - Faust
+    chosen = options or WorkerOptions()
+    _refuse_impossible(address, chosen)
+    with _reporting(address, chosen) as reporting:
+        if isinstance(address, TopicAddress):
+            from processors.kafka.worker import Fleet, run_workers  # noqa: PLC0415 - Faust
 
-        if once:
-            raise UsageError("--once is for a sqlite: log; workers on Kafka share the partitions")
-        return run_workers(address, state, policies, processes=processes)
-    if processes > 1:
-        raise UsageError(
-            f"--processes {processes}: one worker follows a file; a log on Kafka can have several"
-        )
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _follow(address, policies, state_path(address, state), once=once, stop=stop)
+            return run_workers(address, policies, Fleet(chosen.state, chosen.processes, reporting))
+        stop = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        reporting.start()
+        _FileWorker(address, policies, chosen, reporting.observer()).follow(stop)
     return 0
 
 
-def _follow(
-    address: FileAddress,
-    policies: Sequence[Policy],
-    path: Path,
-    *,
-    once: bool,
-    stop: threading.Event,
-) -> None:
-    with closing(_LogFile(address)) as file, closing(Store(path)) as store:
-        logger().info("worker.started", log=str(address), state=str(path), policies=len(policies))
-        is_replaced = True
-        while is_replaced and not stop.is_set():
-            log = file.open()
-            fold = LiveFold(
-                store, policies, log_name=log.name, partitions=log.partitions, refold=True
+def _refuse_impossible(address: LogAddress, options: WorkerOptions) -> None:
+    if isinstance(address, TopicAddress):
+        if options.once:
+            raise UsageError("--once is for a sqlite: log; workers on Kafka share the partitions")
+    elif options.processes > 1:
+        raise UsageError(
+            f"--processes {options.processes}: one worker follows a file; a log on Kafka can have"
+            " several"
+        )
+
+
+@contextmanager
+def _reporting(address: LogAddress, options: WorkerOptions) -> Iterator[Reporting]:
+    if options.metrics is not None:
+        opening = partial(open_live_figures, address, options.state)
+        with serve_metrics(options.metrics, opening) as reporting:
+            yield reporting
+    elif options.metrics_folder is not None:
+        yield report_to_folder(options.metrics_folder)
+    else:
+        yield SILENCE
+
+
+class _FileWorker(NamedTuple):
+    """What follows a log in a file."""
+
+    address: FileAddress
+    policies: Sequence[Policy]
+    options: WorkerOptions
+    observer: BatchObserver | None
+
+    def follow(self, stop: threading.Event) -> None:
+        """Follow the log until stopped, whatever file is put in its place."""
+        path = state_path(self.address, self.options.state)
+        with closing(_LogFile(self.address)) as file, closing(Store(path)) as store:
+            logger().info(
+                "worker.started",
+                log=str(self.address),
+                state=str(path),
+                policies=len(self.policies),
             )
-            follower = Follower(log, fold, is_replaced=file.is_replaced)
-            for count in follower.run(stop, once=once):
-                logger().info("batch.folded", records=count)
-            is_replaced = file.is_replaced()
-        logger().info("worker.stopped")
+            is_replaced = True
+            while is_replaced and not stop.is_set():
+                for count in self._follower(file, store).run(stop, once=self.options.once):
+                    logger().info("batch.folded", records=count)
+                is_replaced = file.is_replaced()
+            logger().info("worker.stopped")
+
+    def _follower(self, file: _LogFile, store: Store) -> Follower:
+        log = file.open()
+        fold = LiveFold(
+            store, self.policies, log_name=log.name, partitions=log.partitions, refold=True
+        )
+        fold.on_batch = self.observer
+        return Follower(log, fold, is_replaced=file.is_replaced)
 
 
 class _LogFile:

@@ -62,14 +62,27 @@ def worker(
             help="Workers that share a Kafka log.",
         ),
     ] = 1,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="[HOST:]PORT",
+            help="Serve metrics for Prometheus; on this machine alone unless a host is named.",
+        ),
+    ] = None,
 ) -> None:
-    """Follow the log and keep the figures of every year current, until stopped."""
+    """Follow the log and keep the figures of every year current, until stopped.
+
+    An archive is sealed: its figures are folded once.
+    """
+    from ledger.log import ArchiveAddress
     from ledger.policies import live_policies
-    from processors.worker import run_worker
+    from processors.worker import WorkerOptions, run_worker
 
     policies = live_policies(policy or ())
     address = log_address(log)
-    code = run_worker(address, policies, state=state, once=once, processes=processes)
+    once = once or isinstance(address, ArchiveAddress)
+    code = run_worker(address, policies, WorkerOptions(state, once, processes, metrics))
     raise typer.Exit(code)
 
 

@@ -28,7 +28,6 @@ _ANSWER_SECONDS = 20.0
 _FORGET_SECONDS = 60.0
 _REMEMBERED = 32
 _BACKLOG = 64
-_ANY_YEAR = 2022
 
 
 class FiguresKey(NamedTuple):
@@ -94,15 +93,6 @@ class LiveHub:
     def streams(self) -> int:
         """How many streams are open."""
         return sum(len(watched.streams) for watched in self._watched.values())
-
-    def latest(self) -> LiveReport | None:
-        """Figures that were read last, of any year; asks for some where nobody has yet."""
-        for watched in self._watched.values():
-            if isinstance(watched.latest, LiveReport):
-                watched.asked_at = time.monotonic()
-                return watched.latest
-        self._watch(FiguresKey(next(iter(self.policies)), _ANY_YEAR))
-        return None
 
     async def read(self, key: FiguresKey) -> LiveReport:
         """The figures of at most half a second ago.

@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import wait
-from pathlib import Path
 
 from ledger.diagnostics import (
     abort_process,
@@ -19,6 +18,7 @@ from ledger.diagnostics import (
 from outcomes.serve.threads import make_thread
 from processors.read_model.lock import lock_holder
 from processors.stored_figures import FileAddress, state_path
+from processors.worker import WorkerOptions, run_worker
 from projections.policy import Policy
 
 __all__ = ["Following"]
@@ -31,20 +31,20 @@ class Following:
     """Keeps a worker running for as long as no other one follows the log."""
 
     def __init__(
-        self, address: FileAddress, state: Path | None, policies: Sequence[Policy]
+        self, address: FileAddress, policies: Sequence[Policy], options: WorkerOptions
     ) -> None:
         """Name the log; `start` begins.
 
         Args:
             address: Of the log.
-            state: The read model; beside the log where None.
             policies: To keep live.
+            options: Of the worker.
         """
         log_format = "json" if diagnostics_are_json() else "console"
         # As text: a policy that has looked up its zone cannot be handed to another process.
         texts = [policy.model_dump_json() for policy in policies]
-        self._arguments = (address, state, texts, log_format)
-        self._path = state_path(address, state)
+        self._arguments = (address, texts, options, log_format)
+        self._path = state_path(address, options.state)
         self._stop = threading.Event()
         self._thread = make_thread("following", self._run)
 
@@ -85,10 +85,8 @@ class Following:
 
 
 def _work(
-    address: FileAddress, state: Path | None, policies: Sequence[str], log_format: str
+    address: FileAddress, policies: Sequence[str], options: WorkerOptions, log_format: str
 ) -> None:
-    from processors.worker import run_worker  # noqa: PLC0415 - in the child alone
-
     # Ctrl-C reaches the whole group; the server ends its worker itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_diagnostics(log_format, "warning")
@@ -101,6 +99,6 @@ def _work(
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     try:
-        run_worker(address, list(map(Policy.model_validate_json, policies)), state=state)
+        run_worker(address, list(map(Policy.model_validate_json, policies)), options)
     except BaseException as error:  # noqa: BLE001 - no traceback reaches a user
         abort_process(error)

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from processors.live_report import LiveReport
 from schemas.events import FACTS
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
@@ -57,36 +56,6 @@ class Metrics:
         self._streams = Gauge(
             "outcomes_streams", "Open streams of server-sent events.", registry=self.registry
         )
-        self._lag_seconds = Gauge(
-            "outcomes_lag_seconds",
-            "Age of the oldest record that is not in the figures yet.",
-            ("partition",),
-            registry=self.registry,
-        )
-        self._lag_records = Gauge(
-            "outcomes_lag_records",
-            "Records that are not in the figures yet.",
-            ("partition",),
-            registry=self.registry,
-        )
-        self._workers = Gauge(
-            "outcomes_partition_has_worker",
-            "1 where a worker keeps the partition's figures.",
-            ("partition",),
-            registry=self.registry,
-        )
-        self._records = Gauge(
-            "outcomes_records",
-            "Records in the figures, by what they are.",
-            ("state",),
-            registry=self.registry,
-        )
-        self._letters = Gauge(
-            "outcomes_dead_letters",
-            "Quarantined records, open and repaired, by the first rule that they fail.",
-            ("rule", "state"),
-            registry=self.registry,
-        )
 
     def count_events(self, types: Iterable[object], result: str) -> None:
         """Count events of a request.
@@ -109,27 +78,11 @@ class Metrics:
         self._commit_records.observe(records)
         self._available.set(is_acknowledged)
 
-    def exposition(self, live: LiveReport | None, streams: int) -> bytes:
+    def exposition(self, streams: int) -> bytes:
         """All metrics as Prometheus reads them.
 
         Args:
-            live: The figures of this moment, if there are any.
             streams: How many are open.
         """
         self._streams.set(streams)
-        if live is not None:
-            self._observe_figures(live)
         return generate_latest(self.registry)
-
-    def _observe_figures(self, live: LiveReport) -> None:
-        for lag in live.lag:
-            partition = str(lag.partition)
-            self._lag_seconds.labels(partition).set(lag.seconds if lag.records else 0)
-            self._lag_records.labels(partition).set(lag.records)
-            self._workers.labels(partition).set(lag.owner is not None)
-        records = live.report.records
-        for state in ("events", "duplicates", "conflicts", "repeats", "retracted", "orphans"):
-            self._records.labels(state).set(getattr(records, state))
-        for rule in records.quarantined:
-            self._letters.labels(rule, "open").set(live.letters.open.get(rule, 0))
-            self._letters.labels(rule, "repaired").set(live.letters.repaired.get(rule, 0))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
@@ -139,7 +140,7 @@ def metrics_router(doors: Doors, hub: LiveHub, metrics: Metrics) -> APIRouter:
     async def read_metrics(request: Request) -> Response:
         """Metrics of the server, the log and the figures, in Prometheus' text format."""
         doors.admit(request, Role.READER)
-        text = metrics.exposition(hub.latest(), hub.streams)
+        text = await run_in_threadpool(metrics.exposition, hub.streams)
         return Response(text, headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
     return router

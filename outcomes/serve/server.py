@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -29,6 +30,9 @@ from outcomes.serve.metrics import Metrics
 from outcomes.serve.pages import Pages
 from outcomes.serve.tokens import TokenFile
 from processors.live_figures import open_live_figures
+from processors.metrics.figures import StatusReader, register_collectors
+from processors.metrics.folder import metrics_folder
+from processors.worker import WorkerOptions
 from projections.policy import Policy
 
 __all__ = ["ServeOptions", "listen", "run_server"]
@@ -92,19 +96,23 @@ def run_server(options: ServeOptions, started: Callable[[str], None] = lambda _:
         pass
     listener = listen(options.host, options.port)
     try:
-        return _serve(options, listener, started)
+        with metrics_folder() as folder:
+            return _serve(options, folder, listener, started)
     finally:
         listener.close()
 
 
-def _serve(options: ServeOptions, listener: socket.socket, started: Callable[[str], None]) -> int:
+def _serve(
+    options: ServeOptions, folder: Path, listener: socket.socket, started: Callable[[str], None]
+) -> int:
     following = None
     if not isinstance(options.address, TopicAddress):
-        following = Following(options.address, options.state, options.policies)
+        worker = WorkerOptions(state=options.state, metrics_folder=folder)
+        following = Following(options.address, options.policies, worker)
     port = listener.getsockname()[1]
     scheme = "https" if options.certificate is not None else "http"
     names = Names(_hosts(options), None if options.proxy is not None else port, scheme)
-    parts = _parts(options, following)
+    parts = _parts(options, folder, following)
     server = _Server(_config(options, Guard(make_app(parts), names, parts.metrics)))
     server.stop_streams = parts.hub.stop
     school = None
@@ -126,16 +134,16 @@ def _serve(options: ServeOptions, listener: socket.socket, started: Callable[[st
     return 0
 
 
-def _parts(options: ServeOptions, following: Following | None) -> Parts:
+def _parts(options: ServeOptions, folder: Path, following: Following | None) -> Parts:
     holder = _LogFile(options.address)
     is_archive = isinstance(options.address, ArchiveAddress)
+    opening = partial(open_live_figures, options.address, options.state)
     metrics = Metrics()
+    register_collectors(metrics.registry, folder, StatusReader(opening))
     appender = None
     if not is_archive:
         appender = Appender(LogHolder(holder.open, holder.is_replaced), metrics)
-    hub = LiveHub(
-        lambda: open_live_figures(options.address, options.state, patient=True), options.policies
-    )
+    hub = LiveHub(partial(opening, patient=True), options.policies)
 
     def ready() -> list[str]:
         if following is not None and not following.is_followed():

@@ -28,7 +28,9 @@ _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run_in_processes(count: int, work: Callable[[], int]) -> int:
+def run_in_processes(
+    count: int, work: Callable[[], int], started: Callable[[], None] = lambda: None
+) -> int:
     """Run some work in several processes until they are stopped, or one of them ends.
 
     Call it before threads are started. In each process it returns what the work returns there, or
@@ -37,6 +39,7 @@ def run_in_processes(count: int, work: Callable[[], int]) -> int:
     Args:
         count: At least one.
         work: Its exit code is that of its process.
+        started: Called in the parent when they run; it may start threads.
 
     Returns:
         In the parent the exit code of all: 0 after SIGTERM, 130 after Ctrl-C, else that of the
@@ -52,7 +55,10 @@ def run_in_processes(count: int, work: Callable[[], int]) -> int:
         is_parent = fleet.start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    return fleet.supervise() if is_parent else work()
+    if not is_parent:
+        return work()
+    started()
+    return fleet.supervise()
 
 
 class _Fleet:

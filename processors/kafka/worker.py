@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 
@@ -25,14 +25,15 @@ from ledger.settings import configured_state, load_settings
 from processors.kafka.agents import make_app, restart_advice
 from processors.kafka.partitions import KafkaFold, Topics
 from processors.kafka.processes import run_in_processes
-from processors.live_fold import FOLD_VERSION, LiveFold
+from processors.live_fold import FOLD_VERSION, BatchObserver, LiveFold
+from processors.metrics.reporting import Reporting
 from processors.read_model.place import refuse_foreign_place
 from processors.read_model.store import open_store
 from projections.policy import Policy
 from schemas.moments import utc_text
 from schemas.text import one_line
 
-__all__ = ["build_app", "live_years", "run_workers"]
+__all__ = ["Fleet", "build_app", "live_years", "run_workers"]
 
 YEARS_BEFORE = 7
 YEARS_AFTER = 1
@@ -58,7 +59,26 @@ def live_years() -> range:
     return range(first, last + 1)
 
 
-def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> faust.App:
+class Fleet(NamedTuple):
+    """The workers of one command.
+
+    Attributes:
+        state: See `build_app`; of several workers a folder, which is made where there is none.
+        processes: How many.
+        reporting: What they report.
+    """
+
+    state: Path | None
+    processes: int
+    reporting: Reporting
+
+
+def build_app(
+    address: TopicAddress,
+    state: Path | None,
+    policies: Sequence[Policy],
+    observer: BatchObserver | None = None,
+) -> faust.App:
     """The Faust app of a worker on a Kafka log.
 
     Args:
@@ -66,6 +86,7 @@ def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Poli
         state: The read model, see `open_store`; that of `OUTCOMES_STATE`, or in the working folder
             and named after the topic where None.
         policies: The policies to keep live.
+        observer: Hears of each batch.
 
     Raises:
         ConfigurationError: If the settings are wrong.
@@ -82,21 +103,19 @@ def build_app(address: TopicAddress, state: Path | None, policies: Sequence[Poli
         topics = ask_patiently(address, lambda: _open_topics(address), seconds=retry_seconds)
         log = topics.log
         fold = LiveFold(store, policies, log_name=log.name, partitions=log.partitions)
+        fold.on_batch = observer
         return KafkaFold(topics, fold, years=years, retry_seconds=retry_seconds)
 
     return make_app(address, build, _faust_settings())
 
 
-def run_workers(
-    address: TopicAddress, state: Path | None, policies: Sequence[Policy], *, processes: int
-) -> int:
+def run_workers(address: TopicAddress, policies: Sequence[Policy], fleet: Fleet) -> int:
     """Run one worker, or several that share a folder of read models, until they are stopped.
 
     Args:
         address: The log.
-        state: See `build_app`; of several workers a folder, which is made where there is none.
         policies: The policies to keep live.
-        processes: How many workers.
+        fleet: The workers.
 
     Returns:
         The exit code.
@@ -105,21 +124,32 @@ def run_workers(
         UsageError: If several workers are to share a file.
         StoreError: As `run_worker`, or if the folder would be in an archive.
     """
-    if processes == 1:
-        return run_worker(address, state, policies)
-    folder = state or configured_state() or Path(f"{address.topic}.live-{FOLD_VERSION}")
+    start, observer = fleet.reporting
+    if fleet.processes == 1:
+        start()
+        return run_worker(address, fleet.state, policies, observer())
+    folder = fleet.state or configured_state() or Path(f"{address.topic}.live-{FOLD_VERSION}")
     if not folder.is_dir():
         if folder.exists():
             raise UsageError(
-                f"{folder} is a file: {processes} processes need a folder, for a read model each;"
-                " name one with --state"
+                f"{folder} is a file: {fleet.processes} processes need a folder, for a read model"
+                " each; name one with --state"
             )
         refuse_foreign_place(folder)
         folder.mkdir()
-    return run_in_processes(processes, lambda: run_worker(address, folder, policies))
+
+    def work() -> int:
+        return run_worker(address, folder, policies, observer())
+
+    return run_in_processes(fleet.processes, work, started=start)
 
 
-def run_worker(address: TopicAddress, state: Path | None, policies: Sequence[Policy]) -> int:
+def run_worker(
+    address: TopicAddress,
+    state: Path | None,
+    policies: Sequence[Policy],
+    observer: BatchObserver | None = None,
+) -> int:
     """Run a worker until it is stopped.
 
     The arguments are those of `build_app`.
@@ -132,7 +162,7 @@ def run_worker(address: TopicAddress, state: Path | None, policies: Sequence[Pol
         StoreError: If the brokers are out of reach, a topic is missing or breaks a promise, or
             Faust gives up.
     """
-    app = build_app(address, state, policies)
+    app = build_app(address, state, policies, observer)
     _check_topics(address)
     errors = LastErrorHandler()
     logging.getLogger().addHandler(errors)

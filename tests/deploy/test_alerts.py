@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from outcomes.serve.metrics import Metrics
+from tests.support.metrics import sample_names
 
 ALERTS = Path(__file__).parents[2] / "deploy" / "alerts.yml"
 METRIC = re.compile(r"\boutcomes_[a-z_]+\b")
-_SUFFIXES = ("_count", "_sum", "_bucket", "_total")
 
 
 def rules():
@@ -22,14 +21,8 @@ def rules():
     return group["rules"]
 
 
-def known_metrics():
-    text = Metrics().exposition(None, 0).decode()
-    names = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
-    return names | {f"{name}{suffix}" for name in names for suffix in _SUFFIXES}
-
-
 def unknown(expression):
-    return set(METRIC.findall(expression)) - known_metrics()
+    return set(METRIC.findall(expression)) - sample_names()
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])

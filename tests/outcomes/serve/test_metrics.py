@@ -6,19 +6,16 @@ import pytest
 
 from outcomes.serve.metrics import Metrics
 from tests.support.applications import APPLIED, changed
+from tests.support.metrics import value_of
 from tests.support.server import serving
-
-
-def value_of(text, sample):
-    (line,) = [line for line in text.splitlines() if line.startswith(f"{sample} ")]
-    return float(line.split()[-1])
+from tests.support.workers import wait_until
 
 
 def test_a_type_that_is_not_known_is_other():
     metrics = Metrics()
     metrics.count_events(["s-1", None, ["x"], APPLIED["type"]], "refused")
 
-    text = metrics.exposition(None, 0).decode()
+    text = metrics.exposition(0).decode()
 
     assert "s-1" not in text
     assert 3 == value_of(text, 'outcomes_gateway_events_total{result="refused",type="other"}')
@@ -33,7 +30,14 @@ def server(tmp_path_factory):
         yield server
 
 
+def folded(server):
+    sample = 'outcomes_folded_records_total{state="events"}'
+    text = server.ask("/metrics").body.decode()
+    return value_of(text, sample) if sample in text else 0
+
+
 def test_a_server_counts_events_commits_and_answers(server):
+    at_first = server.ask("/metrics").body.decode()
     server.post([changed(), changed(id="2")])
     server.post(b"no event")
     server.wait_for_figures()
@@ -47,6 +51,8 @@ def test_a_server_counts_events_commits_and_answers(server):
     assert 1 == value_of(text, 'outcomes_gateway_events_total{result="refused",type="other"}')
     assert 1 == value_of(text, "outcomes_log_commit_seconds_count")
     assert 1 == value_of(text, "outcomes_log_available")
+    assert "outcomes_figures_available" in at_first
+    wait_until(lambda: folded(server) == 2, "the worker's own metrics")
     answered = 'outcomes_http_request_seconds_count{route="/v1/events",status="422"}'
     assert 1 == value_of(text, answered)
 

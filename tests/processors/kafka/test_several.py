@@ -11,9 +11,11 @@ import pytest
 
 from ledger.log import NewRecord, open_log
 from outcomes.synthetic import generate
+from tests.support.metrics import address_of, scraped, value_of
 from tests.support.workers import OUTCOMES, PATIENCE, Worker, wait_until
 
 PARTITIONS = 4
+OPTIONS = ("--processes", "2", "--metrics", "0")
 EVENTS = [NewRecord(line.key, line.value) for line in generate(150, 5)]
 
 
@@ -46,7 +48,7 @@ def start(url, tmp_path):
     commands = []
 
     def start():
-        worker = Worker(url, tmp_path / "states", options=("--processes", "2"))
+        worker = Worker(url, tmp_path / "states", options=OPTIONS)
         commands.append(worker)
         return worker, wait_until(lambda: pids_of(worker), "the ids of the workers")
 
@@ -89,6 +91,15 @@ class TestSeveral:
         assert replayed(url)["digest"] == shared_at_the_end(url)["digest"]
         states = {path.name for path in (tmp_path / "states").glob("*.db")}
         assert {"worker-1.db", "worker-2.db"} == states
+        text = scraped(address_of(worker))
+        # A partition that moved was folded by both.
+        counted = sum(
+            value_of(text, f'outcomes_folded_records_total{{state="{state}"}}')
+            for state in ("events", "duplicates", "conflicts", "quarantined")
+        )
+        assert counted >= len(EVENTS) // 2
+        owned = 'outcomes_partition_has_worker{partition="%d"}'
+        assert [1] * PARTITIONS == [value_of(text, owned % each) for each in range(PARTITIONS)]
 
         assert 0 == worker.stop()
         assert not any(map(is_alive, pids))
