@@ -15,6 +15,7 @@ from replay import SEED, batches, machine
 
 from ledger.audit.explain import ExplainQuery, Totals, explain_figure
 from ledger.audit.trace import student_trace
+from ledger.columns.build import build_columns
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import archive_log
 from outcomes.synthetic import generate
@@ -58,8 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make a log of twelve partitions and its archive, and ask both."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--students", type=int, default=200_000)
+    parser.add_argument("--archive", type=Path, help="ask this one, of any partitions, instead")
     options = parser.parse_args(arguments)
     print(machine())
+    if options.archive:
+        with closing(open_log(f"archive:{options.archive}")) as log:
+            subject = next(each.key.decode() for each in log.read({}, log.end()) if each.key)
+            print(f"{sum(log.end().values()):,} records in {log.partitions} partitions")
+        measure(f"archive:{options.archive}", subject)
+        return 0
     with TemporaryDirectory(prefix="outcomes-audit-") as name:
         folder = Path(name)
         url, sealed = f"sqlite:{folder / 'log.db'}", folder / "sealed"
@@ -68,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 log.append(NewRecord(each.key, each.value, each.recorded_at) for each in batch)
             subject = next(each.key.decode() for each in log.read({}, log.end()) if each.key)
             archive_log(log, sealed)
+            build_columns(sealed)
             print(f"{sum(log.end().values()):,} records in {PARTITIONS} partitions")
         for address in (url, f"archive:{sealed}"):
             print(address.partition(":")[0])

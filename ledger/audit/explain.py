@@ -7,16 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.audit.reading import students, students_about
+from ledger.audit.found import ReadStudent
+from ledger.audit.reading import students_about, students_near
 from ledger.audit.sorted_rows import Row
+from ledger.columns.lookup import Search, search_dates
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
 from projections.explanations import Cell, Explanation, Reference, explain_cell, is_claimable
-from projections.measures.catalogue import RATES
+from projections.measures.catalogue import FAMILIES, RATES
 from projections.policy import Policy
-from projections.student import RecordVerdict, Student
+from projections.student import RecordVerdict
 
 __all__ = ["ExplainQuery", "Part", "Totals", "explain_figure", "explanation_row", "reference_row"]
+
+
+# By family the dates of its candidates (docs/audit.md, What came near).
+_DATES = {
+    "career_outcomes": ("outcome_on",),
+    "orientation": ("applied_on",),
+    "enrolment": ("enrolled_on",),
+    "graduation": ("expected_graduation_on", "graduated_on"),
+    "placement": ("graduated_on",),
+}
 
 
 class Part(NamedTuple):
@@ -115,27 +127,43 @@ def explain_figure(
         StoreError: If the log cannot be read.
     """
     parts = query.parts()
-    for student in _students(log, query, progress):
+    for read in _students(log, query, progress):
         totals.students += 1
-        totals.unclaimed += _unclaimed(student)
+        totals.unclaimed += _unclaimed(read)
         for part in parts:
             cell = Cell(query.year, part.measure, query.group)
-            for explanation in explain_cell(student, query.policy, cell):
-                if query.subject in (None, explanation.subject):
+            for explanation in explain_cell(read.student, query.policy, cell):
+                first = explanation.events[0]
+                is_asked_for = query.subject in (None, explanation.subject)
+                if is_asked_for and read.is_about((first.partition, first.offset)):
                     totals.add(part, explanation)
                     yield part, explanation
 
 
-def _students(log: Log, query: ExplainQuery, progress: ProgressCallback) -> Iterator[Student]:
+def _students(log: Log, query: ExplainQuery, progress: ProgressCallback) -> Iterator[ReadStudent]:
     if query.subject is None:
-        return students(log, query.cut, progress)
-    return students_about(log, query.cut, {query.subject}, progress)
+        return students_near(log, query.cut, _search(query), progress)
+    return map(ReadStudent, students_about(log, query.cut, {query.subject}, progress))
 
 
-def _unclaimed(student: Student) -> int:
+def _search(query: ExplainQuery) -> Search:
+    """Those who may have a candidate: with a date of its kind in the year, or in one beside it.
+
+    A candidate is dated in the year or in a window that begins or ends in it (docs/audit.md, What
+    came near); that this leaves nobody out is held by a test against reading everybody.
+    """
+    measures = {part.measure for part in query.parts()}
+    families = [family.name for family in FAMILIES if measures & set(family.counts)]
+    columns = [column for family in families for column in _DATES[family]]
+    if "outcome_on" in columns and query.policy.outcome_date == "time":
+        columns.append("time")
+    return search_dates(columns, query.year - 1, query.year + 1)
+
+
+def _unclaimed(read: ReadStudent) -> int:
     return sum(
         record.verdict is RecordVerdict.QUARANTINED and not is_claimable(record)
-        for record in student.records
+        for record in read.records()
     )
 
 

@@ -8,8 +8,9 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ledger.audit.explain import reference_row
-from ledger.audit.reading import students, students_about
+from ledger.audit.reading import students_about, students_near
 from ledger.audit.sorted_rows import Row
+from ledger.columns.lookup import search_event
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
 from projections.explanations import Explanation, Reference, explain_student, reference_of
@@ -123,9 +124,9 @@ def event_traces(
     Raises:
         StoreError: If the log cannot be read.
     """
-    for student in students(log, cut, progress):
-        matching: dict[str | None, list[JudgedRecord]] = {}
-        for record in student.records:
+    for read in students_near(log, cut, search_event(*identity), progress):
+        student, matching = read.student, dict[str | None, list[JudgedRecord]]()
+        for record in read.records():
             glimpse = record.glimpse
             if (glimpse.source, glimpse.id) == identity:
                 matching.setdefault(glimpse.subject, []).append(record)

@@ -95,7 +95,7 @@ def explain(
     opened = open_log(log_url(log))
     end = chosen_cut(opened, cut, as_of)
     query, totals = ExplainQuery(end, chosen, year, measure, group, student), Totals()
-    remark = None if student is None else unread_remark(opened, [student])
+    remark = unread_remark(opened, [] if student is None else [student])
     if remark is not None:
         inform(remark)
     with ExitStack() as bar:

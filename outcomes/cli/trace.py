@@ -61,7 +61,7 @@ def trace(
             assert event is not None
             traces = list(event_traces(opened, end, event, chosen, advance))
     students = [] if student is None else [student]
-    remark = unread_remark(opened, students) if students else None
+    remark = unread_remark(opened, students)
     if remark is not None:
         inform(remark)
     is_known = any(each.records for each in traces)

@@ -7,7 +7,7 @@ no record comes from bytes that were not sealed. This cannot be switched off.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +15,11 @@ from ledger.errors import DamagedArchiveError, StoreError
 from ledger.log.archive.checking import leftovers, verify_archive
 from ledger.log.archive.damage import damaged
 from ledger.log.archive.manifest import MANIFEST, Manifest, Segment
-from ledger.log.archive.segment import matching_records, records_of, sealed_bytes
+from ledger.log.archive.segment import (
+    records_at,
+    records_of,
+    sealed_bytes,
+)
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, EachAppended, Log, NewRecord
 from ledger.log.record_sort import sort_by_key
@@ -83,24 +87,24 @@ class ArchiveLog:
                         yield record
                 offset = segment.end
 
-    def read_matching(self, end: Cut, is_wanted: Callable[[bytes], bool]) -> Iterator[Record]:
-        """The records below a cut whose sealed line is wanted, by partition, then offset.
-
-        Args:
-            end: The cut; a partition that it leaves out is not read.
-            is_wanted: Judges a line of a segment, see docs/archive.md.
+    def read_at(self, partition: int, offsets: Iterable[int]) -> Iterator[Record]:
+        """The records of a partition at some offsets, ascending; of others no line is decoded.
 
         Raises:
-            DamagedArchiveError: If a segment is missing or changed.
+            DamagedArchiveError: If a segment is missing or changed, or has no such record.
         """
-        for partition, stop in end.items():
-            offset = 0
-            while offset < stop and (sealed := self._sealed(partition, offset)) is not None:
-                segment, data = sealed
-                for record in matching_records(self.folder, segment, data, is_wanted):
-                    if offset <= record.offset < stop:
-                        yield record
-                offset = segment.end
+        waiting = iter(offsets)
+        offset = next(waiting, None)
+        while offset is not None and (sealed := self._sealed(partition, offset)) is not None:
+            segment, data = sealed
+            own = [offset]
+            for offset in waiting:
+                if offset >= segment.end:
+                    break
+                own.append(offset)
+            else:
+                offset = None
+            yield from records_at(self.folder, segment, data, own)
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
