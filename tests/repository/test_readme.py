@@ -8,6 +8,9 @@ stdout and stderr. The blocks of one document run in order, in one fresh folder 
 - a line that ends in `...` or `…` gives only a line's beginning;
 - a line `^C` means that the command is interrupted once the lines before it have been printed.
 
+The commands of the README are the installed ones; those of the other documents start more quickly,
+see `tests.support.quick_command`.
+
 `export NAME=value` holds for the commands after it, and `$?` is the last command's exit code.
 """
 
@@ -25,9 +28,12 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.quick_command import quick_command
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 SECONDS_MAX = 120
 INTERRUPT = "^C"
 
@@ -68,13 +74,14 @@ def pattern_of(line: str) -> str:
 class Session:
     """A person at a terminal who types what the document says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tools: Path = TOOLS) -> None:
         self.folder = folder
         self.status = 0
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("OUTCOMES_")
         }
-        self.environment["PATH"] = f"{TOOLS}{os.pathsep}{self.environment['PATH']}"
+        path = (str(tools), str(TOOLS), self.environment["PATH"])
+        self.environment["PATH"] = os.pathsep.join(path)
         (folder / "verifier").symlink_to(ROOT / "verifier")
 
     def play(self, step: Step) -> list[str]:
@@ -116,14 +123,20 @@ def _interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    with quick_command(tmp_path_factory.mktemp("quick")) as tools:
+        yield tools
+
+
 def ids(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
 class TestTranscripts:
     @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
-    def test_every_command_prints_what_the_document_shows(self, document: Path, tmp_path: Path):
-        session = Session(tmp_path)
+    def test_every_command_prints_what_the_document_shows(self, document: Path, tmp_path, quick):
+        session = Session(tmp_path, TOOLS if document == README else quick)
         for block in blocks(document.read_text(encoding="utf-8"), "console"):
             for step in steps(block):
                 actual = session.play(step)
@@ -143,7 +156,7 @@ class TestTranscripts:
         assert set(fences[1::2]) <= {""}
 
     def test_the_readme_shows_the_two_commands_that_set_up_everything(self):
-        shown = "\n".join(blocks((ROOT / "README.md").read_text(encoding="utf-8"), "sh"))
+        shown = "\n".join(blocks(README.read_text(encoding="utf-8"), "sh"))
         assert {"demo", "test"} <= set(re.findall(r"^make ([a-z]+)", shown, re.MULTILINE))
 
 
