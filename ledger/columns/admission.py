@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from ledger.columns.compact import data_bytes, envelope_bytes
 from ledger.columns.database import minor_version
 from ledger.columns.json_pattern import EMBEDDED, PLAIN, event_pattern
 from ledger.columns.members import DATA, MEMBERS, Member
@@ -106,11 +107,8 @@ def _condition(member: Member, column: str) -> str:
         case "choice":
             return f"{column} in ({_texts(member.choices)})"
         case "date":
-            # Only of a text in the one form does the cast back give the same.
-            return (
-                f"({member.name}_day::varchar = {column} and {member.name}_day"
-                f" between date '{FIRST_DAY}' and date '{LAST_DAY}')"
-            )
+            # That it is in the one form, the pattern of the whole text has seen to.
+            return f"{member.name}_day between date '{FIRST_DAY}' and date '{LAST_DAY}'"
         case "boolean":
             return ""
         case "categories":
@@ -133,22 +131,28 @@ def _column(member: Member) -> str:
 
 
 def _members_there(members: Iterable[Member]) -> str:
-    """SQL: a bit for each member of a type that is there and not null."""
-    return " + ".join(
-        f"({_column(member)} is not null)::bigint * {member_bit(member.name)}" for member in members
+    """SQL: a bit for each member of a type that is required, or is there and not null."""
+    required = sum(member_bit(member.name) for member in members if member.required)
+    optional = (
+        f" + ({_column(member)} is not null)::bigint * {member_bit(member.name)}"
+        for member in members
+        if not member.required
     )
+    return f"{required}::bigint{''.join(optional)}"
 
 
 def _data_is_kept(members: Iterable[Member]) -> str:
     """SQL: whether `data` has each member of a type as it should be, no other, and none twice.
 
-    Where as many names are there as members of the type are not null, each is there once.
+    Where as many names are there as members of the type are not null, each is there once; so it is
+    where the text is compact, see `ledger.columns.compact`.
     """
     names = _texts(member.name for member in members)
     kept = " and ".join(_is_kept(member, _column(member)) for member in members)
     # Of a case only the branch that is taken is worked out; of an `or` both sides are.
     return (
-        f"({kept} and case when len(data_names) = bit_count(members_there) then true"
+        f"({kept} and case when is_compact then true"
+        " when len(data_names) = bit_count(members_there) then true"
         " else len(list_distinct(data_names)) = len(data_names)"
         f" and list_has_all([{names}], data_names) end)"
     )
@@ -192,6 +196,10 @@ _EVENT = (
     + f', "data": {_structure(DATA.values())}'
     + "}"
 )
+_IS_COMPACT = (
+    f"strlen(value) = {envelope_bytes(_ENVELOPE, ['datacontenttype'])}"
+    f" + {_by_type(map(data_bytes, MEMBERS.values()))}"
+)
 _DAYS = ", ".join(
     f"try_cast({_column(member)} as date) as {member.name}_day"
     for member in DATA.values()
@@ -218,13 +226,14 @@ _ENVELOPE_IS_KEPT = f"""
     and try_cast(time as timestamptz) is not null
     and (datacontenttype is null or datacontenttype = '{DEFAULT_MEDIA_TYPE}')
     and data_base64 is null
-    and case when len(names) = {len(_ENVELOPE) + 1} + (datacontenttype is not null)::int
-        then true else len(list_distinct(names)) = len(names) end
+    and case when is_compact then true
+        when len(names) = {len(_ENVELOPE) + 1} + (datacontenttype is not null)::int then true
+        else len(list_distinct(names)) = len(names) end
 """
 _EVIDENCE_NAMES = "json_keys(value, '$.data.evidence')"
 # Only the parts of an evidence may be missing; which they are, only few events need to be asked.
 _NULLS = f"""
-    case when len(data_names) = bit_count(members_there) then ''
+    case when is_compact then '' when len(data_names) = bit_count(members_there) then ''
         else array_to_string(list_sort(data_names), ',') end
     || case when data.evidence is null or data.evidence.uri is not null then ''
         when list_contains({_EVIDENCE_NAMES}, 'uri') then '!' else '?' end
@@ -248,16 +257,13 @@ ADMITTED = f"""
             key,
             student,
             value,
-            from_json(value, {_quoted(_EVENT)}) as event,
-            json_keys(value, ['$', '$.data']) as all_names
+            from_json(value, {_quoted(_EVENT)}) as event
         from record join known_key using (key, partition)
         where is_ordinary_text
     ),
     member as (
         select
-            * exclude (event, all_names),
-            all_names[1] as names,
-            all_names[2] as data_names,
+            * exclude (event),
             {", ".join(f"event.{name} as {name}" for name in (*_ENVELOPE, *_OPTIONAL_ENVELOPE))},
             event.data as data
         from parsed
@@ -267,7 +273,11 @@ ADMITTED = f"""
             *,
             {_DAYS},
             ({_CATEGORY_BITS})::utinyint as category_bits,
-            {_by_type(map(_members_there, MEMBERS.values()))} as members_there
+            {_by_type(map(_members_there, MEMBERS.values()))} as members_there,
+            coalesce({_IS_COMPACT}, false) as is_compact,
+            case when not is_compact then json_keys(value, ['$', '$.data']) end as all_names,
+            all_names[1] as names,
+            all_names[2] as data_names
         from member
     ),
     ordinary as (

@@ -154,7 +154,11 @@ class Database:
         Raises:
             StoreError: As `run`.
         """
-        options = f"format parquet, compression {compression}"
+        # Of texts that hardly repeat a dictionary is a waste, and nobody looks one of them up.
+        options = (
+            f"format parquet, compression {compression}, dictionary_size_limit 1000,"
+            " write_bloom_filter false"
+        )
         self.run(f"copy ({query}) to {self._quoted(file)} ({options})")
 
     def iterate(self, query: str) -> Iterator[tuple[Any, ...]]:

@@ -104,6 +104,9 @@ class _Pattern:
         match member.kind:
             case "boolean":
                 return "true|false"
+            case "date":
+                quote = self._notation.quote
+                return f"{quote}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{quote}"
             case "categories":
                 return self._list(self._text, "[", "]")
             case "object":

@@ -89,8 +89,11 @@ def hash128(*columns: str) -> str:
     the first text says of what they are.
     """
     first, *others = columns
-    texts = "".join(f" || strlen({column}) || ':' || {column}" for column in others)
-    return f"unhex(substring(sha256({first}{texts}), 1, 32))::uuid"
+    texts = "".join(f", strlen({column}), ':', {column}" for column in others)
+    text = f"concat({first}{texts})" if others else first
+    digest = f"unhex(substring(sha256({text}), 1, 32))::uuid"
+    are_known = " and ".join(f"{column} is not null" for column in columns)
+    return f"case when {are_known} then {digest} end"
 
 
 _DERIVED = {
