@@ -22,6 +22,7 @@ __all__ = [
     "bar",
     "draw",
     "interval",
+    "marks",
     "months_chart",
 ]
 
@@ -76,11 +77,9 @@ class Bars(NamedTuple):
     """Counts below each other, on one scale.
 
     Attributes:
-        title: Above them.
         rows: From the top.
     """
 
-    title: str
     rows: tuple[Bar, ...]
 
 
@@ -106,11 +105,9 @@ class Rates(NamedTuple):
     """Rates below each other, each with a line where the base is.
 
     Attributes:
-        title: Above them.
         rows: From the top.
     """
 
-    title: str
     rows: tuple[Rate, ...]
 
 
@@ -224,12 +221,12 @@ def _position(numerator: int, denominator: int) -> float:
     return _LEFT + (_RIGHT - _LEFT) * numerator / denominator
 
 
-_ROW, _ROWS_TOP, _WIDE = 40, 34, 360
+_ROW, _WIDE = 46, 330
 _LABEL_CHARACTERS_MAX = 34
 
 
 def draw(drawing: Drawing, description: str) -> Markup:
-    """A drawing as SVG, 360 units wide but for the months.
+    """A drawing as SVG, 330 units wide but for the months.
 
     Args:
         drawing: What is drawn.
@@ -238,24 +235,39 @@ def draw(drawing: Drawing, description: str) -> Markup:
     if isinstance(drawing, Months):
         return months_chart(drawing.months, description)
     rows: Sequence[Bar | Rate] = drawing.rows
-    top = _ROWS_TOP if drawing.title else 0
     groups = [
-        Markup('<g transform="translate(0 {})">{}{}</g>').format(
-            top + index * _ROW, _words(row), mark
-        )
+        Markup('<g transform="translate(0 {})">{}{}</g>').format(index * _ROW, _words(row), mark)
         for index, (row, mark) in enumerate(zip(rows, _marks(drawing), strict=True))
     ]
     svg = Markup(
         '<svg viewBox="0 0 {width} {height}" class="rows" role="img" aria-label="{description}">'
-        '<text x="0" y="16" class="head">{title}</text>{rows}</svg>'
+        "{rows}</svg>"
     )
     return svg.format(
         width=_WIDE,
-        height=top + len(rows) * _ROW,
+        height=len(rows) * _ROW,
         description=description,
-        title=drawing.title,
         rows=Markup("").join(groups),
     )
+
+
+def marks(drawing: Drawing) -> tuple[str, ...]:
+    """The marks in a drawing that a reader has to be explained, in the order of importance.
+
+    Returns:
+        Of `this_year` and `year_before`, or of `rate`, `base` and `bounds`.
+    """
+    if isinstance(drawing, Rates):
+        drawn = {
+            "rate": True,
+            "base": any(row.is_base for row in drawing.rows),
+            "bounds": any(row.bounds for row in drawing.rows),
+        }
+    else:
+        rows = drawing.months if isinstance(drawing, Months) else drawing.rows
+        before = any(row.previous is not None for row in rows)
+        drawn = {"this_year": before, "year_before": before}
+    return tuple(mark for mark, is_drawn in drawn.items() if is_drawn)
 
 
 def _words(row: Bar | Rate) -> Markup:
@@ -286,13 +298,13 @@ def _bar_mark(row: Bar, top: int) -> Markup:
     parts = [_rail(row.value)]
     if row.value:
         parts.append(
-            Markup('<rect x="0" y="20" width="{:.1f}" height="8" rx="2" class="cnt"/>').format(
+            Markup('<rect x="0" y="22" width="{:.1f}" height="8" rx="2" class="cnt"/>').format(
                 max(2.0, _WIDE * row.value / top)
             )
         )
     if row.previous is not None:
         parts.append(
-            Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="17" y2="31" class="prev"/>').format(
+            Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="19" y2="33" class="prev"/>').format(
                 max(1.0, min(_WIDE - 1.0, _WIDE * row.previous / top))
             )
         )
@@ -303,21 +315,21 @@ def _rate_mark(row: Rate, base: int | None) -> Markup:
     parts = [_rail(row.tenths)]
     if row.bounds is not None:
         low, high = (_along(tenths) for tenths in row.bounds)
-        band = Markup('<rect x="{:.1f}" y="19" width="{:.1f}" height="10" rx="5" class="bound"/>')
+        band = Markup('<rect x="{:.1f}" y="21" width="{:.1f}" height="10" rx="5" class="bound"/>')
         parts.append(band.format(low, max(2.0, high - low)))
     if base is not None and not row.is_base:
-        line = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="15" y2="33" class="ref"/>')
+        line = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="19" y2="33" class="ref"/>')
         parts.append(line.format(_along(base)))
     if row.tenths is not None:
-        point = Markup('<circle cx="{:.1f}" cy="24" r="5.5" class="{}"/>')
+        point = Markup('<circle cx="{:.1f}" cy="26" r="5.5" class="{}"/>')
         parts.append(point.format(_along(row.tenths), "pt base" if row.is_base else "pt"))
     return Markup("").join(parts)
 
 
 def _rail(value: int | None) -> Markup:
     if value is None:
-        return Markup('<line x1="0" x2="{}" y1="24" y2="24" class="void"/>').format(_WIDE)
-    return Markup('<rect x="0" y="22" width="{}" height="4" rx="2" class="rail"/>').format(_WIDE)
+        return Markup('<line x1="0" x2="{}" y1="26" y2="26" class="void"/>').format(_WIDE)
+    return Markup('<rect x="0" y="24" width="{}" height="4" rx="2" class="rail"/>').format(_WIDE)
 
 
 def _along(tenths: int) -> float:

@@ -166,18 +166,14 @@ class Table(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Charts beside each other, and the table that says the same.
+    """A chart, and the table that says the same.
 
     Attributes:
-        id: Of the chart in the document.
-        drawings: What is drawn; see `outcomes.presentation.charts.draw`.
-        caption: What it shows.
-        table: With the same figures.
+        drawing: What is drawn; see `outcomes.presentation.charts.draw`.
+        table: With the same figures; its caption is that of both.
     """
 
-    id: str
-    drawings: tuple[Drawing, ...]
-    caption: str
+    drawing: Drawing
     table: Table
 
 

@@ -19,8 +19,8 @@ import fontpkg_source_sans_3
 import typst
 
 from ledger.errors import BadInputError
-from outcomes.presentation.charts import Drawing, Months, Rates, draw
-from outcomes.publish.document import Chart, Document, Logo
+from outcomes.presentation.charts import Drawing, draw, marks
+from outcomes.publish.document import Document, Logo
 
 __all__ = ["render_pdf"]
 
@@ -79,34 +79,13 @@ def _put_logo(logo: Logo, folder: Path) -> str:
 def _as_data(item: Any) -> Any:  # noqa: ANN401 - a part of a document, whatever it is
     """A part of a document as JSON has it; `is` names its type, a drawing is an SVG."""
     if isinstance(item, Drawing):
-        return {"is": type(item).__name__, "svg": _printed(item), "key": _key(item)}
-    if isinstance(item, Chart) and len(item.drawings) == 1:
-        item = item._replace(drawings=(_untitled(*item.drawings),))
+        return {"is": type(item).__name__, "svg": _printed(item), "key": marks(item)}
     if isinstance(item, tuple) and hasattr(item, "_asdict"):
         members = {name: _as_data(value) for name, value in item._asdict().items()}
         return {"is": type(item).__name__, **members}
     if isinstance(item, tuple):
         return [_as_data(each) for each in item]
     return item
-
-
-def _untitled(drawing: Drawing) -> Drawing:
-    """A drawing that stands alone: the caption is its title."""
-    return drawing if isinstance(drawing, Months) else drawing._replace(title="")
-
-
-def _key(drawing: Drawing) -> list[str]:
-    """The labels of what is in a drawing."""
-    if isinstance(drawing, Rates):
-        marks = {
-            "rate": True,
-            "base": any(row.is_base for row in drawing.rows),
-            "bounds": any(row.bounds for row in drawing.rows),
-        }
-    else:
-        rows = drawing.months if isinstance(drawing, Months) else drawing.rows
-        marks = {"this_year": True, "year_before": any(row.previous is not None for row in rows)}
-    return [label for label, is_drawn in marks.items() if is_drawn]
 
 
 def _printed(drawing: Drawing) -> str:

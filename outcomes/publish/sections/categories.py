@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from outcomes.presentation.charts import Bars, Rate, Rates
+from outcomes.presentation.charts import Rate, Rates
 from outcomes.presentation.words import DISCLAIMER
 from outcomes.publish.document import Block, Chart, Column, Heading, Row, Section, Table
 from outcomes.publish.figures import role_of
@@ -56,8 +56,7 @@ def _outcomes(material: Material) -> Chart:
     caption = material.say("Career outcomes by category, {year}")
     rows = tuple(material.figures.count_rows(("career_outcomes",), list(MEMBERSHIP_GROUPS)))
     table = Table("categories-outcomes", caption, material.say("Group"), material.two_years(), rows)
-    bars: Bars = bars_of(material, "career_outcomes", list(_COMPARED), caption)
-    return Chart("categories-outcomes-chart", (bars,), caption, table)
+    return Chart(bars_of(material, "career_outcomes", list(_COMPARED)), table)
 
 
 def _rate_blocks(material: Material) -> list[Block]:
@@ -91,8 +90,8 @@ def _rate_chart(material: Material, rate: _Rate, caption: str) -> Chart:
     )
     key = rate.name.replace("_", "-")
     table = Table(f"categories-{key}", caption, material.say("Group"), columns, tuple(rows))
-    drawn = Rates(caption, tuple(_point(material, rate.name, group) for group in _COMPARED))
-    return Chart(f"categories-{key}-chart", (drawn,), caption, table)
+    drawn = Rates(tuple(_point(material, rate.name, group) for group in _COMPARED))
+    return Chart(drawn, table)
 
 
 def _point(material: Material, rate: str, group: str) -> Rate:

@@ -17,14 +17,13 @@ def funding_section(material: Material) -> Section:
     groups = figures.groups(_MEASURE, "funding")
     caption = say("Students enrolled by funding, {year}")
     rows = tuple(figures.count_rows((_MEASURE,), ["all", *groups]))
-    table = Table("funding", caption, say("Funding"), material.two_years(), rows)
-    bars = bars_of(material, _MEASURE, groups, caption)
+    table = Table("funding-enrolled", caption, say("Funding"), material.two_years(), rows)
     return Section(
         "funding",
         say("Who paid for the studies"),
         (
             material.lead(
-                "Students enrolled in {year}: **{count}** ({comparison}).",
+                "Students enrolled in {year}: **{count}**, {comparison}.",
                 count=figures.count(_MEASURE).text,
                 comparison=growth_note(material, _MEASURE),
             ),
@@ -32,6 +31,6 @@ def funding_section(material: Material) -> Section:
                 "Each student is counted once, under the funding of the first enrolment of the"
                 " year."
             ),
-            Chart("funding-chart", (bars,), caption, table),
+            Chart(bars_of(material, _MEASURE, groups), table),
         ),
     )

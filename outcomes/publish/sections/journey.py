@@ -154,7 +154,7 @@ def _funnel(material: Material, key: str, caption: str, steps: tuple[_Step, ...]
         bars.append(Bar(name, count.text, count.value))
     columns = (*material.two_years(), Column(material.say("Rate, {year}"), "rate"))
     table = Table(f"journey-{key}", caption, material.say("Stage"), columns, tuple(rows))
-    return Chart(f"journey-{key}-chart", (Bars(caption, tuple(bars)),), caption, table)
+    return Chart(Bars(tuple(bars)), table)
 
 
 def _silent(material: Material) -> list[Block]:
@@ -183,7 +183,7 @@ def _silent(material: Material) -> list[Block]:
             low=cells[BOUNDS[0]].text,
             high=cells[BOUNDS[1]].text,
         ),
-        Chart("journey-silent-chart", (Rates(caption, drawn),), caption, table),
+        Chart(Rates(drawn), table),
     ]
 
 

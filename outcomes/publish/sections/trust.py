@@ -179,7 +179,6 @@ def checking_section(material: Material) -> Section:
 
 def _identity(material: Material) -> Table:
     shown, say = material.shown, material.say
-    names = ((shown.policy, say("Policy")), (shown.disclosure, say("Disclosure profile")))
     facts = [
         (say("Reference year"), str(shown.reference_year)),
         (say("Log"), shown.log.name),
@@ -189,7 +188,13 @@ def _identity(material: Material) -> Table:
             for head in (say("Root of partition"),)
             for partition, root in _in_order(shown.log.roots or {})
         ),
-        *((head, f"{name.id} {name.version}, SHA-256 {name.sha256}") for name, head in names),
+        (say("Policy"), _versioned(material, shown.policy.id, shown.policy.version)),
+        (say("SHA-256 of the policy"), shown.policy.sha256),
+        (
+            say("Disclosure profile"),
+            _versioned(material, shown.disclosure.id, shown.disclosure.version),
+        ),
+        (say("SHA-256 of the profile"), shown.disclosure.sha256),
         (say("Rules"), str(shown.rules)),
         (say("Zone data"), shown.zone_data),
         (say("SHA-256 of shown.json"), sha256_hex(encode_shown(shown))),
@@ -197,6 +202,10 @@ def _identity(material: Material) -> Table:
     rows = tuple(Row(head, (Cell(text),)) for head, text in facts)
     caption = say("What this report was made from")
     return Table("identity", caption, say("What"), (Column(say("Which")),), rows)
+
+
+def _versioned(material: Material, name: str, version: int) -> str:
+    return material.say("{name}, version {version}", name=name, version=version)
 
 
 def _in_order(partitions: Mapping[str, T]) -> list[tuple[str, T]]:

@@ -146,7 +146,7 @@ def _months(material: Material) -> Chart:
     groups = figures.groups(_MEASURE, "month")
     rows = tuple(figures.count_rows((_MEASURE,), groups))
     table = Table("outcomes-month", caption, material.say("Month"), material.two_years(), rows)
-    return Chart("outcomes-month-chart", (Months(tuple(months)),), caption, table)
+    return Chart(Months(tuple(months)), table)
 
 
 _SHORT = {"fewer_than": "<", "not_shown": "–"}
@@ -157,8 +157,7 @@ def _breakdown(material: Material, key: str, caption: str) -> Chart:
     rows = tuple(material.figures.count_rows((_MEASURE,), groups))
     corner = material.say("Kind") if key == "kind" else material.say("Who")
     table = Table(f"outcomes-{key}", caption, corner, material.two_years(), rows)
-    bars = bars_of(material, _MEASURE, groups, caption)
-    return Chart(f"outcomes-{key}-chart", (bars,), caption, table)
+    return Chart(bars_of(material, _MEASURE, groups), table)
 
 
 def _largest_first(material: Material, groups: list[str]) -> list[str]:
@@ -166,7 +165,7 @@ def _largest_first(material: Material, groups: list[str]) -> list[str]:
     return sorted(groups, key=lambda group: -(material.figures.count(_MEASURE, group).value or -1))
 
 
-def bars_of(material: Material, measure: str, groups: list[str], title: str) -> Bars:
+def bars_of(material: Material, measure: str, groups: list[str]) -> Bars:
     """A count by group as bars."""
     figures = material.figures
     rows = (
@@ -178,4 +177,4 @@ def bars_of(material: Material, measure: str, groups: list[str], title: str) -> 
         )
         for group in groups
     )
-    return Bars(title, tuple(rows))
+    return Bars(tuple(rows))

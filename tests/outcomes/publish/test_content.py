@@ -55,10 +55,6 @@ def block_words(block):
         yield from map(plain, block.items)
     elif isinstance(block, KeyFigures):
         yield from (figure.label for figure in block.figures)
-    elif isinstance(block, Chart):
-        yield block.caption
-        for drawing in block.drawings:
-            yield getattr(drawing, "title", block.caption)
 
 
 def prose(publication):
@@ -95,7 +91,7 @@ class TestTables:
             if isinstance(block, Chart)
         ]
         assert len(charts) > 8
-        for drawing in (drawing for chart in charts for drawing in chart.drawings):
+        for drawing in (chart.drawing for chart in charts):
             for mark in getattr(drawing, "rows", None) or drawing.months:
                 lengths = (getattr(mark, name, None) for name in ("value", "tenths", "counted"))
                 assert {None} == set(lengths)
@@ -224,7 +220,7 @@ class TestChanges:
             ))  # fmt: skip
 
         publication = document(before=before, reason="correction", count=count)
-        table = next(table for table in publication.tables() if table.id == "changes")
+        table = next(table for table in publication.tables() if table.id == "changes-cells")
         heads = [row.head for row in table.rows]
         assert ["Applicants, Refugees, 2022", "Applicants, Refugees, Growth"] == heads[:2]
         assert ["Graduates, All, 2021", "Graduates, All, Growth"] == heads[2:]
@@ -233,7 +229,7 @@ class TestChanges:
 
     def test_words_alone_change_no_figure(self):
         publication = document(before=source_of().shown, reason="edition")
-        assert "changes" not in {table.id for table in publication.tables()}
+        assert "changes-cells" not in {table.id for table in publication.tables()}
         assert "No figure did" in plain(section(publication, "changes").blocks[0].runs)
 
 
@@ -242,10 +238,7 @@ class TestLanguages:
 
     MARK = re.compile(r"⟦[^⟦⟧]*⟧")
     # Years, figures, marks, and names that are the same in every language.
-    BARE = re.compile(
-        r"[\d\s.,:+−%()–]*([a-z0-9-]+ 1, SHA-256 [0-9a-f]{64}|[0-9a-f]{64}|student-lifecycle"
-        r"|0:2039)?[\d\s.,:+−%()–]*"
-    )
+    BARE = re.compile(r"[\d\s.,:+−%()–]*([0-9a-f]{64}|student-lifecycle|0:2039)?[\d\s.,:+−%()–]*")
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -285,7 +278,8 @@ class TestLanguages:
     def test_a_document_in_french_says_nothing_in_english(self):
         english, french = set(words(document(EN))), set(words(document(FR)))
         same = {text for text in english & french if not self.BARE.fullmatch(text)}
-        assert same <= {"Orientation", "Public", "Signatures", "Stage"}
+        names = {"openclassrooms-2022, version 1", "round-5, version 1"}
+        assert same == {"Orientation", "Public", "Signatures", "Stage", *names}
 
     def test_french_has_narrow_spaces_before_double_punctuation(self):
         for text in words(document(FR, profile="threshold-5")):

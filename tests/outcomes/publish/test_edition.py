@@ -170,10 +170,11 @@ class TestFaults:
             ("school: " + "[" * 50, 1, "nested"),
             ("words:\n  limits: |\n    a\n    [b](javascript:x)", 4, "no address"),
             ("words:\n  limits: [a](data.csv)", 2, ""),
+            ("words:\n  limits: '[a](https://example.org/\"b)'", 2, "no address"),
             (b"school: \xff", 1, "not UTF-8"),
             ("logo: logo.png", 1, "not among the files"),
         ],
-        ids=range(22),
+        ids=range(23),
     )
     def test_it_is_one_line(self, text, line, fault):
         message = refusal(text)

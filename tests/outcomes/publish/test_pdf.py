@@ -66,22 +66,17 @@ def table(rows, columns=3, head="Row"):
 
 
 CHARTS = (
+    Chart(Months(tuple(Month(f"M{n}", "", n, 1, n, str(n)) for n in range(12))), table(12)),
     Chart(
-        "months",
-        (Months(tuple(Month(f"M{n}", "", n, 1, n, str(n)) for n in range(12))),),
-        "By month",
-        table(12),
-    ),
-    Chart(
-        "rates",
-        (
-            Rates("Placement", (Rate("All", "50 %", 500, (300, 700), is_base=True),)),
-            Rates("Graduation", (Rate("All", "not shown", None),)),
-            Bars("Funding", (Bar("Public", "12", 12, 9), Bar("Other", "not shown", None))),
+        Rates(
+            (
+                Rate("All", "50 %", 500, (300, 700), is_base=True),
+                Rate("Some", "not shown", None),
+            )
         ),
-        "Rates",
         table(9),
     ),
+    Chart(Bars((Bar("Public", "12", 12, 9), Bar("Other", "not shown", None))), table(2)),
 )
 
 
@@ -218,8 +213,7 @@ def strings(item):
         lines = item.items if isinstance(item, Bullets) else (item.runs,)
         return ["".join(run.text for run in line) for line in lines]
     if isinstance(item, Chart):
-        below = strings(item.table)
-        return below if item.caption == below[0] else [item.caption, *below]
+        return strings(item.table)
     if isinstance(item, Table):
         cells = [text for row in item.rows for text in (row.head, *(c.text for c in row.cells))]
         return [item.caption, item.corner, *(column.head for column in item.columns), *cells]

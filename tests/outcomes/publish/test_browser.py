@@ -1,0 +1,116 @@
+"""The pages in a real Chromium, at every size, light, dark and printed: axe finds nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from outcomes.presentation.languages import language_of
+from outcomes.publish.content import make_document
+from outcomes.publish.edition import EDITION_FILE, read_edition
+from outcomes.publish.html import render_index, render_page
+from tests.support.publication import source_of
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
+PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
+EDITION = b"""
+school: A made-up school with a name that is longer than most, of sciences, arts and everything else
+published_on: 2023-09-12
+logo: logo.svg
+signatories: [{role: For the board}, {role: For the committee}]
+words:
+  foreword: A *foreword* with a [link](https://example.org/) and {career_outcomes/all}.
+"""
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8z"/></svg>'
+VIEWS = [
+    ("report.en.html", 360, "light", "screen"),
+    ("report.fr.html", 900, "dark", "screen"),
+    ("report.fr.html", 1_280, "light", "screen"),
+    ("report.en.html", 1_920, "dark", "screen"),
+    ("report.fr.html", 688, "dark", "print"),  # A4 within its margins
+    ("index.html", 360, "dark", "screen"),
+]
+# It takes seconds a page, and colours and order do not depend on the width.
+JUDGED = (VIEWS[0], VIEWS[1], VIEWS[-1])
+
+if CHROMIUM is None:
+    reason = "needs chromium"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("publication")
+    edition = read_edition({EDITION_FILE: EDITION, "logo.svg": LOGO}, "edition")
+    hidden = {
+        "count": lambda measure, group, year: None if group == "refugee" else 120 + 20 * year,
+        "rate": lambda measure, group: None if group == "refugee" else len(group) * 30,
+    }
+    documents = [
+        make_document(source_of(**hidden), edition, language_of(code)) for code in ("fr", "en")
+    ]
+    for document in documents:
+        page = render_page(document, ["fr", "en"])
+        (folder / f"report.{document.language}.html").write_bytes(page)
+    (folder / "index.html").write_bytes(render_index(documents))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def page_of(browser, path, width=1_280, **options):
+    """A page without script that says of nothing that it was blocked or missing."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    page = context.new_page()
+    messages, requests = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("request", lambda request: requests.append(request.url.partition(":")[0]))
+    page.goto(path.as_uri())
+    yield page
+    context.close()
+    assert [] == messages
+    assert {"file"} == set(requests)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_nothing_is_cut_off_and_axe_finds_nothing(browser, folder, view):
+    name, width, scheme, medium = view
+    with page_of(browser, folder / name, width, color_scheme=scheme) as page:
+        page.emulate_media(media=medium, color_scheme=scheme)
+        if PICTURES:
+            picture = Path(PICTURES) / f"publication-{name}-{width}-{scheme}-{medium}.png"
+            page.screenshot(path=str(picture), full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if view in JUDGED:
+            violations = axe.Axe().run(page).response["violations"]
+            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
+
+
+def test_a_reader_without_script_or_mouse_reaches_everything(browser, folder):
+    with page_of(browser, folder / "index.html", java_script_enabled=False) as page:
+        assert "rgb(18, 52, 92)" == page.locator(".band").evaluate(
+            "band => getComputedStyle(band).backgroundColor"
+        )
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/report.fr.html")
+        page.keyboard.press("Tab")
+        assert "Aller au rapport" == page.locator(":focus").inner_text()
