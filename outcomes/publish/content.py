@@ -62,6 +62,7 @@ def make_document(source: Source, edition: Edition, language: Language) -> Docum
         figures=KeyFigures((main, *rate_figures(material))),
         sections=tuple(_sections(material, edition)),
         signatories=edition.signatories_in(language.code),
+        published_on=edition.published_on,
         labels={
             "contents": say("Contents"),
             "signatures": say("Signatures"),

@@ -5,6 +5,7 @@ All text is in the language of the document already, and is text: a form escapes
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -232,6 +233,7 @@ class Document(NamedTuple):
         sections: In order.
         signatories: In order.
         labels: Words that the forms themselves need, by key.
+        published_on: The date of the edition, for what is read by a machine.
     """
 
     language: str
@@ -245,6 +247,7 @@ class Document(NamedTuple):
     sections: tuple[Section, ...]
     signatories: tuple[Signatory, ...]
     labels: dict[str, str]
+    published_on: dt.date | None = None
 
     def tables(self) -> Iterator[Table]:
         """Every table, those beside charts included, in order."""

@@ -10,6 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ __all__ = ["render_pdf"]
 _FOLDER = Path(__file__).parent
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 _MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
+_CELL = re.compile(rb"/S/TD(/P \d+ 0 R/A\[<</O/Table)(/Headers\[\(U\d+x(\d+)y0\)\])")
 _ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 
@@ -56,7 +58,22 @@ def _compile(content: dict[str, Any], folder: str) -> bytes:
     data, warnings = compiler.compile_with_warnings(format="pdf", pdf_standards="ua-1")
     assert not warnings, [warning.message for warning in warnings]
     assert isinstance(data, bytes)
-    return data
+    return _with_row_heads(data)
+
+
+def _with_row_heads(data: bytes) -> bytes:
+    """Mark the first cell of every row as its head.
+
+    typst can, but its Python package cannot turn that feature on. Its cells name the head of their
+    column; without these names, readers go by the scope of heads, of columns and of rows. No length
+    changes, so no offset does.
+    """
+
+    def marked(match: re.Match[bytes]) -> bytes:
+        kind, scope = (b"TH", b"/Scope/Row") if match[3] == b"0" else (b"TD", b"")
+        return b"/S/" + kind + match[1] + scope.ljust(len(match[2]))
+
+    return _CELL.sub(marked, data)
 
 
 @cache
@@ -85,7 +102,7 @@ def _as_data(item: Any) -> Any:  # noqa: ANN401 - a part of a document, whatever
         return {"is": type(item).__name__, **members}
     if isinstance(item, tuple):
         return [_as_data(each) for each in item]
-    return item
+    return item.isoformat() if isinstance(item, date) else item
 
 
 def _printed(drawing: Drawing) -> str:

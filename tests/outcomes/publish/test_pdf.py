@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import zlib
+from datetime import date
 from hashlib import sha256, shake_128
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def document(**changes):
         title="Impact report 2022",
         school="Riverside School",
         date="31 March 2023",
+        published_on=date(2023, 3, 31),
         summary="365 career outcomes.",
         logo=None,
         figures=KeyFigures(
@@ -282,11 +284,18 @@ class TestAccessible:
     def test_words_of_another_direction_are_there(self, files):
         assert all(word in body_of(files["right to left"]) for word in ("שלום", "مدرسة", "בית"))
 
+    @pytest.mark.parametrize("name", ["published in English", "long", "right to left"])
+    def test_every_row_and_every_column_has_its_head(self, files, name):
+        data = files[name].read_bytes()
+        tables = list(DOCUMENTS[name].tables())
+        assert sum(len(table.rows) for table in tables) == data.count(b"/Scope/Row")
+        assert sum(1 + len(table.columns) for table in tables) == data.count(b"/Scope/Column")
+
     def test_it_names_title_school_and_language(self, files):
         with pypdfium2.PdfDocument(files["ordinary"]) as opened:
             known = opened.get_metadata_dict(skip_empty=True)
         assert ("Impact report 2022", "Riverside School") == (known["Title"], known["Author"])
-        assert "CreationDate" not in known
+        assert "D:20230331" == known["CreationDate"][:10]
         assert b"/Lang(he)" in files["right to left"].read_bytes().replace(b"/Lang (", b"/Lang(")
 
 
