@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ledger.clock import now_ms
 from ledger.errors import LedgerError, StoreError
 from ledger.log import format_cut
 from ledger.report import Report
@@ -19,6 +20,7 @@ from outcomes.serve.health import Pulse
 from outcomes.serve.threads import make_thread
 from processors.live_report import LiveFigures, LiveReport, lag_members
 from projections.policy import Policy
+from schemas.moments import utc_text
 
 __all__ = ["FiguresKey", "LiveHub", "live_members"]
 
@@ -93,6 +95,11 @@ class LiveHub:
     def streams(self) -> int:
         """How many streams are open."""
         return sum(len(watched.streams) for watched in self._watched.values())
+
+    def keys(self) -> list[FiguresKey]:
+        """The figures that somebody asks for; without anybody the first policy's of this year."""
+        this_year = int(utc_text(now_ms())[:4])
+        return list(self._watched) or [FiguresKey(next(iter(self.policies)), this_year)]
 
     async def read(self, key: FiguresKey) -> LiveReport:
         """The figures of at most half a second ago.

@@ -11,6 +11,7 @@ from ledger.log import format_cut
 from outcomes.presentation.languages import Language
 from processors.lag import Lag
 from processors.live_report import LiveReport
+from processors.replay_check import Comparison
 
 __all__ = ["Alert", "Health", "Pulse"]
 
@@ -49,9 +50,14 @@ class _Sample(NamedTuple):
 
 
 class Pulse:
-    """The lag of the last minute: a rate and a trend need more than one look."""
+    """The lag of the last minute: a rate and a trend need more than one look.
+
+    Attributes:
+        difference: Between live figures and a replay; None where they agree, or nobody knows yet.
+    """
 
     def __init__(self) -> None:
+        self.difference: Comparison | None = None
         self._samples: deque[_Sample] = deque(maxlen=_SAMPLES_MAX)
         self._moved_at: float | None = None
 
@@ -116,7 +122,15 @@ class Health(NamedTuple):
     @property
     def alerts(self) -> list[Alert]:
         """What needs attention, the worst first."""
-        return [*self._partition_alerts(), *self._quarantine_alerts()]
+        return [*self._difference_alerts(), *self._partition_alerts(), *self._quarantine_alerts()]
+
+    def _difference_alerts(self) -> Iterator[Alert]:
+        difference = self.pulse.difference
+        if difference is not None:
+            text = self.language.gettext(
+                "The figures of {year} under {policy} are not those of a replay; report it"
+            ).format(year=difference.year, policy=difference.policy)
+            yield Alert(text, "#pipeline-title")
 
     def _partition_alerts(self) -> Iterator[Alert]:
         say = self.language.gettext

@@ -98,7 +98,15 @@ class Pages:
         has_session = self.doors.session(request) is not None
         lag = tuple(each._replace(seconds=round(each.seconds, 1)) for each in live.lag)
         health = Health(live, self.hub.pulse, language)
-        known = (key, language.code, has_session, live.report.digest, lag, health.line)
+        known = (
+            key,
+            language.code,
+            has_session,
+            live.report.digest,
+            lag,
+            health.line,
+            tuple(health.alerts),
+        )
         if known not in self._cache:
             self._cache[known] = self.render(
                 "live.html",

@@ -21,6 +21,7 @@ from ledger.log import ArchiveAddress, Log, LogAddress, SqliteAddress, TopicAddr
 from outcomes.serve.access import Doors
 from outcomes.serve.app import Parts, make_app
 from outcomes.serve.appender import Appender, LogHolder
+from outcomes.serve.comparing import Comparing
 from outcomes.serve.figures import LiveHub
 from outcomes.serve.following import Following
 from outcomes.serve.guard import Guard, Names
@@ -115,11 +116,16 @@ def _serve(
     parts = _parts(options, folder, following)
     server = _Server(_config(options, Guard(make_app(parts), names, parts.metrics)))
     server.stop_streams = parts.hub.stop
+    comparing = Comparing(
+        options.address, parts.hub, partial(open_live_figures, options.address, options.state)
+    )
+    parts.metrics.registry.register(comparing)
     school = None
     if options.is_made_up and isinstance(options.address, SqliteAddress):
         assert parts.appender is not None
         school = MadeUpSchool(parts.appender, seed_of(options.address))
-    for helper in (following, school):
+    helpers = (following, school, comparing)
+    for helper in helpers:
         if helper is not None:
             helper.start()
     host = f"[{options.host}]" if ":" in options.host else options.host
@@ -127,7 +133,7 @@ def _serve(
     try:
         asyncio.run(server.serve(sockets=[listener]))
     finally:
-        for helper in (school, following):
+        for helper in reversed(helpers):
             if helper is not None:
                 helper.stop()
     logger().info("server.stopped")

@@ -7,6 +7,7 @@ import urllib.request
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ledger.repairs import LetterCounts
+from outcomes.serve.comparing import families
 from outcomes.serve.metrics import Metrics
 from processors.lag import Lag
 from processors.live_report import LiveStatus
@@ -42,7 +43,8 @@ def metric_names():
     FoldMetrics(registry)
     status = LiveStatus("", RecordCounts(), [Lag(0, 0, 0, 0, 0.0, None)], LetterCounts({}, {}))
     registry.register(FiguresCollector(lambda: status))
-    return {metric.name for metric in registry.collect()}
+    compared = families(0.0, agrees=True)
+    return {metric.name for metric in (*registry.collect(), *compared)}
 
 
 def sample_names():
