@@ -131,12 +131,15 @@ def _month(index: int, month: Month, top: int) -> Markup:
     counted = (month.counted or 0) * scale
     whole = counted + month.repeated * scale
     line = _BASE - (month.previous or 0) * scale
+    previous = Markup('<line x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}" class="prev"/>').format(
+        left - 4, left + _BAR + 4, line, line
+    )
     middle = left + _BAR / 2
     return Markup(
         "<g><title>{title}</title>"
         '<rect x="{left}" width="{bar}" y="{whole_y:.1f}" height="{whole:.1f}" class="rep"/>'
         '<rect x="{left}" width="{bar}" y="{counted_y:.1f}" height="{counted:.1f}" class="cnt"/>'
-        '<line x1="{from_x}" x2="{to_x}" y1="{line:.1f}" y2="{line:.1f}" class="prev"/>'
+        "{previous}"
         '<text x="{middle:.0f}" y="168" class="ax">{label}</text>'
         '<text x="{middle:.0f}" y="{figure_y:.1f}" class="val">{figure}</text></g>'
     ).format(
@@ -147,9 +150,7 @@ def _month(index: int, month: Month, top: int) -> Markup:
         whole_y=_BASE - whole,
         counted=counted,
         counted_y=_BASE - counted,
-        line=line,
-        from_x=left - 4,
-        to_x=left + _BAR + 4,
+        previous="" if month.previous is None else previous,
         middle=middle,
         label=month.label,
         figure=month.figure,

@@ -1,7 +1,7 @@
 """A publication as a PDF that a screen reader can read: tagged, PDF/UA-1, the same bytes each time.
 
-`report.typ` says how it looks and `chart.css` how its charts do. What it says goes in as JSON, so
-that nothing in it can run as code.
+`report.typ` says how it looks, in the colours of the pages. What it says goes in as JSON, so that
+nothing in it can run as code.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _compile(content: dict[str, Any], folder: str) -> bytes:
         root=folder,
         font_paths=_fonts(),
         ignore_system_fonts=True,
-        sys_inputs={"publication": json.dumps(content)},
+        sys_inputs={"publication": json.dumps(content), "palette": json.dumps(_palette())},
     )
     data, warnings = compiler.compile_with_warnings(format="pdf", pdf_standards="ua-1")
     assert not warnings, [warning.message for warning in warnings]
@@ -107,9 +107,24 @@ def _as_data(item: Any) -> Any:  # noqa: ANN401 - a part of a document, whatever
 
 def _printed(drawing: Drawing) -> str:
     """A drawing as a file of its own, which no page gives its colours."""
-    svg, style = draw(drawing, ""), (_FOLDER / "chart.css").read_text(encoding="utf-8")
-    opening, _, rest = svg.partition(">")
-    return f'{opening} xmlns="http://www.w3.org/2000/svg"><style>{style}</style>{rest}'
+    opening, _, rest = draw(drawing, "").partition(">")
+    return f'{opening} xmlns="http://www.w3.org/2000/svg"><style>{_chart_style()}</style>{rest}'
+
+
+@cache
+def _palette() -> dict[str, str]:
+    """The colours of the pages on paper, by name."""
+    text = (_FOLDER / "style" / "palette.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--([\w-]+):(#\w+)", text.partition("}")[0]))
+
+
+@cache
+def _chart_style() -> str:
+    """The style of the charts as typst reads it: literal colours, weights of a variable font."""
+    text = (_FOLDER / "style" / "chart.css").read_text(encoding="utf-8")
+    text = re.sub(r"var\(--([\w-]+)\)", lambda match: _palette()[match[1]], text)
+    text = re.sub(r"font-weight:(\d+)", r'font-variation-settings:"wght" \1', text)
+    return f'svg text{{font-family:"Source Sans 3";font-variation-settings:"wght" 400}}{text}'
 
 
 def _explained(error: typst.TypstError, document: Document) -> Exception:
