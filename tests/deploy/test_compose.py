@@ -23,7 +23,8 @@ from tests.support.image import IMAGE, ROOT, last_stage
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
-OURS = ["topics", "worker"]
+OURS = ["topics", "worker", "serve"]
+WATCHING = ["prometheus", "grafana"]
 SASL = ROOT / "deploy" / "docker-compose.sasl.yml"
 RECIPE = ROOT / "deploy" / "kafka"
 
@@ -63,9 +64,12 @@ class TestCompose:
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(SERVICES) == sorted(yaml.safe_load(done.stdout)["services"])
 
-    def test_it_runs_a_broker_the_topics_and_two_workers(self) -> None:
-        assert ["kafka", *OURS] == list(SERVICES)
+    def test_it_runs_a_broker_the_topics_two_workers_and_a_server(self) -> None:
+        assert ["kafka", *OURS, *WATCHING] == list(SERVICES)
         assert 2 == SERVICES["worker"]["scale"]
+
+    def test_prometheus_and_grafana_run_where_they_are_asked_for(self) -> None:
+        assert [["metrics"]] * 2 == [SERVICES[name]["profiles"] for name in WATCHING]
 
     def test_nothing_keeps_workers_from_being_scaled(self) -> None:
         assert set() == {"hostname", "container_name", "ports"} & SERVICES["worker"].keys()
@@ -84,13 +88,14 @@ class TestCompose:
         )
 
     def test_versions_are_pinned_to_the_patch(self) -> None:
-        assert re.fullmatch(r"apache/kafka:\d+\.\d+\.\d+", SERVICES["kafka"]["image"])
+        for name in ("kafka", *WATCHING):
+            assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", SERVICES[name]["image"])
 
     def test_no_port_is_open_beyond_this_machine(self) -> None:
         ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-        assert ["127.0.0.1:9092:9092"] == ports
+        assert [f"127.0.0.1:{port}:{port}" for port in (9092, 8080, 9090, 3000)] == ports
 
-    @pytest.mark.parametrize("name", ["kafka", "worker"])
+    @pytest.mark.parametrize("name", ["kafka", "worker", "serve", *WATCHING])
     def test_what_runs_on_is_watched_started_again_and_given_time_to_end(self, name: str) -> None:
         service = SERVICES[name]
         assert service["healthcheck"].keys() >= {"test", "interval", "timeout", "retries"}
@@ -114,7 +119,7 @@ class TestCompose:
         worker = SERVICES["worker"]
         assert [f"workers:{folder}"] == worker["volumes"]
         assert folder == worker["environment"]["OUTCOMES_STATE"]
-        assert ["kafka", "workers"] == list(COMPOSE["volumes"])
+        assert ["kafka", "tokens", "workers", "prometheus"] == list(COMPOSE["volumes"])
 
     def test_the_log_lies_on_its_volume(self) -> None:
         kafka = SERVICES["kafka"]
@@ -124,7 +129,8 @@ class TestCompose:
         answers = {"kafka": {"condition": "service_healthy"}}
         there = {"topics": {"condition": "service_completed_successfully"}}
         assert answers == SERVICES["topics"]["depends_on"]
-        assert answers | there == SERVICES["worker"]["depends_on"]
+        for name in ("worker", "serve"):
+            assert answers | there == SERVICES[name]["depends_on"]
 
     @pytest.mark.parametrize("name", OURS)
     def test_every_command_is_one_that_outcomes_knows(self, name: str) -> None:
@@ -139,8 +145,8 @@ class TestCompose:
 
     def test_the_commands_in_its_heading_are_known_too(self) -> None:
         text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-        typed = re.findall(r"^# +docker compose exec worker outcomes (.+)$", text, re.MULTILINE)
-        assert typed
+        typed = re.findall(r"^# +docker compose exec \w+ outcomes ([^>\n]+)", text, re.MULTILINE)
+        assert 3 == len(typed)
         for line in typed:
             parse(shlex.split(line))
 
