@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from outcomes.presentation.languages import Language
-from outcomes.publish.document import Document, KeyFigures, Section
+from outcomes.publish.document import Block, Document, KeyFigures, Paragraph, Section
 from outcomes.publish.edition import Edition
 from outcomes.publish.material import Material, Source
 from outcomes.publish.sections.annex import annex_section
@@ -33,7 +33,7 @@ SECTIONS = {
     "files": files_section,
     "annex": annex_section,
 }
-"""The sections in order; a school may begin each of them with words of its own."""
+"""The sections in order; a school may add words of its own to each."""
 
 
 def make_document(source: Source, edition: Edition, language: Language) -> Document:
@@ -87,4 +87,12 @@ def _sections(material: Material, edition: Edition) -> Iterator[Section]:
     for id_, make in SECTIONS.items():
         section = make(material)
         if section is not None:
-            yield section._replace(blocks=(*words.get(id_, ()), *section.blocks))
+            lead = _leads(section.blocks)
+            blocks = (*section.blocks[:lead], *words.get(id_, ()), *section.blocks[lead:])
+            yield section._replace(blocks=blocks)
+
+
+def _leads(blocks: tuple[Block, ...]) -> int:
+    """How many blocks at the beginning say what the section is about: the school comes next."""
+    first = blocks[0]
+    return 1 if isinstance(first, Paragraph) and first.role == "lead" else 0

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from ledger.disclosure.disclose import disclose
+from ledger.log import NewRecord, open_log
+from ledger.report import ReportQuery, make_reports
 from outcomes.presentation.languages import language_of
 from outcomes.publish.content import make_document
-from outcomes.publish.edition import EDITION_FILE, read_edition
+from outcomes.publish.edition import EDITION_FILE, load_edition, read_edition
 from outcomes.publish.html import render_index, render_page
+from outcomes.publish.material import Source
+from outcomes.synthetic.stream import generate
 from tests.support.publication import source_of
+from tests.support.repository import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
@@ -39,6 +45,8 @@ VIEWS = [
     ("report.fr.html", 688, "dark", "print"),  # A4 within its margins
     ("index.html", 360, "dark", "screen"),
 ]
+# Of the page, so that its picture shows the title and the categories.
+CUT = ".contents, section:not(#categories)"
 # It takes seconds a page, and colours and order do not depend on the width.
 JUDGED = (VIEWS[0], VIEWS[1], VIEWS[-1])
 
@@ -114,3 +122,26 @@ def test_a_reader_without_script_or_mouse_reaches_everything(browser, folder):
         page.wait_for_url("**/report.fr.html")
         page.keyboard.press("Tab")
         assert "Aller au rapport" == page.locator(":focus").inner_text()
+
+
+@pytest.mark.skipif(PICTURES is None, reason="makes docs/pictures/publication.png, on demand")
+def test_the_picture_of_the_documents_is_the_page_of_the_demo(browser, tmp_path):
+    policy, profile = source_of()[1:3]
+    with closing(open_log(f"sqlite:{tmp_path / 'l.db'}", create=True)) as log:
+        log.append(
+            NewRecord(each.key, each.value, each.recorded_at) for each in generate(5_000, 2_022)
+        )
+        (report,) = make_reports(log, ReportQuery([2022], [policy]))
+    source = Source(disclose(report, policy, profile), policy, profile)
+    edition = load_edition(ROOT / "docs" / "examples" / "edition.yaml")
+    page = tmp_path / "report.en.html"
+    page.write_bytes(render_page(make_document(source, edition, language_of("en")), ["fr", "en"]))
+    with page_of(browser, page, color_scheme="light") as shown:
+        shown.evaluate(f"document.querySelectorAll('{CUT}').forEach(each => each.remove())")
+        box = shown.locator(".pair").first.bounding_box()
+        bottom = box["y"] + box["height"]
+        shown.screenshot(
+            path=f"{PICTURES}/publication.png",
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": 1_280, "height": bottom + 36},
+        )

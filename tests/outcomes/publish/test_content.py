@@ -286,7 +286,7 @@ class TestLanguages:
             assert not re.search(r"[^\u202f][;!?»]|[^\u00a0]:(?!//|[0-9])|«[^\u202f]", text), text
 
 
-def test_every_section_can_begin_with_words_of_the_school():
+def test_a_school_can_add_words_to_every_section():
     assert ("foreword", *SECTIONS) == WORDED
 
 

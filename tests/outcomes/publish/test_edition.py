@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -11,9 +12,10 @@ from ledger.errors import BadInputError
 from outcomes.presentation.languages import language_of
 from outcomes.publish.content import make_document
 from outcomes.publish.document import Bullets, Paragraph, plain
-from outcomes.publish.edition import EDITION_FILE, load_edition, read_edition
+from outcomes.publish.edition import EDITION_FILE, WORDED, load_edition, read_edition
 from outcomes.publish.material import Material
 from tests.support.publication import source_of
+from tests.support.repository import ROOT
 
 SOURCE = source_of(count=lambda measure, group, year: 365 if year else 250)
 EN, FR = language_of("en"), language_of("fr")
@@ -78,6 +80,12 @@ class TestWords:
             document = make_document(SOURCE, read, language)
             limits = next(each for each in document.sections if each.id == "limits")
             assert (school, word) == (document.school, plain(limits.blocks[0].runs))
+
+    def test_they_come_after_what_says_what_the_section_is_about(self):
+        read = edition("words: {funding: We paid.}")
+        funding = make_document(SOURCE, read, EN).sections[3]
+        assert "funding" == funding.id
+        assert ["lead", "We paid."] == [funding.blocks[0].role, plain(funding.blocks[1].runs)]
 
     def test_name_date_and_signatories(self):
         read = edition(
@@ -248,3 +256,22 @@ class TestLogo:
     def test_an_edition_that_is_missing_is_one_line(self, tmp_path):
         with pytest.raises(BadInputError, match="No such file or directory; is the path right"):
             load_edition(tmp_path / "none.yaml")
+
+
+def test_the_example_of_the_documents_is_an_edition_without_a_number_typed_by_hand():
+    example = load_edition(ROOT / "docs" / "examples" / "edition.yaml")
+    for language in (EN, FR):
+        document = make_document(SOURCE, example, language)
+        assert {"foreword", "limits"} <= {each.id for each in document.sections}
+        assert [] == example.warnings(Material(SOURCE, language))
+
+
+def test_the_excerpt_in_the_documents_is_the_beginning_of_the_example():
+    page = (ROOT / "docs" / "publication.md").read_text()
+    excerpt = page.partition("```yaml\n")[2].partition("```")[0]
+    assert (ROOT / "docs" / "examples" / "edition.yaml").read_text().startswith(excerpt)
+
+
+def test_the_documents_name_every_section_and_member():
+    page = (ROOT / "docs" / "publication.md").read_text()
+    assert [*WORDED] == re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)[: len(WORDED)]
