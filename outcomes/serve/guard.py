@@ -38,27 +38,25 @@ class Names(NamedTuple):
     Attributes:
         hosts: In lower case, without a port.
         port: The port that clients use; None where a proxy stands before it.
-        scheme: `http` or `https`.
     """
 
     hosts: Sequence[str]
     port: int | None
-    scheme: str
 
-    def is_host(self, header: str) -> bool:
-        """Whether a `Host` header names this server."""
+    def is_host(self, header: str, scheme: str) -> bool:
+        """Whether a `Host` header names this server, by `http` or `https`."""
         try:
             parts = urlsplit(f"//{header}")
             host, port = parts.hostname, parts.port
         except ValueError:
             return False
-        default = 443 if self.scheme == "https" else 80
+        default = 443 if scheme == "https" else 80
         return host in self.hosts and (self.port is None or (port or default) == self.port)
 
-    def is_origin(self, header: str) -> bool:
-        """Whether an `Origin` header is a page of this server."""
-        scheme, _, rest = header.partition("://")
-        return scheme == self.scheme and self.is_host(rest)
+    def is_origin(self, header: str, scheme: str) -> bool:
+        """Whether an `Origin` header is a page of this server, by the scheme of the request."""
+        named, _, rest = header.partition("://")
+        return named == scheme and self.is_host(rest, scheme)
 
 
 class Guard:
@@ -96,7 +94,7 @@ class Guard:
 
         trace = _TRACE.fullmatch(headers.get("traceparent", ""))
         with structlog.contextvars.bound_contextvars(**({"trace": trace[1]} if trace else {})):
-            problem = self._refusal(scope["method"], headers)
+            problem = self._refusal(scope, headers)
             try:
                 app = self._app if problem is None else problem.response()
                 await app(scope, receive, send_guarded)
@@ -115,13 +113,15 @@ class Guard:
                     seconds=round(seconds, 4),
                 )
 
-    def _refusal(self, method: str, headers: Headers) -> Problem | None:
-        if len(headers.getlist("host")) != 1 or not self._names.is_host(headers["host"]):
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
+        # Behind a proxy it is the scheme that the proxy was asked by.
+        scheme = scope["scheme"]
+        if len(headers.getlist("host")) != 1 or not self._names.is_host(headers["host"], scheme):
             return Problem(421, "this server does not go by that name; see --name")
-        if method in _SAFE_METHODS:
+        if scope["method"] in _SAFE_METHODS:
             return None
         origin = headers.get("origin")
-        if origin is not None and not self._names.is_origin(origin):
+        if origin is not None and not self._names.is_origin(origin, scheme):
             return Problem(403, "pages of other sites may not send anything here")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return Problem(403, "pages of other sites may not send anything here")

@@ -112,7 +112,7 @@ def _serve(
         following = Following(options.address, options.policies, worker)
     port = listener.getsockname()[1]
     scheme = "https" if options.certificate is not None else "http"
-    names = Names(_hosts(options), None if options.proxy is not None else port, scheme)
+    names = Names(_hosts(options), None if options.proxy is not None else port)
     parts = _parts(options, folder, following)
     server = _Server(_config(options, Guard(make_app(parts), names, parts.metrics)))
     server.stop_streams = parts.hub.stop

@@ -15,9 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ledger.errors import ConfigurationError, LedgerError, StoreError, UsageError
 from ledger.log import parse_address
+from ledger.log.archive import archive_log
 from outcomes.serve.server import ServeOptions, run_server
 from outcomes.serve.tokens import Role, TokenFile
 from projections.policy import built_in_policies
+from tests.support.applications import changed
+from tests.support.histories import reports_of
+from tests.support.live_fold import outcome_record, temporary_log
 from tests.support.server import serving
 from tests.support.workers import PATIENCE
 
@@ -117,3 +121,20 @@ class TestTls:
                 assert "Secure" in answer.getheader("set-cookie")
             with pytest.raises((OSError, http.client.HTTPException)):
                 server.ask("/v1/health")
+
+
+class TestArchive:
+    """A sealed log is read over HTTP as any other, and takes nothing."""
+
+    def test_it_is_read_and_takes_no_events(self, tmp_path):
+        with temporary_log([outcome_record(number) for number in range(5)]) as (log, _):
+            archive_log(log, tmp_path / "sealed")
+            replayed = reports_of(log, POLICIES[0], [2022])[2022]
+        with serving(f"archive:{tmp_path}/sealed", "--insecure-dev") as server:
+            live = server.wait_for_figures()
+            refused = server.post(changed())
+            ready = server.ask("/v1/ready")
+
+        assert replayed.digest == live["digest"]
+        assert (405, "") == (refused.status, refused.headers["allow"])
+        assert 200 == ready.status
