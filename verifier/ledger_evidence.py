@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ledger_verify as figures
+from ledger_verify import require
 
 Json = Any
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -139,12 +140,6 @@ def continues(old: tuple[int, bytes], new: tuple[int, bytes], path: Sequence[byt
         return roots_by_consistency(old[0], new[0], path, old[1]) == (old[1], new[1])
     except ValueError:
         return False
-
-
-def require(condition: object, sentence: str) -> None:
-    """Raise ValueError where a condition does not hold."""
-    if not condition:
-        raise ValueError(sentence)
 
 
 def hashes(path: Json) -> list[bytes]:
@@ -310,7 +305,7 @@ def check_proof(proof: Json, place: str, keys: Sequence[Key]) -> str:
 def prove_record(proof: Json, place: str, keys: Sequence[Key]) -> str:
     """Check that a record is in the tree of its partition."""
     checkpoint, heads = check_signed(proof["signed"], place, keys)
-    record = read_record(proof["record"])
+    record = figures.read_record(proof["record"])
     number, offset, index = record["partition"], record["offset"], proof["index"]
     require(0 <= number < len(heads) and 0 <= offset < heads[number].end, "it was not signed")
     require(figures.is_integer(index) and 0 <= index < heads[number].size, "it has no index")
@@ -353,36 +348,12 @@ def prove_report(proof: Json, place: str, keys: Sequence[Key]) -> str:
         )
         tree = (proof["sizes"].get(name, 0), root)
         require(continues(tree, head[1:], path), f"partition {number} is not what was signed")
-    require(stated["digest"] == digest_of(stated), "the digest of its report is another")
+    require(stated["digest"] == figures.digest_of(stated), "the digest of its report is another")
     what = f"the report {stated['digest']} was made from records of checkpoint {checkpoint.size}"
     return f"{what} of {checkpoint.origin}"
 
 
-def digest_of(stated: Json) -> str:
-    """SPEC section 5, digest: that of a report's own members."""
-    names = ("rules", "reference_year", "policy", "records", "counts", "rates")
-    digested = {name: stated[name] for name in names}
-    return f"sha256:{figures.sha256({**digested, 'log': {'cut': stated['log']['cut']}})}"
-
-
 # --- docs/archive.md: records ---------------------------------------------------------------------
-
-
-def read_record(line: Json) -> dict[str, Any]:
-    """Read a record from the JSON object of a line."""
-    require(isinstance(line, dict), "it is no JSON object")
-    numbers = [line.get("partition"), line.get("offset")]
-    require(all(map(figures.is_integer, numbers)), "it has no partition and offset")
-    instant = figures.instant_of(line.get("recorded_at"))
-    require(instant is not None, "it has no recorded_at")
-    assert instant is not None
-    return {
-        "partition": numbers[0],
-        "offset": numbers[1],
-        "recorded_at": (instant - figures.EPOCH) // figures.MILLISECOND,
-        "key": figures.bytes_of(line, "key"),
-        "value": figures.bytes_of(line, "value"),
-    }
 
 
 class Archive:
@@ -439,7 +410,7 @@ class Archive:
         """Yield the records of one segment."""
         offset, count = segment["start"] - 1, 0
         for line in lines.splitlines():
-            record = read_record(json.loads(line))
+            record = figures.read_record(json.loads(line))
             inside = record["partition"] == segment["partition"]
             require(inside and offset < record["offset"] < segment["end"], "a record out of place")
             offset, count = record["offset"], count + 1

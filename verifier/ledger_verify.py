@@ -1,7 +1,7 @@
 """Recompute an outcome ledger's yearly figures from its records, and compare them with a report.
 
-    python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20] [--json]
-    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--tzdata FOLDER]
+    python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20]
+    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--json]
 
 RECORDS.jsonl is what `outcomes tail --jsonl` prints. This file is self-contained: it needs only
 Python 3.11 and the zone rules described below, and shares no code with the ledger. It implements
@@ -54,6 +54,8 @@ Words = tuple[str, ...]
 Policy = Mapping[str, Any]
 Cells = Counter[tuple[str, str]]
 Record = Mapping[str, Any]
+# One student's facts in force, by type without `ledger.` and version, each list in log order.
+Student = dict[str, list["Event"]]
 
 # --- The words of the specification ---------------------------------------------------------------
 
@@ -74,6 +76,7 @@ FUNDINGS: Words = (
 )  # fmt: skip
 WITHDRAWALS: Words = ("left", "transferred", "deceased", "incarcerated", "military")
 RESCHEDULINGS: Words = ("student", "school", "employer", "other")
+APPLICATION, ENROLMENT = "application_id", "enrollment_id"
 RETRACTIONS: Words = ("entered_wrongly", "withdrawn_by_student", "superseded", "other")
 EMPLOYMENTS: Words = ("full_time", "part_time", "temporary", "freelance")
 STATED_BY: Words = ("student", "employer", "registry", "staff")
@@ -292,14 +295,9 @@ def is_date(value: Json) -> bool:
     return isinstance(value, str) and day_number(value) is not None
 
 
-def instant_of(time: Json) -> int | None:
+@functools.lru_cache(maxsize=16)  # An event's is asked for more than once.
+def instant_of(time: str) -> int | None:
     """Return the instant of an RFC 3339 text, with all its digits; None if it is no such text."""
-    return instant_of_text(time) if isinstance(time, str) else None
-
-
-@functools.lru_cache(maxsize=16)
-def instant_of_text(time: str) -> int | None:
-    """See `instant_of`; an event's is asked for more than once."""
     match = TIME.fullmatch(time)
     days = day_number(match[1]) if match else None
     if match is None or days is None:
@@ -539,7 +537,8 @@ def is_cloud_event(event: Json) -> bool:
         and is_text(event.get("source"))
         and isinstance(event.get("type"), str)
         and isinstance(event.get("subject"), str)
-        and instant_of(event.get("time")) is not None
+        and isinstance(event.get("time"), str)
+        and instant_of(event["time"]) is not None
         and isinstance(event.get("data"), dict)
         and "data_base64" not in event
         and ("datacontenttype" not in event or is_json_media_type(event["datacontenttype"]))
@@ -651,24 +650,11 @@ def sort_out(
     }
 
 
-class Student(NamedTuple):
-    """One student's facts in force, each list in log order."""
-
-    applications: list[Event]
-    enrolments: list[Event]
-    reschedulings: list[Event]
-    withdrawals: list[Event]
-    graduations: list[Event]
-    answers: list[Event]
-    outcomes: list[Event]
-    declarations: list[Event]
-
-
 def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
-    """SPEC section 1, retraction: what is in force, and how many of each."""
+    """SPEC section 1, retraction: what is in force by type, and how many of each are not."""
     by_identity = {(event.source, event.id): event for event in events}
     removed = set()
-    counters = {"pending": 0, "void": 0}
+    counters = {"pending": 0, "void": 0, "repeats": 0, "orphans": 0}
     for event in events:
         if event.type == "event.retracted":
             identity = (event.data["retracts"]["source"], event.data["retracts"]["id"])
@@ -678,70 +664,52 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
                 counters["void"] += 1
             else:
                 removed.add(identity)
-    standing = [event for event in events if (event.source, event.id) not in removed]
-
-    applications = firsts_by(standing, "student.applied", "application_id")
-    enrolments = firsts_by(standing, "student.enrolled", "enrollment_id")
-    stated = [event for event in standing if event.type in ("student.applied", "student.enrolled")]
-    in_force = {event.data["enrollment_id"] for event in enrolments}
-    dependents = [
-        event
-        for event in standing
-        if event.type in ("enrollment.rescheduled", "student.withdrew", "student.graduated")
-    ]
-    attached = [event for event in dependents if event.data["enrollment_id"] in in_force]
     counters["retracted"] = len(removed)
-    counters["repeats"] = len(stated) - len(applications) - len(enrolments)
-    counters["orphans"] = len(dependents) - len(attached)
-    declarations = [event for event in standing if event.type == "categories.declared"]
-    return Student(
-        applications,
-        enrolments,
-        [event for event in attached if event.type == "enrollment.rescheduled"],
-        [event for event in attached if event.type == "student.withdrew"],
-        [event for event in attached if event.type == "student.graduated"],
-        [event for event in standing if event.type == "survey.answered"],
-        [event for event in standing if event.type == "outcome.declared"],
-        sorted(applications + enrolments + declarations, key=lambda event: event.place),
-    ), counters
-
-
-def firsts_by(events: list[Event], event_type: str, member: str) -> list[Event]:
-    """SPEC section 1, repeats: of the events of a type the first in log order for each id."""
-    firsts: dict[str, Event] = {}
+    student: Student = {kind: [] for kind in DATA}
     for event in events:
-        if event.type == event_type:
-            firsts.setdefault(event.data[member], event)
-    return list(firsts.values())
+        if (event.source, event.id) not in removed:
+            student[event.type].append(event)
+    # SPEC section 1, repeats: of the events that state one id, the first in log order is the fact.
+    for kind, member in (("student.applied", APPLICATION), ("student.enrolled", ENROLMENT)):
+        firsts = {event.data[member]: event for event in reversed(student[kind])}
+        counters["repeats"] += len(student[kind]) - len(firsts)
+        student[kind] = sorted(firsts.values(), key=lambda event: event.place)
+    # SPEC section 1, orphan: what names no enrolment in force has no effect.
+    in_force = {event.data[ENROLMENT] for event in student["student.enrolled"]}
+    for kind in ("enrollment.rescheduled", "student.withdrew", "student.graduated"):
+        attached = [event for event in student[kind] if event.data[ENROLMENT] in in_force]
+        counters["orphans"] += len(student[kind]) - len(attached)
+        student[kind] = attached
+    return student, counters
 
 
 # --- SPEC section 2: facts about one student ------------------------------------------------------
 
 
-def declared_on(event: Event) -> str:
-    """Return the date of a declaration of categories."""
-    member = {"student.applied": "applied_on", "student.enrolled": "enrolled_on"}
-    return str(event.data[member.get(event.type, "declared_on")])
+DECLARED_ON = {
+    "student.applied": "applied_on",
+    "student.enrolled": "enrolled_on",
+    "categories.declared": "declared_on",
+}
 
 
 def membership(student: Student, day: str) -> list[str]:
     """SPEC section 2, groups: which of the nine groups a student is in at a date."""
-    latest: Event | None = None
-    for event in student.declarations:
-        if event.data.get("categories") is None or declared_on(event) > day:
-            continue
-        if latest is None or declared_on(event) >= declared_on(latest):
-            latest = event
-    if latest is None:
+    declarations = [
+        (event.data[member], event.place, event.data["categories"])
+        for kind, member in DECLARED_ON.items()
+        for event in student[kind]
+        if event.data.get("categories") is not None and event.data[member] <= day
+    ]
+    if not declarations:
         return ["all", "undeclared"]
-    if not latest.data["categories"]:
-        return ["all", "no_category"]
-    return ["all", "any_category", *latest.data["categories"]]
+    _, _, categories = max(declarations)
+    return ["all", "any_category", *categories] if categories else ["all", "no_category"]
 
 
 def population(student: Student, day: str) -> str:
     """SPEC section 2, population: that at a date."""
-    enrolled = any(event.data["enrolled_on"] <= day for event in student.enrolments)
+    enrolled = any(event.data["enrolled_on"] <= day for event in student["student.enrolled"])
     return "student" if enrolled else "learner"
 
 
@@ -918,7 +886,7 @@ def add(cells: Cells, measure: str, groups: list[str]) -> None:
 def count_outcomes(cells: Cells, student: Student, policy: Policy, year: int) -> None:
     """SPEC section 4, Career outcomes."""
     candidates = []
-    for event in student.outcomes:
+    for event in student["outcome.declared"]:
         if event.data["kind"] not in policy["outcome_kinds"]:
             continue
         if policy["outcome_must_be_credited"] and not event.data["credited"]:
@@ -963,7 +931,7 @@ def walk_outcomes(days: list[str], policy: Policy) -> list[bool]:
 
 def count_orientation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
     """SPEC section 4, Orientation."""
-    applied = [event.data["applied_on"] for event in student.applications]
+    applied = [event.data["applied_on"] for event in student["student.applied"]]
     applied = [day for day in applied if in_year(day, year)]
     if not applied:
         return
@@ -971,13 +939,15 @@ def count_orientation(cells: Cells, student: Student, policy: Policy, year: int)
     groups = membership(student, first)
     add(cells, "applicants", groups)
     last = months_after(first, policy["orientation_months"])
-    if any(first <= event.data["enrolled_on"] <= last for event in student.enrolments):
+    if any(first <= event.data["enrolled_on"] <= last for event in student["student.enrolled"]):
         add(cells, "became_students", groups)
 
 
 def count_enrolment(cells: Cells, student: Student, policy: Policy, year: int) -> None:
     """SPEC section 4, Enrolment."""
-    enrolled = [event for event in student.enrolments if in_year(event.data["enrolled_on"], year)]
+    enrolled = [
+        event for event in student["student.enrolled"] if in_year(event.data["enrolled_on"], year)
+    ]
     if not enrolled:
         return
     earliest = min(enrolled, key=lambda event: (event.data["enrolled_on"], event.place))
@@ -996,7 +966,7 @@ def of_enrolment(events: list[Event], enrolment: Event) -> list[Event]:
 
 def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
     """SPEC section 4, Graduation: an enrolment's expected date."""
-    moves = of_enrolment(student.reschedulings, enrolment)
+    moves = of_enrolment(student["enrollment.rescheduled"], enrolment)
     decisive = enrolment
     if policy["expected_date"] == "latest" and moves:
         decisive = max(moves, key=lambda event: (event.data["decided_on"], event.place))
@@ -1005,7 +975,7 @@ def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
 
 def graduated_on(student: Student, enrolment: Event) -> str | None:
     """SPEC section 4, Graduation: the earliest of an enrolment's graduations."""
-    graduations = of_enrolment(student.graduations, enrolment)
+    graduations = of_enrolment(student["student.graduated"], enrolment)
     return min((event.data["graduated_on"] for event in graduations), default=None)
 
 
@@ -1016,7 +986,7 @@ def is_excluded(student: Student, enrolment: Event, policy: Policy, deadline: st
         event.data["reason"] in policy["excluded_withdrawals"]
         and event.data["withdrew_on"] <= deadline
         and event.data["withdrew_on"] < graduated
-        for event in of_enrolment(student.withdrawals, enrolment)
+        for event in of_enrolment(student["student.withdrew"], enrolment)
     )
 
 
@@ -1024,7 +994,7 @@ def count_graduation(cells: Cells, student: Student, policy: Policy, year: int) 
     """SPEC section 4, Graduation."""
     enrolled = []
     as_expected = False
-    for enrolment in student.enrolments:
+    for enrolment in student["student.enrolled"]:
         expected = expected_on(student, enrolment, policy)
         if not in_year(expected, year):
             continue
@@ -1051,7 +1021,7 @@ def placement_window(policy: Policy, year: int) -> tuple[str, str]:
 def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -> None:
     """SPEC section 4, Placement."""
     first_day, last_day = placement_window(policy, year)
-    graduated = [graduated_on(student, enrolment) for enrolment in student.enrolments]
+    graduated = [graduated_on(student, enrolment) for enrolment in student["student.enrolled"]]
     inside = [day for day in graduated if day is not None and first_day <= day <= last_day]
     if not inside:
         return
@@ -1060,7 +1030,7 @@ def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -
     add(cells, "graduates", groups)
     answers = [
         event
-        for event in student.answers
+        for event in student["survey.answered"]
         if event.data["survey"] == "job"
         and event.data["answered_on"] >= reference
         and event.data["status"] != "unknown"
@@ -1202,15 +1172,21 @@ def report(  # noqa: PLR0913  # What a report is a function of.
             for over, under in [pair_of(now, rate, group, policy)]
         ],
     }
-    digest = sha256({**judged, "log": {"cut": below.form}})
-    return {
+    computed = {
         "schema": "ledger/report/v1",
         **judged,
         "log": {"name": log_name, "cut": below.form, "records": below.count},
         "provisional": provisional(below.latest, policy, year),
         "zone_data": ZONES.release,
-        "digest": f"sha256:{digest}",
     }
+    return {**computed, "digest": digest_of(computed)}
+
+
+def digest_of(stated: Mapping[str, Json]) -> str:
+    """SPEC section 5, digest: that of a report's own members, and of its cut alone of its log."""
+    names = ("rules", "reference_year", "policy", "records", "counts", "rates")
+    digested = {name: stated[name] for name in names}
+    return f"sha256:{sha256({**digested, 'log': {'cut': stated['log']['cut']}})}"
 
 
 # --- The command line -----------------------------------------------------------------------------
@@ -1231,26 +1207,33 @@ def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
     return None if text is None else str(text).encode("utf-8")
 
 
+def read_record(line: Json) -> dict[str, Any]:
+    """docs/archive.md, A segment: the record that a line's JSON object holds."""
+    require(isinstance(line, dict), "it is no JSON object")
+    numbers = [line.get("partition"), line.get("offset")]
+    require(all(is_integer(n) and n >= 0 for n in numbers), "it has no partition, offset")
+    time = line.get("recorded_at")
+    instant = instant_of(time) if isinstance(time, str) else None
+    require(instant is not None, "recorded_at is no RFC 3339 time")
+    return {
+        "partition": numbers[0],
+        "offset": numbers[1],
+        "recorded_at": ((instant or 0) - EPOCH) // MILLISECOND,
+        "key": bytes_of(line, "key"),
+        "value": bytes_of(line, "value"),
+    }
+
+
 def read_records(path: str) -> list[Record]:
     """Read what `outcomes tail --jsonl` prints; no two records at one offset."""
     records: dict[tuple[int, int], Record] = {}
     with Path(path).open("rb") as file:
         for number, text in enumerate(file, 1):
             try:
-                line = json.loads(text.decode("utf-8"))
-                require(isinstance(line, dict), "it is no JSON object")
-                place = (line.get("partition"), line.get("offset"))
-                require(all(is_integer(n) and n >= 0 for n in place), "it has no partition, offset")
+                record = read_record(json.loads(text.decode("utf-8")))
+                place = (record["partition"], record["offset"])
                 require(place not in records, "an earlier line has its partition and offset")
-                instant = instant_of(line.get("recorded_at"))
-                require(instant is not None, "recorded_at is no RFC 3339 time")
-                records[place] = {
-                    "partition": place[0],
-                    "offset": place[1],
-                    "recorded_at": ((instant or 0) - EPOCH) // MILLISECOND,
-                    "key": bytes_of(line, "key"),
-                    "value": bytes_of(line, "value"),
-                }
+                records[place] = record
             except (ValueError, RecursionError) as error:
                 reason = " ".join(str(error).split())
                 raise UnusableError(65, f"{path}, line {number} is no record: {reason}") from None
@@ -1364,42 +1347,6 @@ def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]
     return lines
 
 
-def percentage(over: int, under: int) -> str:
-    """SPEC section 4, percentages: one decimal, half up (growth: away from zero), exactly."""
-    if under == 0:
-        return ""
-    tenths = (2000 * abs(over) + under) // (2 * under)
-    return f"{'-' if over < 0 and tenths else ''}{tenths // 10}.{tenths % 10} %"
-
-
-def printed(computed: dict[str, Any]) -> str:
-    """Return a report for a person to read; rows of zeros are left out."""
-    policy, log, records = computed["policy"], computed["log"], computed["records"]
-    lines = [
-        f"year {computed['reference_year']}",
-        f"policy {policy['id']} version {policy['version']} sha256 {policy['sha256']}",
-        "cut " + ",".join(f"{number}:{offset}" for number, offset in log["cut"].items()),
-        f"records {log['records']}",
-        f"zone data {computed['zone_data']}",
-    ]
-    for name, number in {**records, **records["quarantined"]}.items():
-        lines += [] if name == "quarantined" else [f"  {name} {number}"]
-    table = []
-    for row in computed["counts"]:
-        change = percentage(row["count"] - row["previous"], row["previous"])
-        table.append((row, f"{row['count']} (before: {row['previous']})", change))
-    for row in computed["rates"]:
-        over, under = row["numerator"], row["denominator"]
-        table.append((row, f"{over} of {under}", percentage(over, under)))
-    for row, figure, percent in table:
-        until = computed["provisional"].get(row["measure"])
-        note = f"provisional until {until}" if until else ""
-        if any(isinstance(number, int) and number for number in row.values()):
-            line = f"{row['measure']:36}{row['group']:24}{figure:24}{percent:>10}  {note}"
-            lines.append(line.rstrip())
-    return "\n".join([*lines, computed["digest"]])
-
-
 def use_zones(folder: str | None) -> None:
     """Take the zone rules of a folder, or see that those of a package were found."""
     if folder is None and not INSTALLED:
@@ -1437,7 +1384,7 @@ def run(options: argparse.Namespace) -> int:
         raise UnusableError(65, line)
     computed = report(records, policy, year, partitions=partitions, log_name=name, cut=cut)
     if stated is None:
-        print(json.dumps(computed, indent=1) if options.json else printed(computed))
+        print(json.dumps(computed, indent=1))
         return 0
     lines = differences(stated, computed)
     releases = {"report": stated.get("zone_data"), "used": ZONES.release}
@@ -1466,7 +1413,7 @@ def main() -> int:
     parser.add_argument("--cut", help="like 0:1041,1:998 (default: the end)")
     parser.add_argument("--partitions", type=int, help="how many the log has")
     parser.add_argument("--tzdata", metavar="FOLDER", help="of zone rules (default: installed)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print differences as JSON")
     line = ""
     try:
         code = run(parser.parse_args())

@@ -124,8 +124,12 @@ class RateRow(Row):
 
 
 def _without_duplicate_keys(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    if len({(row.measure, row.group) for row in rows}) != len(rows):
-        raise ValueError("duplicate key: two rows of one measure and group")
+    known = set[tuple[str, str]]()
+    for row in rows:
+        cell = (row.measure, row.group)
+        if cell in known:
+            raise ValueError(f"duplicate key: two rows of {row.measure}|{row.group}")
+        known.add(cell)
     return rows
 
 

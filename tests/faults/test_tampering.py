@@ -25,36 +25,6 @@ from tests.faults.tampering import (
 
 COUNT = 50
 DRAWN = list(itertools.islice(itertools.cycle(MUTATIONS), COUNT))
-NAMED = {
-    "flip_a_bit": "sealed/|manifest",
-    "truncate_a_file": "sealed/|manifest",
-    "drop_a_segment": "sealed/records/p000",
-    "insert_a_segment": "p0000-000000000",
-    "swap_two_segments": "sealed/records/p000",
-    "replace_a_segment_with_lines_of_another": "sealed/records/p000",
-    "replace_the_archive_with_an_older_one": "checkpoint 2",
-    "change_a_value": "partition [01]",
-    "drop_a_record": "partition [01]|checkpoint [12]",
-    "drop_the_last_records": "checkpoint [12]",
-    "insert_a_record": "partition [01]|checkpoint [12]",
-    "swap_two_values": "partition [01]",
-    "re_date_a_record": "partition [01]",
-    "re_key_a_record": "partition [01]",
-    "renumber_records": "partition [01]|checkpoint [12]",
-    "change_the_digest": "digest",
-    "change_a_root": "root of partition [01]",
-    "change_a_parameter_of_the_policy_and_its_hash": "openclassrooms-2022 version 1",
-    "change_a_byte_of_a_checkpoint": "checkpoint-00000[12]",
-    "change_a_byte_of_the_entries": "entries",
-    "drop_an_entry": "entries",
-    "swap_the_entries": "entries",
-    "go_back_to_the_first_checkpoint": "is not signed",
-    "swap_the_checkpoints": "checkpoint-00000[12]",
-    "sign_again_with_another_key": "is not signed by the key of school.example/ledger",
-    "sign_the_entries_with_another_key": "is not signed by the key of school.example/ledger",
-    "rewrite_everything_but_the_signatures": "checkpoint-00000[12]",
-}
-"""What both messages say of where the trouble is; of other mutations they name a cell."""
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +45,11 @@ class TestUntouched:
 class TestTouched:
     @pytest.mark.parametrize(("number", "name"), list(enumerate(DRAWN)))
     def test_a_change_is_seen_and_named_by_both(self, held, tmp_path, number, name):
-        copy = tampered(held, tmp_path / "copy", name, f"{seed_of_run()} {number}")
+        copy, trouble = tampered(held, tmp_path / "copy", name, f"{seed_of_run()} {number}")
         for look in (by_the_command, by_the_verifier):
             code, output = look(copy)
             assert code in SEEN_BY_BOTH, (look, output)
-            assert re.search(NAMED.get(name, r"\w"), output), (look, output)
+            assert re.search(trouble, output), (look, trouble, output)
 
     def test_forged_columns_are_seen_by_the_ledger_and_not_read_by_the_verifier(
         self, held, tmp_path

@@ -801,17 +801,10 @@ def files(tmp_path):
 
 
 def test_the_command_prints_the_report_as_json(files):
-    done = run(files / "records.jsonl", "--year", 2022, "--json")
+    done = run(files / "records.jsonl", "--year", 2022)
     assert (0, "") == (done.returncode, done.stderr)
     expected = json.loads((files / "report.json").read_text("utf-8"))
     assert expected | {"zone_data": RELEASE} == json.loads(done.stdout)
-
-
-def test_the_command_prints_figures_with_their_percentages_for_a_person(files):
-    done = run(files / "records.jsonl", "--year", "2022", "--cut", "0:8")
-    assert 0 == done.returncode
-    assert "1 of 2" in done.stdout
-    assert "50.0 %" in done.stdout
 
 
 def test_the_command_confirms_an_equal_report(files):
@@ -883,7 +876,7 @@ def test_the_command_reads_bytes_that_are_no_text_and_tombstones(tmp_path):
     records.append(records[0] | {"offset": 5, "key": b"\xff", "value": b"\xfe"})
     records.append(records[0] | {"offset": 6, "value": None})
     (tmp_path / "records.jsonl").write_text("".join(map(line_of, records)), "utf-8")
-    done = run(tmp_path / "records.jsonl", "--year", 2022, "--json")
+    done = run(tmp_path / "records.jsonl", "--year", 2022)
     expected = verify.report(records, POLICY, 2022, partitions=1)
     assert expected == json.loads(done.stdout)
     assert 2 == sum(expected["records"]["quarantined"].values())
