@@ -15,6 +15,7 @@ from schemas.json_places import escape_pointer, infinite_numbers, repeated_membe
 from schemas.reasons import model_reason, subject_reason, type_reason, version_reason
 from schemas.record import Record
 from schemas.rules import (
+    VALUE_BYTES_MAX,
     Reading,
     Rule,
     broken_rule,
@@ -30,8 +31,10 @@ from schemas.rules import (
     read,
     schema_version_must_be_known,
     subject_must_be_a_pseudonym,
+    tombstone_is_not_an_event,
     type_must_be_known,
     value_must_be_json,
+    value_must_not_exceed_64_kib,
 )
 
 __all__ = ["faults"]
@@ -50,13 +53,29 @@ def faults(record: Record, partitions: int) -> list[Finding]:
     rule = broken_rule(reading)
     if rule is None:
         return []
-    located = list(_LOCATE[rule](reading)) if rule in _LOCATE else []
-    whole = (_POINTERS.get(rule, ""), _sentence(rule))
-    return [Finding(rule.__name__, pointer, reason) for pointer, reason in located or [whole]]
+    located = list(_LOCATE[rule](reading)) or [("", _sentence(rule))]
+    return [Finding(rule.__name__, pointer, reason) for pointer, reason in located]
 
 
 def _sentence(rule: Rule) -> str:
     return (rule.__doc__ or "").strip().rstrip(".")
+
+
+def _tombstone_faults(_: Reading) -> Iterator[_Located]:
+    yield "", "the value is null"
+
+
+def _size_faults(reading: Reading) -> Iterator[_Located]:
+    yield "", f"{len(reading.record.value or b''):,} bytes; at most {VALUE_BYTES_MAX:,}"
+
+
+def _key_faults(reading: Reading) -> Iterator[_Located]:
+    key = "there is no record key" if reading.record.key is None else "the record key is another"
+    yield "/subject", f"{key}; send the subject's bytes as the key"
+
+
+def _partition_faults(_: Reading) -> Iterator[_Located]:
+    yield "/subject", "the record is in another partition than Kafka's own partitioner chooses"
 
 
 def _syntax_faults(reading: Reading) -> Iterator[_Located]:
@@ -84,7 +103,7 @@ def _number_faults(reading: Reading) -> Iterator[_Located]:
 
 def _nesting_faults(reading: Reading) -> Iterator[_Located]:
     assert reading.shape is not None
-    yield "", f"{_sentence(nesting_must_not_exceed_16)}; this has {reading.shape.depth:,}"
+    yield "", f"{reading.shape.depth:,} levels; at most 16, of which the object is the first"
 
 
 def _envelope_faults(reading: Reading) -> Iterator[_Located]:
@@ -143,17 +162,17 @@ def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-_POINTERS: dict[Rule, str] = {
-    key_must_equal_subject: "/subject",
-    partition_must_follow_key: "/subject",
-}
 _LOCATE: dict[Rule, Callable[[Reading], Iterator[_Located]]] = {
+    tombstone_is_not_an_event: _tombstone_faults,
+    value_must_not_exceed_64_kib: _size_faults,
     value_must_be_json: _syntax_faults,
     members_must_be_unique: _repetition_faults,
     numbers_must_be_finite: _number_faults,
     nesting_must_not_exceed_16: _nesting_faults,
     envelope_must_be_a_cloud_event: _envelope_faults,
     subject_must_be_a_pseudonym: _subject_faults,
+    key_must_equal_subject: _key_faults,
+    partition_must_follow_key: _partition_faults,
     type_must_be_known: _type_faults,
     schema_version_must_be_known: _version_faults,
     data_must_match_its_type: _data_faults,

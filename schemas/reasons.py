@@ -99,7 +99,7 @@ def _category_reason(fault: ErrorDetails) -> str:
         return f"a list of categories, not {_json_type(value)}; known: {', '.join(CATEGORIES)}"
     for member in value:
         if member not in CATEGORIES:
-            return f"{_shown(member)} is no category; known: {', '.join(CATEGORIES)}"
+            return f"{_shown(member)} is not a category{suggestion(str(member), CATEGORIES)}"
     repeated = next(member for member in CATEGORIES if value.count(member) > 1)
     return f"a list of categories without duplicates; it has {repeated} more than once"
 

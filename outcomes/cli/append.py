@@ -126,15 +126,30 @@ def append(
     if json:
         terminal.print_json(_appended_as_json(done))
         return
+    _warn_of_persons(done)
     assert done.end is not None
     acknowledged = f"{pluralise(done.acknowledged, 'record')} acknowledged"
     skipped = f", {pluralise(done.skipped, done.noun)} skipped" if done.skipped else ""
     terminal.line(f"{acknowledged}{skipped}; end {format_cut(done.end)}")
 
 
+def _warn_of_persons(done: Appended) -> None:
+    if done.warnings:
+        rules = ", ".join(f"{rule} {count:,}" for rule, count in sorted(done.warnings.items()))
+        inform(
+            f"a warning: some {done.noun}s look as if they name a person ({rules}); a log forgets"
+            " nothing, `outcomes validate` says where"
+        )
+
+
 def _appended_as_json(done: Appended) -> dict[str, object]:
     end = None if done.end is None else {str(number): end for number, end in done.end.items()}
-    return {"acknowledged": done.acknowledged, "skipped": done.skipped, "end": end}
+    return {
+        "acknowledged": done.acknowledged,
+        "skipped": done.skipped,
+        "end": end,
+        "warnings": dict(done.warnings),
+    }
 
 
 def _print_failure(done: Appended, error: LedgerError) -> None:

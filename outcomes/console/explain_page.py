@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 __all__ = [
     "EXPLAIN_COLUMNS",
     "exhaust",
+    "explain_head",
     "explain_lines",
     "flat_explanation",
     "place",
     "print_explanation",
     "reason_text",
     "short_type",
+    "totals_as_json",
     "totals_lines",
 ]
 

@@ -6,7 +6,8 @@ Standard input is appended in batches, each all or none, so that a live pipe wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from outcomes.ingest.entries import Entries
 from outcomes.ingest.files import STDIN, open_input
 from outcomes.ingest.judging import EVENTS, LineFinding, LineForm
 from outcomes.ingest.lines import Line
+from outcomes.ingest.personal_data import personal_data_findings
 from outcomes.ingest.spool import open_spool
 
 __all__ = ["JSON_LINES_HINT", "AppendOptions", "Appended", "Callbacks", "append_inputs"]
@@ -52,12 +54,14 @@ class Appended(NamedTuple):
         skipped: How many entries were left out.
         noun: What an entry is: line, item, or event where there are both.
         end: The log's end after it; None where a failure leaves it unknown.
+        warnings: How many entries look as if they name a person, by rule.
     """
 
     acknowledged: int
     skipped: int
     noun: str
     end: Cut | None
+    warnings: Mapping[str, int]
 
 
 class Callbacks(NamedTuple):
@@ -128,11 +132,12 @@ class _Append:
         self.acknowledged = 0
         self.end: Cut | None = None
         self.at_fault = 0
+        self.warnings = Counter[str]()
 
     def appended(self) -> Appended:
         """What has been made durable so far."""
         skipped = self.at_fault if self.options.skip_invalid else 0
-        return Appended(self.acknowledged, skipped, self._noun(), self.end)
+        return Appended(self.acknowledged, skipped, self._noun(), self.end, self.warnings)
 
     def append_whole(self) -> None:
         """Judge all lines first, then append all of them, or none where a line is at fault."""
@@ -225,4 +230,6 @@ class _Append:
             for fault in faults:
                 self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))
             if record is not None:
+                if self.options.form is EVENTS:
+                    self.warnings.update({each.rule for each in personal_data_findings(line.text)})
                 yield record

@@ -11,6 +11,7 @@ from ledger.clock import now_ms
 from ledger.log import NewRecord
 from ledger.log.record_lines import parse_record
 from outcomes.ingest.lines import Line
+from outcomes.ingest.personal_data import personal_data_findings
 from schemas.admission import Event, admit, admit_decoded
 from schemas.faults import faults
 from schemas.finding import Finding
@@ -65,9 +66,6 @@ class LineForm(NamedTuple):
 
 def recording_findings(line: Line) -> Iterator[Finding]:
     """What an auditor would ask about an event that is recorded now; it stays an event."""
-    from outcomes.ingest.personal_data import (  # noqa: PLC0415 - its patterns take a while
-        personal_data_findings,
-    )
     from projections.findings import stated_findings  # noqa: PLC0415 - not for an append
 
     record = Record(0, line.number, now_ms(), _subject(_parsed(line.text)), line.text)

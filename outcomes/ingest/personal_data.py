@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import orjson
 
@@ -19,18 +20,19 @@ __all__ = ["is_like_a_name", "personal_data_findings"]
 
 _EMAIL_ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)(?:[\w-]+\.)+[^\W\d_]{2,}")
 _PHONE_NUMBERS = (
-    re.compile(r"\btel:\+?[\d().-]{6,}"),
+    r"\btel:\+?[\d().-]{6,}",
     # International, +33 6 12 34 56 78, whatever separates its digits.
-    re.compile(r"(?<![\d+])\+[1-9](?:[ .()/-]{0,2}\d){7,13}(?!\d)"),
-    re.compile(r"(?<![\w.+:-])00[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,6}){2,6}(?![\w:-])"),
+    r"(?<![\d+])\+[1-9](?:[ .()/-]{0,2}\d){7,13}(?!\d)",
+    r"(?<![\w.+:-])00[1-9]\d{0,2}(?:[ .()/-]{1,2}\d{1,6}){2,6}(?![\w:-])",
     # National, with a leading zero and at least three groups: 06 12 34 56 78.
-    re.compile(r"(?<![\w.+:-])\(?0[1-9]\d{0,3}\)?(?:[ ./-]{1,2}\d{2,4}){2,5}(?![\w:-])"),
+    r"(?<![\w.+:-])\(?0[1-9]\d{0,3}\)?(?:[ ./-]{1,2}\d{2,4}){2,5}(?![\w:-])",
     # National, in two groups: 0171/1234567.
-    re.compile(r"(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?[ /]{1,3}\d{5,9}(?![\w:-])"),
+    r"(?<![\w.+:-])\(?0[1-9]\d{1,4}\)?[ /]{1,3}\d{5,9}(?![\w:-])",
     # North American: (555) 123-4567.
-    re.compile(r"(?<![\w.+:-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:-])"),
+    r"(?<![\w.+:-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:-])",
 )
-_DIGITS = re.compile(r"(?:\d\D{0,3}){6}")
+# Each of the patterns has one of these.
+_SEPARATED = re.compile(r"\d[ .()/-]{1,4}\d|\+[1-9]|tel:")
 _PHONE_DIGITS_MIN = 9
 _PHONE_MEMBER = re.compile(r"(?:tele)?phone(?:_?number)?|tel|mobile", re.IGNORECASE)
 _PHONE_MEMBER_DIGITS_MIN = 7
@@ -54,6 +56,47 @@ _PREFIXES = frozenset(
     ]
 )
 _REMEDY = "write a pseudonym, since an append-only log forgets nothing"
+_CLOSED = frozenset({"specversion", "type", "time", "datacontenttype"})
+_OBJECTS = ("evidence", "retracts")
+_FREE = frozenset(
+    {
+        "id",
+        "source",
+        "subject",
+        "application_id",
+        "enrollment_id",
+        "programme",
+        "credential",
+        "survey",
+        "uri",
+        "sha256",
+    }
+)
+"""Known members with any string."""
+
+_CLOSED_DATA = frozenset(
+    {
+        "applied_on",
+        "enrolled_on",
+        "expected_graduation_on",
+        "decided_on",
+        "withdrew_on",
+        "graduated_on",
+        "answered_on",
+        "job_found_on",
+        "outcome_on",
+        "declared_on",
+        "categories",
+        "funding",
+        "reason",
+        "status",
+        "employment",
+        "kind",
+        "stated_by",
+    }
+)
+"""Members of data that admission leaves no room for anything personal."""
+
 _Kind = tuple[str, str]  # rule and reason
 _EMAIL = ("string_must_not_be_an_email_address", f"looks like an e-mail address; {_REMEDY}")
 _PHONE = ("string_must_not_be_a_telephone_number", f"looks like a telephone number; {_REMEDY}")
@@ -67,10 +110,35 @@ def personal_data_findings(event: bytes) -> Iterator[Finding]:
         event: The bytes of one that is admitted.
     """
     members = orjson.loads(event)
+    if not _is_suspect(members):
+        return
     if is_like_a_name(members["subject"]):
         yield Finding(_SUBJECT[0], "/subject", _SUBJECT[1])
     for pointer, kind in _kinds(members, ""):
         yield Finding(kind[0], pointer, kind[1])
+
+
+def _is_suspect(members: dict[str, Any]) -> bool:
+    """Whether there may be a finding; most events are none, and an append waits for this.
+
+    What admission gives a closed form is not looked at: a date or a status is no telephone number.
+    """
+    return is_like_a_name(members["subject"]) or any(
+        any(_is_odd(inner, each) for inner, each in child.items() if inner not in _CLOSED_DATA)
+        if name == "data"
+        else _is_odd(name, child)
+        for name, child in members.items()
+        if name not in _CLOSED
+    )
+
+
+def _is_odd(name: str, child: object) -> bool:
+    """Whether a member is anything but a known name with a harmless string, or a small value."""
+    if isinstance(child, str) and name in _FREE:
+        return _kind(child) is not None
+    if isinstance(child, dict) and name in _OBJECTS:
+        return any(_is_odd(inner, each) for inner, each in child.items())
+    return not (child is None or isinstance(child, bool))
 
 
 def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
@@ -83,7 +151,7 @@ def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
             yield from _kinds(item, f"{pointer}/{index}")
     elif isinstance(value, dict):
         for name, child in value.items():
-            kind = _kind_of_name(name)
+            kind = _kind(name)
             if kind:
                 yield pointer, kind
             inner = pointer if kind else pointer + escape_pointer(name)
@@ -93,22 +161,26 @@ def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
                 yield from _kinds(child, inner)
 
 
+@lru_cache(4_096)
 def _kind(text: str) -> _Kind | None:
     if ("@" in text or "%40" in text) and _EMAIL_ADDRESS.search(text):
         return _EMAIL
     # The first pattern spares most strings the others.
-    if len(text) >= _PHONE_DIGITS_MIN and _DIGITS.search(text) and _is_phone_number(text):
+    if len(text) >= _PHONE_DIGITS_MIN and _SEPARATED.search(text) and _is_phone_number(text):
         return _PHONE
     return None
 
 
-_kind_of_name = lru_cache(4_096)(_kind)
+@cache
+def _phone_patterns() -> list[re.Pattern[str]]:
+    """Compiled when one is needed: most appends need none."""
+    return list(map(re.compile, _PHONE_NUMBERS))
 
 
 def _is_phone_number(text: str) -> bool:
     return any(
         len(re.sub(r"\D", "", match[0])) >= _PHONE_DIGITS_MIN or match[0].startswith("tel:")
-        for pattern in _PHONE_NUMBERS
+        for pattern in _phone_patterns()
         for match in pattern.finditer(text)
     )
 

@@ -14,10 +14,13 @@ from ledger.errors import ConfigurationError
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role, Token, TokenFile
 
-__all__ = ["COOKIE", "SESSION_SECONDS", "Caller", "Doors", "Session"]
+__all__ = ["CALLER", "COOKIE", "SESSION_SECONDS", "Caller", "Doors", "Session"]
 
 COOKIE = "outcomes_session"
 SESSION_SECONDS = 12 * 3_600
+CALLER = "outcomes.caller"
+"""Where the scope of a request has the caller's name, for the access log."""
+
 _SESSIONS_MAX = 1_000
 _BEARER = "bearer "
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -86,6 +89,12 @@ class Doors:
         Raises:
             Problem: 503 if the tokens cannot be read.
         """
+        caller = self._caller(request, by_session=by_session)
+        if caller is not None:
+            request.scope[CALLER] = caller.name
+        return caller
+
+    def _caller(self, request: Request, *, by_session: bool) -> Caller | None:
         if self._tokens is None:
             return ANYBODY
         header = request.headers.get("authorization", "")

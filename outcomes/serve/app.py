@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
@@ -17,8 +17,13 @@ from starlette.exceptions import HTTPException
 from ledger.diagnostics import logger
 from outcomes.serve.access import Doors
 from outcomes.serve.appender import Appender
+from outcomes.serve.explain_routes import explain_router
+from outcomes.serve.explaining import Explainer
 from outcomes.serve.figures import LiveHub
 from outcomes.serve.gateway import Gateway, gateway_router
+from outcomes.serve.letters import LetterDesk
+from outcomes.serve.letters_api import letters_router
+from outcomes.serve.letters_pages import letter_pages_router
 from outcomes.serve.metrics import Metrics
 from outcomes.serve.pages import Pages, pages_router
 from outcomes.serve.problems import Problem
@@ -41,6 +46,8 @@ class Parts(NamedTuple):
         ready: Why the server is not ready; empty where it is.
         pages: For people.
         metrics: Of the server.
+        desk: For dead letters.
+        explainer: Opens figures.
     """
 
     doors: Doors
@@ -49,6 +56,8 @@ class Parts(NamedTuple):
     ready: Callable[[], list[str]]
     pages: Pages
     metrics: Metrics
+    desk: LetterDesk
+    explainer: Explainer
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -79,15 +88,20 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(gateway_router(gateway))
     app.include_router(read_router(parts.doors, parts.hub, parts.ready))
     app.include_router(metrics_router(parts.doors, parts.hub, parts.metrics))
+    app.include_router(letters_router(parts.doors, parts.desk))
+    app.include_router(explain_router(parts.pages, parts.hub, parts.explainer))
+    app.include_router(letter_pages_router(parts.pages, parts.desk))
     app.include_router(pages_router(parts.pages))
-    _answer_errors(app)
+    _answer_errors(app, parts.pages)
     _describe(app)
     return app
 
 
-def _answer_errors(app: FastAPI) -> None:
-    async def problem(_: Request, error: Exception) -> JSONResponse:
+def _answer_errors(app: FastAPI, pages: Pages) -> None:
+    async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
+        if _is_page(request):
+            return pages.problem(request, error)
         return error.response()
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
@@ -109,6 +123,12 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, internal)
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a person looks at the answer."""
+    is_api = request.url.path.startswith(("/v1/", "/metrics"))
+    return not is_api and "text/html" in request.headers.get("accept", "")
 
 
 def _describe(app: FastAPI) -> None:

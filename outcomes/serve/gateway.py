@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,18 +14,21 @@ from fastapi.responses import JSONResponse
 from ledger.log import EachAppended, Location, NewRecord
 from outcomes.ingest.judging import EVENTS
 from outcomes.ingest.lines import Line
+from outcomes.ingest.personal_data import personal_data_findings
 from outcomes.serve.access import Caller, Doors
 from outcomes.serve.appender import Appender
 from outcomes.serve.bodies import header_pairs, retracted_source, split_body
 from outcomes.serve.limits import read_body
 from outcomes.serve.metrics import Metrics
-from outcomes.serve.problems import Problem
+from outcomes.serve.problems import Problem, problems
 from outcomes.serve.tokens import Role, covers
+from schemas.finding import Finding
 
 __all__ = ["BODY_BYTES_MAX", "Gateway", "gateway_router"]
 
 BODY_BYTES_MAX = 4 * 1_024 * 1_024
 _FAULTS_MAX = 20
+_WARNINGS_MAX = 100
 _WAIT_SECONDS = 2.0
 _RETRY = {"Retry-After": "2"}
 _REPAIR = "resubmits"
@@ -33,12 +36,21 @@ _SAFE = "sending the same events again is safe"
 
 
 class _Judged(NamedTuple):
-    """The events of a request: index and record of each that may be appended, and the faults."""
+    """The events of a request.
+
+    Attributes:
+        records: Index and record of each that may be appended.
+        types: Of these.
+        refused: The types of the others, as far as they can be read.
+        faults: Of the others.
+        warnings: What else should be known of these.
+    """
 
     records: list[tuple[int, NewRecord]]
     types: list[str]
+    refused: list[object]
     faults: list[dict[str, Any]]
-    refused: int
+    warnings: list[dict[str, Any]]
 
 
 class Gateway(NamedTuple):
@@ -72,7 +84,7 @@ class Gateway(NamedTuple):
         async with self.busy:
             body = await read_body(request, BODY_BYTES_MAX)
             judged = await run_in_threadpool(_judge, request, body, caller)
-            self.metrics.count_events([None] * judged.refused, "refused")
+            self.metrics.count_events(judged.refused, "refused")
             if judged.faults and not (partial and judged.records):
                 raise _refusal(judged.faults)
             appended = await self._append([record for _, record in judged.records])
@@ -83,6 +95,8 @@ class Gateway(NamedTuple):
         if len(events) < len(indices):
             raise _failure(events)
         answer: dict[str, Any] = {"acknowledged": len(events), "events": events}
+        if judged.warnings:
+            answer["warnings"] = judged.warnings
         return JSONResponse({**answer, "faults": judged.faults} if partial else answer)
 
     async def _append(self, records: Sequence[NewRecord]) -> EachAppended:
@@ -122,16 +136,33 @@ def gateway_router(gateway: Gateway) -> APIRouter:
 
 def _judge(request: Request, body: bytes, caller: Caller) -> _Judged:
     texts = split_body(header_pairs(request.scope["headers"]), body)
-    records, types, listed = list[tuple[int, NewRecord]](), list[str](), list[dict[str, Any]]()
+    judged = _Judged([], [], [], [], [])
     for index, text in enumerate(texts):
         record, faults = EVENTS.judge(Line(index + 1, text))
-        if record is not None:
+        if record is None:
+            judged.refused.append(_readable_type(text))
+            judged.faults.extend(_listed(index, faults))
+        else:
             members = orjson.loads(text)
             _refuse_foreign_source(members, caller, index)
-            records.append((index, record))
-            types.append(members["type"])
-        listed.extend({"index": index, **fault._asdict()} for fault in faults[:_FAULTS_MAX])
-    return _Judged(records, types, listed, len(texts) - len(records))
+            judged.records.append((index, record))
+            judged.types.append(members["type"])
+            if len(judged.warnings) < _WARNINGS_MAX:
+                judged.warnings.extend(_listed(index, list(personal_data_findings(text))))
+    return judged
+
+
+def _listed(index: int, findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    return ({"index": index, **finding._asdict()} for finding in findings[:_FAULTS_MAX])
+
+
+def _readable_type(text: bytes) -> object:
+    """The type that an event states, if it can be read."""
+    try:
+        members = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return members.get("type") if isinstance(members, dict) else None
 
 
 def _refuse_foreign_source(members: dict[str, Any], caller: Caller, index: int) -> None:
@@ -161,14 +192,6 @@ def _refusal(faults: list[dict[str, Any]]) -> Problem:
 def _failure(events: list[dict[str, int | None]]) -> Problem:
     detail = f"the log did not take all events; {_SAFE}"
     return Problem(503, detail, headers=_RETRY, acknowledged=len(events), events=events)
-
-
-def _problem(description: str) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": schema}},
-    }
 
 
 _EXAMPLE = {
@@ -208,6 +231,11 @@ _ANSWER: dict[str, Any] = {
             },
         },
         "faults": {"type": "array", "items": _FINDING},
+        "warnings": {
+            "description": "What looks like a name, an address or a number of a person.",
+            "type": "array",
+            "items": _FINDING,
+        },
     },
 }
 _DOCUMENTATION: dict[str, Any] = {
@@ -229,14 +257,18 @@ _DOCUMENTATION: dict[str, Any] = {
             "description": "All are in the log.",
             "content": {"application/json": {"schema": _ANSWER}},
         },
-        400: _problem("The body or a header is no event."),
-        401: _problem("No valid token."),
-        403: _problem("The token is for another role or source."),
-        405: _problem("The log is an archive."),
-        408: _problem("The body came too slowly."),
-        413: _problem("Over 4 MiB, or over 1,000 events."),
-        415: _problem("Another media type or charset, or a content encoding."),
-        422: _problem("Events at fault, each with rule and JSON pointer."),
-        503: _problem("The log is busy or away; what was acknowledged is listed."),
+        **problems(
+            {
+                400: "The body or a header is no event.",
+                401: "No valid token.",
+                403: "The token is for another role or source.",
+                405: "The log is an archive.",
+                408: "The body came too slowly.",
+                413: "Over 4 MiB, or over 1,000 events.",
+                415: "Another media type or charset, or a content encoding.",
+                422: "Events at fault, each with rule and JSON pointer.",
+                503: "The log is busy or away; what was acknowledged is listed.",
+            }
+        ),
     },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,20 +14,25 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ledger.diagnostics import logger
+from outcomes.serve.access import CALLER
 from outcomes.serve.metrics import Metrics
 from outcomes.serve.problems import Problem
 
 __all__ = ["Guard", "Names"]
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_TRACE = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+# W3C Trace Context: version, trace-id, parent-id, flags; a later version may add more.
+_TRACE = re.compile(
+    "(?!ff|00-.{52}-)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
         " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # With `no-referrer` a browser would send the forms of our own pages with `Origin: null`.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
@@ -92,8 +98,7 @@ class Guard:
                     answer.setdefault(name, value)
             await send(message)
 
-        trace = _TRACE.fullmatch(headers.get("traceparent", ""))
-        with structlog.contextvars.bound_contextvars(**({"trace": trace[1]} if trace else {})):
+        with structlog.contextvars.bound_contextvars(trace_id=_trace_id(headers)):
             problem = self._refusal(scope, headers)
             try:
                 app = self._app if problem is None else problem.response()
@@ -109,6 +114,7 @@ class Guard:
                     "request.answered",
                     method=scope["method"],
                     route=route,
+                    caller=scope.get(CALLER),
                     status=status,
                     seconds=round(seconds, 4),
                 )
@@ -126,3 +132,10 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return Problem(403, "pages of other sites may not send anything here")
         return None
+
+
+def _trace_id(headers: Headers) -> str:
+    """What the records of a request have in common: the caller's own id for it, or a random one."""
+    sent = headers.getlist("traceparent")
+    trace = _TRACE.fullmatch(sent[0]) if len(sent) == 1 else None
+    return secrets.token_hex(16) if trace is None else trace[1]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
+from ledger.clock import now_ms
 from ledger.log import format_cut
 from outcomes.presentation.languages import Language
 from processors.lag import Lag
@@ -21,6 +24,7 @@ _BEHIND_SECONDS = 10.0
 _STEADY_SECONDS = 1.0
 _QUARANTINE_SHARE = 0.01
 _SAMPLES_MAX = 400
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 class Alert(NamedTuple):
@@ -166,13 +170,13 @@ class Health(NamedTuple):
         if total > _QUARANTINE_SHARE * self.live.report.log.records:
             more = self.language.gettext("more than one in a hundred")
             text = f"{text}; {more}"
-        yield Alert(text, "#pipeline-title")
+        yield Alert(text, "/dead-letters")
 
     @property
     def facts(self) -> list[tuple[str, str]]:
         """Numbers of the pipeline, each with its name."""
         say, number = self.language.gettext, self.language.number
-        since = self.pulse.seconds_since_the_last_event()
+        since = self._since_the_last_event()
         records = self.live.report.records
         owners = {lag.owner for lag in self.live.lag if lag.owner is not None}
         return [
@@ -213,11 +217,24 @@ class Health(NamedTuple):
         """How far the figures have come."""
         return format_cut(self.live.report.cut)
 
+    def _since_the_last_event(self) -> float | None:
+        """By the server's clock; None for a log without records."""
+        since = self.pulse.seconds_since_the_last_event()
+        if since is None and self.live.report.latest is not None:
+            with suppress(ValueError):
+                latest = datetime.fromisoformat(self.live.report.latest).timestamp()
+                return max(0.0, now_ms() / 1_000 - latest)
+        return since
+
     def _ago(self, seconds: float) -> str:
-        say = self.language.gettext
-        if seconds < 60:  # noqa: PLR2004 - seconds of a minute
-            return say("{seconds} s ago").format(seconds=self.language.number(int(seconds)))
-        return say("{minutes} min ago").format(minutes=self.language.number(int(seconds // 60)))
+        say, number = self.language.gettext, self.language.number
+        if seconds < _MINUTE:
+            return say("{seconds} s ago").format(seconds=number(int(seconds)))
+        if seconds < _HOUR:
+            return say("{minutes} min ago").format(minutes=number(int(seconds // _MINUTE)))
+        if seconds < 2 * _DAY:
+            return say("{hours} h ago").format(hours=number(int(seconds // _HOUR)))
+        return say("{days} days ago").format(days=number(int(seconds // _DAY)))
 
     def _trend(self, lag: Lag) -> str:
         say = self.language.gettext

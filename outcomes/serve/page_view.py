@@ -26,6 +26,7 @@ Rate = tuple[int, int]
 class Step(NamedTuple):
     """A stage of a funnel: what it counts, how many, and the line below it."""
 
+    measure: str
     name: str
     number: str
     bar: Markup
@@ -35,6 +36,7 @@ class Step(NamedTuple):
 class Share(NamedTuple):
     """A row of a breakdown."""
 
+    group: str
     name: str
     bar: Markup
     number: str
@@ -44,6 +46,7 @@ class Share(NamedTuple):
 class RateCell(NamedTuple):
     """A rate of a group; `points` is empty where there is nothing to compare."""
 
+    measure: str
     name: str
     chart: Markup
     percent: str
@@ -53,13 +56,13 @@ class RateCell(NamedTuple):
 
 
 class GroupRow(NamedTuple):
-    """A group with its outcomes and rates."""
+    """A group with its outcomes and rates; `few` says where too few people are counted."""
 
     key: str
     name: str
     number: str
     growth: str
-    is_few: bool
+    few: str
     rates: Sequence[RateCell]
 
 
@@ -104,7 +107,9 @@ class PageView:
         for position, (measure, name, note) in enumerate(measures):
             count = self.count(measure)[0]
             chart = bar(count, whole, "s1" if position else "s0")
-            yield Step(name, self.language.number(count), chart, note if count or whole else "")
+            yield Step(
+                measure, name, self.language.number(count), chart, note if count or whole else ""
+            )
 
     def percent(self, measure: str) -> str:
         """A rate of all as text."""
@@ -121,6 +126,7 @@ class PageView:
         top = max((count for count, _, _ in rows), default=0)
         return [
             Share(
+                f"{key}:{name}",
                 self.language.gettext(words[name]) if name in words else key_words(name),
                 bar(count, top),
                 self.language.number(count),
@@ -135,13 +141,13 @@ class PageView:
             if key == "all":
                 continue
             count, previous = self.count("career_outcomes", key)
-            is_few = _is_few(count, previous)
+            few = self._few(count, previous)
             yield GroupRow(
                 key,
                 self.language.gettext(name),
                 self.language.number(count),
-                "" if is_few else self.language.growth(count, previous),
-                is_few,
+                "" if few else self.language.growth(count, previous),
+                few,
                 [self._cell(measure, key) for measure in _RATES],
             )
 
@@ -154,7 +160,10 @@ class PageView:
             counted, previous = self.count("career_outcomes", group)
             repeated = self.count("outcomes_repeated", group)[0]
             label = self.language.month(number)
-            title = say("{month}: {counted} counted, {repeated} repeated; {previous} a year before")
+            title = say(
+                "{month}: {counted} counted, {repeated} within 12 months of another;"
+                " {previous} a year before"
+            )
             months.append(
                 Month(
                     label,
@@ -167,37 +176,63 @@ class PageView:
                     counted,
                     repeated,
                     previous,
-                    self.language.number(counted),
+                    "" if self._is_ahead(number) else self.language.number(counted),
                 )
             )
         return months_chart(months, say("Career outcomes by month; a table follows"))
 
-    def month_rows(self) -> Iterator[tuple[str, str, str, str]]:
-        """The same as rows: month, counted, repeated, counted a year before."""
+    def month_rows(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """The same as rows: group, month, counted, repeated, counted a year before."""
         for number in range(1, 13):
             group = f"month:{number:02}"
             counted, previous = self.count("career_outcomes", group)
             repeated = self.count("outcomes_repeated", group)[0]
             figures = map(self.language.number, (counted, repeated, previous))
-            yield (self.language.month(number), *figures)  # type: ignore[misc]
+            yield (group, self.language.month(number), *figures)  # type: ignore[misc]
 
     def provisional(self) -> list[tuple[str, str]]:
-        """What is not final yet: a measure, and the date until when."""
+        """What is not final yet: some measures, and the date until when."""
+        names = dict[str, list[str]]()
+        for measure, until in self.report.provisional.items():
+            name = self.language.gettext(MEASURES.get(measure, key_words(measure)))
+            names.setdefault(until, []).append(name)
         return [
-            (self.language.gettext(MEASURES.get(measure, key_words(measure))),
-             self.language.date(date.fromisoformat(until)))
-            for measure, until in sorted(self.report.provisional.items())
-        ]  # fmt: skip
+            (", ".join(measures), self.language.date(date.fromisoformat(until)))
+            for until, measures in sorted(names.items())
+        ]
+
+    @property
+    def known_until(self) -> str:
+        """The date of the latest record, where it is before the end of the year; else empty."""
+        latest = self._latest()
+        is_whole = latest is None or latest.year > self.report.reference_year
+        return "" if latest is None or is_whole else self.language.date(latest.date())
 
     @property
     def latest(self) -> str:
         """When the latest record was recorded, in the policy's zone; empty without records."""
-        latest = self.report.latest or ""
+        latest = self._latest()
+        return (self.report.latest or "") if latest is None else self.language.moment(latest)
+
+    def _is_ahead(self, month: int) -> bool:
+        """Whether the log ends before a month of the year."""
+        latest, year = self._latest(), self.report.reference_year
+        return latest is not None and (latest.year, latest.month) < (year, month)
+
+    def _latest(self) -> datetime | None:
         try:
-            return self.language.moment(datetime.fromisoformat(latest)) if latest else ""
+            return datetime.fromisoformat(self.report.latest or "")
         except ValueError:
-            # A foreign producer's clock may claim a year that has no date.
-            return latest
+            # No records, or a foreign producer's clock, which may claim a year that has no date.
+            return None
+
+    def _few(self, count: int, previous: int) -> str:
+        """That one of the two years has too few people to compare; empty where none has."""
+        if 0 < count < SMALL_GROUP:
+            return self.language.gettext("fewer than 10")
+        text = self.language.gettext("fewer than 10 in {year}")
+        is_few = _is_few(count, previous)
+        return text.format(year=self.report.reference_year - 1) if is_few else ""
 
     def _cell(self, measure: str, group: str) -> RateCell:
         rate, base = self.rate(measure, group), self.rate(measure, _COMPARISON)
@@ -215,7 +250,7 @@ class PageView:
         )
         chart = interval(rate, base, description=description, bounds=bounds, is_hollow=is_few)
         points = self.language.points(rate, base) if compares else ""
-        return RateCell(name, chart, percent, counts, points, is_few)
+        return RateCell(measure, name, chart, percent, counts, points, is_few)
 
 
 def _is_few(count: int, previous: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -17,7 +17,7 @@ from ledger.errors import LedgerError
 from ledger.report.words import SMALL_GROUP
 from outcomes.presentation.languages import Language, language_of, languages, negotiate
 from outcomes.presentation.words import DEFINITION, DISCLAIMER
-from outcomes.serve.access import COOKIE, SESSION_SECONDS, Doors
+from outcomes.serve.access import COOKIE, SESSION_SECONDS, Caller, Doors
 from outcomes.serve.figures import FiguresKey, LiveHub
 from outcomes.serve.health import Health
 from outcomes.serve.limits import read_body
@@ -37,6 +37,7 @@ _FILES = {
 }
 _FORM = "application/x-www-form-urlencoded"
 _FORM_BYTES_MAX = 65_536
+_FIELDS_MAX = 20
 _CACHED = 32
 _YEARS_BACK = 8
 _CSRF = "csrf-of-the-session"
@@ -68,20 +69,87 @@ class Pages:
             lstrip_blocks=True,
         )
 
+    def visitor(self, request: Request, role: Role) -> Caller | Response:
+        """Who looks at a page; where nobody has signed in, the way to do so.
+
+        Raises:
+            Problem: 403 for somebody with another role.
+        """
+        caller = self.doors.caller(request)
+        if caller is None:
+            return RedirectResponse("/login", 303, headers=_HEADERS)
+        if role not in caller.roles:
+            raise Problem(403, f"this needs a token with the role {role}")
+        return caller
+
+    def form_sender(self, request: Request, form: Mapping[str, str]) -> Caller:
+        """The operator who has sent a form of ours.
+
+        Raises:
+            Problem: 401 or 403 if it is somebody else, or not our form.
+        """
+        caller = self.doors.admit(request, Role.OPERATOR)
+        self.doors.refuse_foreign_form(request, form.get("csrf", ""))
+        return caller
+
+    def answer(
+        self,
+        request: Request,
+        template: str,
+        *,
+        here: str,
+        status: int = 200,
+        **names: Any,  # noqa: ANN401
+    ) -> Response:
+        """A page in the language of a request, with the ways to the others.
+
+        Args:
+            request: The request.
+            template: Of the page.
+            here: The path of the page.
+            status: Of the answer.
+            names: For the template.
+        """
+        language, session = language_for(request), self.doors.session(request)
+        chosen = request.query_params.get("lang")
+        suffix = f"?{urlencode({'lang': chosen})}" if chosen else ""
+        others = [
+            (language_of(code), f"{here}?{urlencode({**request.query_params, 'lang': code})}")
+            for code in languages()
+            if code != language.code and request.method == "GET"
+        ]
+        shared = {
+            "home": f"/{suffix}",
+            "letters": f"/dead-letters{suffix}",
+            "languages": others,
+            "is_made_up": self._is_made_up,
+            "csrf": session.csrf if session else "",
+        }
+        return HTMLResponse(
+            self.render(template, language, **(shared | names)), status, headers=_HEADERS
+        )
+
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """A problem for a person, as a page."""
+        language = language_for(request)
+        heading = language.gettext("This cannot be shown")
+        page = self.render(
+            "message.html", language, heading=heading, text=problem.detail, refresh=False
+        )
+        return HTMLResponse(page, problem.status, headers={**_HEADERS, **problem.headers})
+
     def render(self, template: str, language: Language, **names: Any) -> str:  # noqa: ANN401
         """A template in a language."""
         return self._environment.get_template(template).render(
-            language=language, _=language.gettext, **names
+            language=language, _=language.gettext, ngettext=language.ngettext, **names
         )
 
     async def live(self, request: Request) -> Response:
         """The live page, or what stands in its place until there are figures."""
         language = language_for(request)
-        caller = self.doors.caller(request)
-        if caller is None:
-            return RedirectResponse("/login", 303, headers=_HEADERS)
-        if Role.READER not in caller.roles:
-            raise Problem(403, f"this needs a token with the role {Role.READER}")
+        caller = self.visitor(request, Role.READER)
+        if isinstance(caller, Response):
+            return caller
         policy = request.query_params.get("policy") or next(iter(self.hub.policies))
         if policy not in self.hub.policies:
             raise Problem(404, "no policy of that id is kept live")
@@ -98,12 +166,15 @@ class Pages:
         has_session = self.doors.session(request) is not None
         lag = tuple(each._replace(seconds=round(each.seconds, 1)) for each in live.lag)
         health = Health(live, self.hub.pulse, language)
+        is_chosen = request.query_params.get("lang") in languages()
         known = (
             key,
             language.code,
+            is_chosen,
             has_session,
             live.report.digest,
             lag,
+            str(live.letters),
             health.line,
             tuple(health.alerts),
         )
@@ -116,7 +187,9 @@ class Pages:
                 policy=key.policy,
                 policies=list(self.hub.policies),
                 languages=[language_of(code) for code in languages()],
-                link=_linker(key, language.code, request),
+                link=_linker("/", key, language.code if is_chosen else None),
+                explain=_linker("/explain", key, language.code if is_chosen else None),
+                letters="/dead-letters" + (f"?lang={language.code}" if is_chosen else ""),
                 view=PageView(live.report, language),
                 health=health,
                 definition=DEFINITION,
@@ -147,12 +220,12 @@ class Pages:
         return this_year
 
 
-def _linker(key: FiguresKey, language: str, request: Request) -> Callable[..., str]:
-    """A function that gives the address of this page with another year, policy or language."""
+def _linker(path: str, key: FiguresKey, language: str | None) -> Callable[..., str]:
+    """A function that gives an address for these figures, with other members or more of them."""
     members: dict[str, object] = {"year": key.year, "policy": key.policy}
-    if request.query_params.get("lang") in languages():
+    if language is not None:
         members["lang"] = language
-    return lambda **others: f"/?{urlencode({**members, **others})}"
+    return lambda **others: f"{path}?{urlencode({**members, **others})}"
 
 
 def pages_router(pages: Pages) -> APIRouter:
@@ -209,14 +282,17 @@ def language_for(request: Request) -> Language:
     return negotiate(request.query_params.get("lang"), accepted)
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, bytes_max: int = _FORM_BYTES_MAX) -> dict[str, str]:
     """The fields of a form, the first of each name.
 
     Raises:
-        Problem: 413 if it is too large, 415 for another media type.
+        Problem: 400 if it has very many, 413 if it is too large, 415 for another media type.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise Problem(415, f"send {_FORM}")
-    body = await read_body(request, _FORM_BYTES_MAX)
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    body = (await read_body(request, bytes_max)).decode("utf-8", "replace")
+    try:
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+    except ValueError as error:
+        raise Problem(400, f"a form has at most {_FIELDS_MAX} fields") from error
     return {name: values[0] for name, values in fields.items()}

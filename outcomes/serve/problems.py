@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-__all__ = ["MEDIA_TYPE", "Problem"]
+__all__ = ["MEDIA_TYPE", "Problem", "problems"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -48,3 +48,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
         }
         headers = {"Cache-Control": "no-store", **self.headers}
         return JSONResponse(body, self.status, headers, media_type=MEDIA_TYPE)
+
+
+def problems(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Answers that are problems, by status, as a route documents them."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, description in descriptions.items()
+    }

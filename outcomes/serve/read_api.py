@@ -17,23 +17,21 @@ from outcomes.serve.access import Doors
 from outcomes.serve.figures import FiguresKey, LiveHub, live_members
 from outcomes.serve.key_figures import key_figures
 from outcomes.serve.metrics import CONTENT_TYPE_LATEST, Metrics
-from outcomes.serve.problems import Problem
+from outcomes.serve.problems import Problem, problems
 from outcomes.serve.tokens import Role
+from processors.live_report import LiveReport
 
-__all__ = ["Health", "metrics_router", "read_router"]
+__all__ = ["Health", "metrics_router", "read_live", "read_router"]
 
 _HEARTBEAT_SECONDS = 15.0
 _STREAMS_MAX = 2_000
-_PROBLEM: dict[str, Any] = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    401: {"description": "No valid token.", **_PROBLEM},
-    403: {"description": "The token has another role.", **_PROBLEM},
-    404: {"description": "No such policy is kept live.", **_PROBLEM},
-    422: {"description": "A parameter is not valid.", **_PROBLEM},
-    503: {"description": "There are no figures yet, or they cannot be read.", **_PROBLEM},
-}
+_REFUSED = problems({
+    401: "No valid token.",
+    403: "The token has another role.",
+    404: "No such policy is kept live.",
+    422: "A parameter is not valid.",
+    503: "There are no figures yet, or they cannot be read.",
+})  # fmt: skip
 _UNCHANGED = {"description": "The figures are those of the ETag."}
 _METRICS = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 _STREAM = {
@@ -87,7 +85,7 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
     @router.get("/v1/reports/{year}", tags=["figures"], responses={**_REFUSED, 304: _UNCHANGED})
     async def report(request: Request, year: YearInPath, policy: PolicyName = None) -> Response:
         """The report of a year as it stands now, with the lag as `live`; its ETag is its digest."""
-        live = await _read(hub, reads.key(request, year, policy))
+        live = await read_live(hub, reads.key(request, year, policy))
         tag = f'"{live.report.digest}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if tag in request.headers.get("if-none-match", "").split(", "):
@@ -98,7 +96,7 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
     @router.get("/v1/kpis", tags=["figures"], responses=_REFUSED)
     async def kpis(request: Request, year: Year, policy: PolicyName = None) -> JSONResponse:
         """The key figures of a year: outcomes with growth, the three rates, the lag."""
-        live = await _read(hub, reads.key(request, year, policy))
+        live = await read_live(hub, reads.key(request, year, policy))
         return JSONResponse(key_figures(live))
 
     @router.get("/v1/stream", tags=["figures"], responses={**_REFUSED, 200: _STREAM})
@@ -111,7 +109,7 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
         key = reads.key(request, year, policy)
         if hub.streams >= _STREAMS_MAX:
             raise Problem(503, "too many streams", headers={"Retry-After": "10"})
-        await _read(hub, key)
+        await read_live(hub, key)
         resume = request.headers.get("last-event-id")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         body = _with_heartbeat(hub, key, resume)
@@ -146,7 +144,12 @@ def metrics_router(doors: Doors, hub: LiveHub, metrics: Metrics) -> APIRouter:
     return router
 
 
-async def _read(hub: LiveHub, key: FiguresKey) -> Any:  # noqa: ANN401 - a LiveReport
+async def read_live(hub: LiveHub, key: FiguresKey) -> LiveReport:
+    """The live figures.
+
+    Raises:
+        Problem: 503 if there are none yet, or they cannot be read.
+    """
     try:
         return await hub.read(key)
     except NoFiguresError as error:

@@ -22,9 +22,11 @@ from outcomes.serve.access import Doors
 from outcomes.serve.app import Parts, make_app
 from outcomes.serve.appender import Appender, LogHolder
 from outcomes.serve.comparing import Comparing
+from outcomes.serve.explaining import Explainer
 from outcomes.serve.figures import LiveHub
 from outcomes.serve.following import Following
 from outcomes.serve.guard import Guard, Names
+from outcomes.serve.letters import LetterDesk
 from outcomes.serve.limits import HEADER_BYTES_MAX, BoundedProtocol
 from outcomes.serve.made_up import MadeUpSchool, seed_of
 from outcomes.serve.metrics import Metrics
@@ -160,7 +162,8 @@ def _parts(options: ServeOptions, folder: Path, following: Following | None) -> 
     doors = Doors(tokens)
     is_secure = options.certificate is not None or options.proxy is not None
     pages = Pages(doors, hub, is_made_up=options.is_made_up, is_secure=is_secure)
-    return Parts(doors, appender, hub, ready, pages, metrics)
+    desk = LetterDesk(options.address, options.state)
+    return Parts(doors, appender, hub, ready, pages, metrics, desk, Explainer(options.address))
 
 
 def _config(options: ServeOptions, app: object) -> uvicorn.Config:

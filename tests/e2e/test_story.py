@@ -83,7 +83,7 @@ class TestAppendAndReport:
 
     def test_json_of_an_append_says_what_was_acknowledged(self, outcomes):
         done = outcomes("append", "-", "--json", stdin=events(3))
-        assert {"acknowledged": 3, "skipped": 0, "end": {"0": 3}} == done.json
+        assert {"acknowledged": 3, "skipped": 0, "end": {"0": 3}, "warnings": {}} == done.json
 
     def test_batches_of_standard_input_are_one_append_each(self, outcomes, tmp_path):
         done = outcomes("append", "-", "--batch", "2", stdin=events(4) + b"{\n" + events(1))

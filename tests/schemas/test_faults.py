@@ -64,7 +64,9 @@ class TestFaults:
             (b'{"\xc3\xa9":"\xff"}', "not UTF-8 at byte 8"),
             (b'{"\xc3\xa9":nul}', "at character 6"),
             (b'{"a":1', "unexpected end of data, at character 7"),
-            (b"[" * 17 + b"]" * 17, "At most 16 levels"),
+            (b"[" * 17 + b"]" * 17, "17 levels; at most 16"),
+            (None, "the value is null"),
+            (b" " * 65_537, "65,537 bytes; at most 65,536"),
         ],
     )
     def test_a_reason_says_where_and_what_in_the_line(self, value, reason):
@@ -78,7 +80,7 @@ class TestFaults:
             (b"\xef\xbb\xbf{}", "byte order mark; save it as UTF-8 without"),
             (b'{"id":1,"id":2,"id":3}', "a member that is there 3 times; keep one"),
             (inserted(b"-1e999"), "beyond 1.8e308"),
-            (inserted(b"[" * 16 + b"]" * 16), "the first; this has 17"),
+            (inserted(b"[" * 16 + b"]" * 16), "17 levels; at most 16, of which"),
             (changed(subject="anna@example.org"), "this has '@'"),
             (changed(subject="s" * 65), "this has 65"),
             (changed(subject=""), "this has 0"),
@@ -103,8 +105,11 @@ class TestFaults:
             (changed(time="2022-01-02"), "write both, such as 2022-01-02T23:59:59+02:00"),
             (changed(time="2022-13-02T03:04:05"), "not an RFC 3339 time with T, an offset or Z"),
             (changed(time="2022-01-02 03:04:05Z"), "such as 2023-03-31T23:59:59+02:00"),
-            (with_data(categories=["seeker"]), "'seeker' is no category; known: job_seeker, "),
-            (with_data(categories=[True]), "a boolean is no category"),
+            (
+                with_data(categories=["seeker"]),
+                "'seeker' is not a category; did you mean job_seeker?",
+            ),
+            (with_data(categories=[True]), "a boolean is not a category; known: job_seeker, "),
             (with_data(categories=["refugee"] * 2), "duplicates; it has refugee more than once"),
             (with_data(categories="refugee"), "a list of categories, not a string; known: job_"),
             (with_data(applied_on=20220101), "as YYYY-MM-DD, not a number"),

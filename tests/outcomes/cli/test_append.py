@@ -86,7 +86,17 @@ class TestAppend:
         assert 65 == code
         document = json.loads(out)
         assert err[-1] == f"outcomes: {document.pop('error')}"
-        assert {"acknowledged": 0, "skipped": 0, "end": None} == document
+        assert {"acknowledged": 0, "skipped": 0, "end": None, "warnings": {}} == document
+
+    def test_what_looks_like_a_person_is_one_warning_with_counts(self, outcomes):
+        code, out, err = outcomes("append", "personal.jsonl", "fine.jsonl")
+
+        assert (0, b"4 records acknowledged; end 0:4\n") == (code, out)
+        (warning,) = [line for line in err if "a warning" in line]
+        assert "(subject_must_not_be_a_name 1)" in warning
+        assert "anna" not in out.decode() + "".join(err)
+        document = json.loads(outcomes("append", "--json", "personal.jsonl")[1])
+        assert {"subject_must_not_be_a_name": 1} == document["warnings"]
 
     def test_counts_have_separators(self, outcomes):
         assert "1,234 lines are at fault" in outcomes("append", "faulty.jsonl")[2][-1]

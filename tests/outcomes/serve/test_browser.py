@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ledger.log import NewRecord, open_log
+from outcomes.serve.tokens import Role, TokenFile
 from outcomes.synthetic.stream import generate
 from tests.support.histories import story
-from tests.support.server import serving
+from tests.support.server import eventually, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
@@ -141,6 +142,85 @@ class TestLooks:
             violations = axe.Axe().run(page).response["violations"]
             assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+class TestSession:
+    """A person signs in with a token, and out."""
+
+    def test_signing_in_and_out(self, browser, tmp_path):
+        tokens = TokenFile(tmp_path / "tokens.json")
+        secret = tokens.add("ops", Role.OPERATOR, None, None)
+        environment = {"OUTCOMES_TOKENS": str(tmp_path / "tokens.json")}
+        with serving(f"sqlite:{tmp_path / 'l.db'}", environment=environment) as other:
+            eventually(lambda: other.ask("/v1/kpis?year=2022", token=secret), 200, "figures")
+            with page_of(browser, other, "/login", java_script_enabled=False) as page:
+                page.fill("#token", secret)
+                page.keyboard.press("Enter")
+                page.wait_for_url(f"{other.origin}/")
+                page.click("nav a[href='/dead-letters']")
+                page.click("footer button")
+                page.wait_for_url(f"{other.origin}/login")
+
+
+class TestRows:
+    """Dead letters and what is behind a figure: by keyboard and without a script as well."""
+
+    @pytest.mark.parametrize("look", [("phone", "dark", "fr"), ("laptop", "light", "en")])
+    @pytest.mark.parametrize(
+        "name", ["dead-letters", "dead-letters?rule=value_must_be_json", "letter", "explain"]
+    )
+    def test_axe_finds_nothing_in_rows(self, browser, server, look, name):
+        size, scheme, language = look
+        width, height = SIZES[size]
+        options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+        letter = server.ask("/v1/dead-letters").json()["dead_letters"][0]
+        path = {
+            "letter": f"/dead-letters/{letter['partition']}/{letter['offset']}?",
+            "explain": "/explain?year=2022&measure=placement_rate&",
+        }.get(name, f"/{name}{'&' if '?' in name else '?'}")
+        with page_of(browser, server, f"{path}lang={language}", **options) as page:
+            assert language == page.get_attribute("html", "lang")
+            if PICTURES:
+                file = f"{name.partition('?')[0]}-{size}-{scheme}-{language}.png"
+                page.screenshot(path=str(Path(PICTURES) / file), full_page=True)
+            violations = axe.Axe().run(page).response["violations"]
+            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    def test_a_figure_opens_by_keyboard_without_a_script(self, browser, server):
+        with page_of(browser, server, java_script_enabled=False) as page:
+            figure = page.inner_text("#kpi")
+            page.focus("#kpi a")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**/explain?*")
+
+            assert figure == page.inner_text(".figure b")
+            student = page.inner_text("table.rows tbody tr:first-child code")
+            page.fill("#student", student)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(f"text=of one student, {student}")
+            assert student not in page.url
+
+    def test_a_letter_is_repaired_by_a_form(self, browser, server):
+        letters = server.ask("/v1/dead-letters?rule=data_must_match_its_type").json()
+        letter = next(
+            row
+            for row in letters["dead_letters"]
+            if "/data/newsletter" in {fault["pointer"] for fault in row["faults"]}
+        )
+        before = letters["counts"]["open"]["data_must_match_its_type"]
+        path = f"/dead-letters/{letter['partition']}/{letter['offset']}"
+        with page_of(browser, server, path, java_script_enabled=False) as page:
+            text = page.input_value("#event")
+            page.fill("#event", text.replace(',"newsletter":true', ""))
+            page.click("button[value=try]")
+            page.wait_for_selector("text=would repair the letter")
+            page.click("button[value=append]")
+            page.wait_for_selector("text=Repaired by")
+            page.goto(f"{server.origin}/dead-letters?rule=data_must_match_its_type")
+            assert "Repaired 1" in page.inner_text(".tabs")
+        after = server.ask("/v1/dead-letters").json()["counts"]["open"]
+        assert before - 1 == after.get("data_must_match_its_type", 0)
 
 
 class TestOtherSites:

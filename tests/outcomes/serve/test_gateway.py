@@ -139,6 +139,16 @@ class TestFaults:
     def test_with_partial_a_batch_of_bad_events_is_refused(self, server):
         assert 422 == server.post([b"1", b"2"], path="/v1/events?partial=true").status
 
+    def test_what_looks_like_a_person_is_a_warning_that_does_not_repeat_it(self, server):
+        answer = server.post([numbered(515), changed(id="p", subject="anna.schmidt")])
+
+        assert 2 == answer.json()["acknowledged"]
+        (warning,) = answer.json()["warnings"]
+        assert (1, "subject_must_not_be_a_name", "/subject") == (
+            warning["index"], warning["rule"], warning["pointer"])  # fmt: skip
+        assert b"anna" not in answer.body
+        assert "warnings" not in server.post([numbered(516)]).json()
+
     def test_a_repair_cannot_be_claimed(self, server):
         answer = server.post(numbered(520, resubmits="0:1"))
 
@@ -278,6 +288,21 @@ class TestTokens:
         server.tokens.revoke("short")
 
         assert 401 == server.ask("/v1/kpis?year=2022", token=secret).status
+
+    def test_the_access_log_has_the_name_of_the_token_and_the_id_of_the_trace(self, guarded):
+        server, secrets = guarded
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        parent = f"00-{trace}-00f067aa0ba902b7-01"
+        server.ask("/v1/kpis?year=2022", token=secrets["reader"], traceparent=parent)
+        server.ask("/v1/kpis?year=2022", token="outcomes_0000", traceparent=parent)
+
+        def answered():
+            lines = [json.loads(line) for line in server.lines if trace in line]
+            return lines if len(lines) == 2 else None
+
+        lines = wait_until(answered, "two lines of the access log")
+        assert [("wall", 200), (None, 401)] == [(line["caller"], line["status"]) for line in lines]
+        assert {trace} == {line["trace_id"] for line in lines}
 
     def test_no_token_and_no_subject_reaches_the_log_of_the_server(self, guarded):
         server, secrets = guarded

@@ -40,6 +40,7 @@ def test_a_server_counts_events_commits_and_answers(server):
     at_first = server.ask("/metrics").body.decode()
     server.post([changed(), changed(id="2")])
     server.post(b"no event")
+    server.post(changed(id="3", data={}))
     server.wait_for_figures()
 
     text = server.ask("/metrics").body.decode()
@@ -49,12 +50,14 @@ def test_a_server_counts_events_commits_and_answers(server):
     )
     assert 2 == value_of(text, acknowledged)
     assert 1 == value_of(text, 'outcomes_gateway_events_total{result="refused",type="other"}')
+    refused = f'outcomes_gateway_events_total{{result="refused",type="{APPLIED["type"]}"}}'
+    assert 1 == value_of(text, refused)
     assert 1 == value_of(text, "outcomes_log_commit_seconds_count")
     assert 1 == value_of(text, "outcomes_log_available")
     assert "outcomes_figures_available" in at_first
     wait_until(lambda: folded(server) == 2, "the worker's own metrics")
     answered = 'outcomes_http_request_seconds_count{route="/v1/events",status="422"}'
-    assert 1 == value_of(text, answered)
+    assert 2 == value_of(text, answered)
 
 
 def test_a_path_that_does_not_exist_makes_no_label(server):

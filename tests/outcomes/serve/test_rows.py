@@ -1,0 +1,343 @@
+"""Dead letters and what is behind a figure, over HTTP: who sees what, and what a repair does."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from urllib.parse import urlencode
+
+import pytest
+
+from ledger.log import NewRecord, open_log
+from outcomes.serve.tokens import Role, TokenFile
+from outcomes.synthetic.stream import generate
+from tests.support.applications import APPLIED, changed
+from tests.support.server import EVENT, serving
+from tests.support.workers import wait_until
+
+FORM = "application/x-www-form-urlencoded"
+ROLES = ("emitter", "reader", "operator", "nobody", "stranger")
+FIGURE = "year=2022&measure=career_outcomes&group=all"
+BAD_DATA = changed(id="bad", subject="s-letter", data={"applied_on": "soon"})
+HOSTILE = b'{"\x1b[31m": "<script>alert(1)</script>", "subject": "\xe2\x80\xaes-x"'
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    """A history with some dead letters of ours, two of them under a wrong key."""
+    path = tmp_path_factory.mktemp("rows") / "ledger.db"
+    records = [NewRecord(each.key, each.value, each.recorded_at) for each in generate(150, 5)]
+    letters = [
+        NewRecord(b"s-letter", BAD_DATA),
+        NewRecord(b"s-hostile", HOSTILE),
+        NewRecord(b"other", changed(id="k-1", subject="s-keyed")),
+        NewRecord(b"other", changed(id="k-2", subject="s-keyed", data={})),
+    ]
+    with closing(open_log(f"sqlite:{path}?partitions=2", create=True)) as opened:
+        opened.append([*records, *letters])
+    return path
+
+
+@pytest.fixture(scope="module")
+def secrets(log):
+    tokens = TokenFile(log.with_name("tokens.json"))
+    made = {
+        role.value: tokens.add(role.value, role, "/crm" if role is Role.EMITTER else None, None)
+        for role in Role
+    }
+    return made | {"nobody": None, "stranger": "outcomes_0000"}
+
+
+@pytest.fixture(scope="module")
+def server(log, secrets):
+    path = str(log.with_name("tokens.json"))
+    with serving(f"sqlite:{log}", environment={"OUTCOMES_TOKENS": path}) as server:
+        wait_until(
+            lambda: server.ask("/v1/kpis?year=2022", token=secrets["reader"]).status == 200,
+            "figures",
+        )
+        server.secrets = secrets
+        yield server
+
+
+@pytest.fixture(scope="module")
+def places(log):
+    """Where our letters are, by the beginning of what they are about."""
+    with closing(open_log(f"sqlite:{log}")) as opened:
+        end = opened.end()
+        held = {
+            record.value: f"{record.partition}/{record.offset}"
+            for record in opened.read(dict.fromkeys(end, 0), end)
+        }
+    return {
+        "bad": held[BAD_DATA],
+        "hostile": held[HOSTILE],
+        "keyed": held[changed(id="k-1", subject="s-keyed")],
+        "event": next(place for value, place in held.items() if b'"time"' in (value or b"")),
+    }
+
+
+def session(server, role="operator"):
+    """The cookie of a person who has signed in, and what their forms carry."""
+    body = urlencode({"token": server.secrets[role]})
+    answer = server.ask("/login", method="POST", body=body, Content_Type=FORM)
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    page = server.ask("/dead-letters", Cookie=cookie).body
+    return cookie, re.search(rb'name="csrf" value="([^"]+)"', page)[1].decode()
+
+
+def send(server, path, cookie, **fields):
+    return server.ask(path, method="POST", body=urlencode(fields), Content_Type=FORM,
+                      Cookie=cookie)  # fmt: skip
+
+
+def as_operator(server, path, *, method="GET", body=None):
+    kind = {"Content_Type": EVENT} if body else {}
+    return server.ask(path, method=method, body=body, token=server.secrets["operator"], **kind)
+
+
+class TestRoles:
+    """Every role on every address; a person without a session is led to the form."""
+
+    STUDENT = json.dumps({"year": 2022, "measure": "placed", "student": "s-letter"})
+    CELLS = {  # noqa: RUF012
+        ("GET", "/v1/dead-letters"): {"reader": 200, "operator": 200},
+        ("GET", "/v1/dead-letters/0/99999"): {"reader": 403, "operator": 404},
+        ("POST", "/v1/dead-letters/0/99999"): {"reader": 403, "operator": 404},
+        ("POST", "/v1/dead-letters?rule=x"): {"reader": 403, "operator": 422},
+        ("GET", f"/v1/explain?{FIGURE}"): {"reader": 200, "operator": 200},
+        ("POST", "/v1/explain"): {"reader": 403, "operator": 200},
+        ("GET", "/dead-letters"): {"reader": 200, "operator": 200},
+        ("GET", "/dead-letters/0/99999"): {"reader": 403, "operator": 404},
+        ("GET", f"/explain?{FIGURE}"): {"reader": 200, "operator": 200},
+    }
+
+    @pytest.mark.parametrize("role", ROLES)
+    @pytest.mark.parametrize("cell", CELLS, ids=" ".join)
+    def test_a_role_may(self, server, cell, role):
+        method, path = cell
+        body = self.STUDENT if cell == ("POST", "/v1/explain") else None
+
+        answer = server.ask(path, method=method, body=body, token=server.secrets[role])
+
+        refused = 401 if path.startswith("/v1/") else 303
+        expected = 403 if role == "emitter" else self.CELLS[cell].get(role, refused)
+        assert expected == answer.status, answer
+
+    @pytest.mark.parametrize("path", ["/dead-letters", "/dead-letters/0/1", "/explain"])
+    @pytest.mark.parametrize("role", ["reader", "operator"])
+    def test_a_form_without_its_secret_is_refused(self, server, path, role):
+        cookie, csrf = session(server, role)
+
+        assert 403 == send(server, path, cookie, csrf="x").status
+        if role == "reader":
+            assert 403 == send(server, path, cookie, csrf=csrf).status
+
+    @pytest.mark.parametrize("path", ["/v1/dead-letters/0/1", "/v1/explain"])
+    def test_a_session_asks_for_no_row_by_post(self, server, path):
+        assert 401 == send(server, path, session(server)[0]).status
+
+
+class TestLetters:
+    """Open and repaired apart; rows for operators alone; bytes are shown and never obeyed."""
+
+    def test_a_reader_gets_counts_and_no_row(self, server):
+        listed = server.ask("/v1/dead-letters", token=server.secrets["reader"])
+
+        assert {"schema", "counts"} == listed.json().keys()
+        assert listed.json()["counts"]["open"]["key_must_equal_subject"] >= 2
+        assert "no-store" == listed.headers["cache-control"]
+        page = server.ask("/dead-letters", Cookie=session(server, "reader")[0]).body
+        assert b"key_must_equal_subject" in page
+        assert b"s-letter" not in page
+
+    def test_a_row_says_where_why_and_from_whom(self, server, places):
+        row = as_operator(server, f"/v1/dead-letters/{places['bad']}").json()
+
+        assert ("data_must_match_its_type", APPLIED["source"]) == (row["rule"], row["source"])
+        assert "/data/applied_on" in {fault["pointer"] for fault in row["faults"]}
+        assert row["repaired_by"] is None
+
+    def test_what_an_emitter_sends_is_no_markup_and_no_control(self, server, places):
+        cookie = session(server)[0]
+        for path in ("/dead-letters", f"/dead-letters/{places['hostile']}"):
+            page = server.ask(path, Cookie=cookie).body.decode()
+            assert "&lt;script&gt;" in page
+            assert "<script>alert" not in page
+            assert r"\x1b[31m" in page
+        assert "\x1b" not in server.ask("/dead-letters", Cookie=cookie).body.decode()
+
+    @pytest.mark.parametrize(
+        "query", ["state=x", "rule=no_such_rule", "page=0", "page=x", "page=9999999999"]
+    )
+    def test_a_list_that_does_not_exist_is_refused(self, server, query):
+        cookie = session(server)[0]
+        page = server.ask(f"/dead-letters?{query}", Cookie=cookie, Accept="text/html")
+
+        assert (404, "text/html; charset=utf-8") == (page.status, page.headers["content-type"])
+        assert 422 == as_operator(server, f"/v1/dead-letters?{query}").status
+
+    def test_an_event_is_no_letter(self, server, places):
+        answer = as_operator(server, f"/v1/dead-letters/{places['event']}")
+
+        assert 404 == answer.status
+        assert "is an event and no dead letter" in answer.json()["detail"]
+
+
+class TestRepairs:
+    """A corrected event closes its letter, once; who did it is in the server's log."""
+
+    def test_a_letter_is_tried_and_then_repaired(self, server, log, places):
+        path, fixed = f"/dead-letters/{places['bad']}", changed(id="bad", subject="s-letter")
+        cookie, csrf = session(server)
+        wrong = send(server, path, cookie, csrf=csrf, event="{", action="append")
+        other = changed(id="bad", subject="s-2").decode()
+        foreign = send(server, path, cookie, csrf=csrf, event=other, action="append")
+        tried = send(server, path, cookie, csrf=csrf, event=fixed.decode(), action="try")
+
+        assert [422, 422, 200] == [wrong.status, foreign.status, tried.status]
+        assert b"value_must_be_json" in wrong.body
+        assert b"another subject" in foreign.body
+        assert b"would repair the letter" in tried.body
+        assert None is as_operator(server, f"/v1{path}").json()["repaired_by"]
+
+        done = send(server, path, cookie, csrf=csrf, event=fixed.decode(), action="append")
+
+        assert (303, path) == (done.status, done.headers["location"])
+        repair = as_operator(server, f"/v1{path}").json()["repaired_by"]
+        assert "bad" == repair["id"]
+        with closing(open_log(f"sqlite:{log}")) as opened:
+            start = {repair["partition"]: repair["offset"]}
+            record = next(opened.read(start, opened.end()))
+        assert places["bad"].replace("/", ":") == json.loads(record.value)["resubmits"]
+        again = as_operator(server, f"/v1{path}", method="POST", body=fixed)
+        assert 409 == again.status
+        (line,) = [line for line in server.lines if "dead_letter.resubmitted" in line
+                   and places["bad"].replace("/", ":") in line]  # fmt: skip
+        assert "operator" == json.loads(line)["caller"]
+        assert "s-letter" not in line
+
+    def test_all_letters_of_a_wrong_key_are_repaired_but_those_with_another_fault(self, server):
+        path = "/v1/dead-letters?rule=key_must_equal_subject"
+        tried = as_operator(server, f"{path}&dry_run=true", method="POST").json()
+        assert not any("event" in row for row in tried["resubmissions"])
+
+        cookie, csrf = session(server)
+        page = send(server, "/dead-letters", cookie, csrf=csrf, rule="key_must_equal_subject",
+                    action="append")  # fmt: skip
+
+        assert 200 == page.status
+        left = as_operator(server, "/v1/dead-letters?rule=key_must_equal_subject").json()
+        assert ["k-2"] == [row["id"] for row in left["dead_letters"]]
+        repaired = as_operator(server, f"{path}&state=repaired").json()
+        assert "k-1" in {row["repaired_by"]["id"] for row in repaired["dead_letters"]}
+        assert left["counts"] == repaired["counts"]
+        wait_until(
+            lambda: (
+                left["counts"] == as_operator(server, "/v1/kpis?year=2022").json()["dead_letters"]
+            ),
+            "key figures with the same open and repaired letters",
+        )
+        assert left["counts"]["repaired"]
+        open_now = f'rule="key_must_equal_subject",state="open"}} {1.0}'
+        assert open_now in as_operator(server, "/metrics").body.decode()
+
+    def test_a_body_that_is_too_large_is_refused(self, server, places):
+        answer = as_operator(
+            server, f"/v1/dead-letters/{places['hostile']}", method="POST", body=b" " * 70_000
+        )
+
+        assert 413 == answer.status
+
+
+class TestExplain:
+    """Counts by reason for a reader, rows for an operator, one student by POST alone."""
+
+    def test_counts_are_those_of_the_figure(self, server):
+        body = server.ask(f"/v1/explain?{FIGURE}", token=server.secrets["reader"]).json()
+        report = as_operator(server, "/v1/reports/2022").json()
+        count = next(row["count"] for row in report["counts"]
+                     if (row["measure"], row["group"]) == ("career_outcomes", "all"))  # fmt: skip
+
+        assert count == body["figure"] == body["counts"][0]["counted"]
+        assert "rows" not in body
+        assert '"s-' not in json.dumps(body)
+
+    @pytest.mark.parametrize("rows", ["counted", "near"])
+    def test_rows_are_those_that_are_wanted(self, server, rows):
+        body = as_operator(server, f"/v1/explain?{FIGURE}&rows={rows}").json()
+        counts = body["counts"][0]
+        total = counts["counted"] if rows == "counted" else sum(counts["reasons"].values())
+
+        assert {rows == "counted"} == {row["counted"] for row in body["rows"]}
+        assert min(100, total) == len(body["rows"])
+        assert -(-total // 100) == body["pages"]
+
+    def test_pages_do_not_overlap_at_a_cut(self, server):
+        first = as_operator(server, "/v1/explain?year=2022&measure=applicants&rows=all").json()
+        cut = ",".join(f"{partition}:{end}" for partition, end in first["log"]["cut"].items())
+        pages = [
+            as_operator(
+                server,
+                f"/v1/explain?year=2022&measure=applicants&rows=all&cut={cut}&page={page}",
+            ).json()["rows"]
+            for page in range(1, first["pages"] + 1)
+        ]
+
+        places = [row["events"][0]["offset"] for rows in pages for row in rows]
+        whole = first["counts"][0]
+        assert whole["counted"] + sum(whole["reasons"].values()) == len(places)
+
+    def test_one_student_leaves_no_trace_of_the_pseudonym(self, server):
+        (row, *_) = as_operator(server, f"/v1/explain?{FIGURE}&rows=counted").json()["rows"]
+        student = row["subject"]
+        body = json.dumps({"year": 2022, "measure": "career_outcomes", "student": student})
+
+        answer = as_operator(server, "/v1/explain", method="POST", body=body.encode())
+
+        assert {student} == {row["subject"] for row in answer.json()["rows"]}
+        assert "no-store" == answer.headers["cache-control"]
+        cookie, csrf = session(server)
+        page = send(server, "/explain", cookie, csrf=csrf, student=student, year=2022,
+                    measure="career_outcomes", rows="all")  # fmt: skip
+        assert 200 == page.status
+        assert student.encode() in page.body
+        assert not re.search(rb'href="[^"]*' + student.encode(), page.body)
+        lines = "".join(server.lines)
+        assert student not in lines
+        shown = [json.loads(line) for line in server.lines if '"rows.shown"' in line]
+        figure = f"career_outcomes 2022 all {answer.json()['policy']['id']}"
+        assert ("operator", len(answer.json()["rows"])) in {
+            (line["caller"], line["rows"]) for line in shown if line["what"] == figure
+        }
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            pytest.param({"student": "Jane Doe"}, 422, id="a name"),
+            pytest.param({"student": 7}, 422, id="a number"),
+            pytest.param({}, 422, id="no student"),
+            pytest.param({"student": "s-1", "group": "month:13"}, 404, id="no such group"),
+            pytest.param({"student": "s-1", "x": "s-2"}, 422, id="another member"),
+        ],
+    )
+    def test_what_is_no_request_is_refused_without_repeating_it(self, server, body, status):
+        text = json.dumps({"year": 2022, "measure": "placed"} | body).encode()
+
+        answer = as_operator(server, "/v1/explain", method="POST", body=text)
+
+        assert status == answer.status, answer
+        assert not {b"Jane", b"s-2"} & set(re.findall(rb"Jane|s-2", answer.body))
+
+    @pytest.mark.parametrize(
+        "query",
+        ["", "year=2022", "year=x&measure=placed", "year=2022&measure=placed&policy=x",
+         "year=2022&measure=placed&group=kind:raise", "year=2022&measure=placed&cut=0:1",
+         "year=2022&measure=placed&cut=0:1,1:99999", "year=2022&measure=placed&page=-1"],
+    )  # fmt: skip
+    def test_a_figure_that_does_not_exist_is_a_page_that_says_so(self, server, query):
+        page = server.ask(f"/explain?{query}", Cookie=session(server)[0], Accept="text/html")
+
+        assert 404 == page.status
+        assert b"This cannot be shown" in page.body
