@@ -7,9 +7,12 @@ nothing in it can run as code.
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -27,8 +30,12 @@ __all__ = ["render_pdf"]
 
 _FOLDER = Path(__file__).parent
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
-_MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
+_UNPRINTABLE = re.compile(
+    r'PDF/UA-1 error: the text (?:contains the disallowed codepoint )?`"(.+?)"`'
+)
 _CELL = re.compile(rb"/S/TD(/P \d+ 0 R/A\[<</O/Table)(/Headers\[\(U\d+x(\d+)y0\)\])")
+# Of pyo3, which exports no name for it.
+_PANIC = "PanicException"
 _ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 
@@ -40,10 +47,34 @@ def render_pdf(document: Document) -> bytes:
             `fontpkg-source-sans-3` and, for other scripts, those in typst.
     """
     try:
-        with TemporaryDirectory(prefix="outcomes-pdf-") as folder:
+        with TemporaryDirectory(prefix="outcomes-pdf-") as folder, _quiet_panics(document):
             return _compile(_content(document, Path(folder)), folder)
     except typst.TypstError as error:
         raise _explained(error, document) from error
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        raise BadInputError(
+            f"{_file(document)}: a mark stands on a letter that no typeface has together with it;"
+            " look for accents on letters of another script"
+        ) from error
+
+
+@contextmanager
+def _quiet_panics(document: Document) -> Iterator[None]:
+    """Where there are combining marks typst may panic, and print that past Python."""
+    if all(unicodedata.category(letter) != "Mn" for text in _texts(document) for letter in text):
+        yield
+        return
+    sys.stderr.flush()
+    errors, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(errors, 2)
+        os.close(errors)
+        os.close(nowhere)
 
 
 def _compile(content: dict[str, Any], folder: str) -> bytes:
@@ -129,12 +160,11 @@ def _chart_style() -> str:
 
 def _explained(error: typst.TypstError, document: Document) -> Exception:
     """What a person can do about a failure; the failure itself where that is nothing."""
-    file = f"report.{document.language}.pdf"
-    missing = _MISSING.search(error.diagnostic)
-    if missing is not None:
-        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), missing[1])
+    unprintable = _UNPRINTABLE.search(error.diagnostic)
+    if unprintable is not None:
+        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), unprintable[1])
         return BadInputError(
-            f"{file}: no typeface has {_named(text)}, in {_place(text, document)};"
+            f"{_file(document)} cannot show {_named(text)}, in {_place(text, document)};"
             " leave it out or say it in words"
         )
     if document.logo is not None and "logo" in error.diagnostic:
@@ -142,6 +172,10 @@ def _explained(error: typst.TypstError, document: Document) -> Exception:
             f"{document.logo.name}: {error.message}; save it as a PNG, or as an SVG of paths alone"
         )
     return error
+
+
+def _file(document: Document) -> str:
+    return f"report.{document.language}.pdf"
 
 
 def _named(text: str) -> str:

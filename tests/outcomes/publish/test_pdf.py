@@ -161,22 +161,23 @@ DOCUMENTS = {
         "fr", profile="threshold-5", count=lambda *_: None, rate=lambda *_: None
     ),
     "long": document(
+        logo=Logo("logo.png", "image/png", png(580)),
         school=LONG,
         title=f"Impact report 2022, {LONG}",
         sections=section(table(60), table(9, 12, LONG[:50]), table(3, 3, KEY), paragraph("x" * 99)),
         signatories=(Signatory(LONG, LONG),) * 9,
     ),
-    "markup": document(school=MARKUP, sections=section(paragraph(MARKUP), title=MARKUP)),
+    "markup, and nothing": document(
+        school=MARKUP,
+        figures=KeyFigures(()),
+        sections=section(paragraph(MARKUP), table(0), KeyFigures(()), Bullets(()), title=MARKUP),
+    ),
     "right to left": document(
         language="he",
         direction="rtl",
         school="בית ספר",
         sections=section(Paragraph(RIGHT_TO_LEFT), Bullets((RIGHT_TO_LEFT,)), table(9), *CHARTS),
     ),
-    "empty": document(
-        figures=KeyFigures(()), sections=section(table(0), KeyFigures(()), Bullets(()))
-    ),
-    "logo": document(logo=Logo("logo.png", "image/png", png(1_300))),
 }
 
 
@@ -354,15 +355,15 @@ class TestRefusals:
         [
             (
                 {"sections": section(paragraph("Well done 😀"), title="Letter")},
-                "report.en.pdf: no typeface has U+1F600 GRINNING FACE, in “Letter”; leave it out",
+                "report.en.pdf cannot show U+1F600 GRINNING FACE, in “Letter”; leave it out",
             ),
             (
                 {"school": "School 𓀀"},
-                "report.en.pdf: no typeface has U+13000 EGYPTIAN HIEROGLYPH A001, in the school's",
+                "report.en.pdf cannot show U+13000 EGYPTIAN HIEROGLYPH A001, in the school's",
             ),
             (
-                {"sections": section(paragraph("a\x07"), title="Letter")},
-                "report.en.pdf: no typeface has U+0007, in “Letter”",
+                {"sections": section(paragraph("\ufeff\u03d6"), title="Letter")},
+                "report.en.pdf cannot show U+FEFF ZERO WIDTH NO-BREAK SPACE, in “Letter”",
             ),
             (
                 {"logo": Logo("l.png", "image/png", b"no picture")},
@@ -390,3 +391,10 @@ class TestRefusals:
         with pytest.raises(BadInputError) as raised:
             render_pdf(document(**changes))
         assert str(raised.value).startswith(message)
+
+    def test_a_mark_that_stops_typst_is_one_line(self, capfd):
+        with pytest.raises(
+            BadInputError, match=r"report\.en\.pdf: a mark stands on a letter that no"
+        ):
+            render_pdf(document(sections=section(paragraph("\u0632\u0616"))))
+        assert ("", "") == capfd.readouterr()
