@@ -68,13 +68,11 @@ def make_document(source: Source, edition: Edition, language: Language) -> Docum
             "signatures": say("Signatures"),
             "languages": say("This report in other languages"),
             "skip": say("Skip to the report"),
-            "as_table": say("The same as a table"),
             "this_year": str(material.year),
             "year_before": str(material.year - 1),
             "base": say("None of the five"),
             "bounds": say("If none or all of those who did not answer had found work"),
             "rate": say("Rate"),
-            "not_shown": say("not shown"),
             "choose": say("Read the report"),
         },
     )

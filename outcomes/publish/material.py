@@ -80,12 +80,11 @@ class Material:
         text = self.language.ngettext("{number} month", "{number} months", number)
         return text.format(number=self.language.number(number))
 
-    def two_years(self, name: str = "") -> tuple[Column, Column, Column]:
+    def two_years(self) -> tuple[Column, Column, Column]:
         """The columns of a count: this year, the year before, growth."""
-        head = f"{name}, " if name else ""
         return (
-            Column(f"{head}{self.year}", "count"),
-            Column(f"{head}{self.year - 1}", "count"),
+            Column(str(self.year), "count"),
+            Column(str(self.year - 1), "count"),
             Column(self.say("Growth"), "growth"),
         )
 
