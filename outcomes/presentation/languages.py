@@ -20,7 +20,7 @@ from babel.dates import format_date, format_datetime, format_skeleton
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_compact_decimal, format_decimal
 
 from ledger.numbers import growth, percent, points
 
@@ -31,6 +31,7 @@ _SOURCE = "en"
 _DOMAIN = "outcomes"
 _NONE = "–"
 _ACCEPTED_MAX = 20
+_LONG = 100_000
 
 
 class Language:
@@ -84,6 +85,12 @@ class Language:
     def number(self, count: float) -> str:
         """A number with the language's separators, at most one decimal."""
         return format_decimal(count, "#,##0.#", locale=self.locale)
+
+    def short_number(self, count: int) -> str:
+        """A count where there is room for six characters, `1.2M` from a hundred thousand on."""
+        if count < _LONG:
+            return self.number(count)
+        return format_compact_decimal(count, locale=self.locale, fraction_digits=1)
 
     def percent(self, numerator: int, denominator: int) -> str:
         """A rate, see `ledger.numbers.percent`."""

@@ -37,7 +37,7 @@ _STYLES = ("palette.css", "page.css", "chart.css")
 _COLUMNS_MAX = 4
 _SHORT_CHARACTERS = 28
 _HASH = re.compile("[0-9a-f]{64}")
-_FIGURE_CHARACTERS = 12
+_FIGURE_CHARACTERS = 6
 
 
 class _Page(NamedTuple):
@@ -116,7 +116,7 @@ def _environment() -> Environment:
         "marks": marks,
         "shape": _shape,
         "is_wide": _is_wide,
-        "words": _words_class,
+        "size_of": _size_of,
         "in_runs": _in_runs,
         "is_hash": lambda cell: _HASH.fullmatch(cell.text) is not None,
         "is_short": _is_short,
@@ -136,9 +136,11 @@ def _shape(chart: Chart) -> str:
     return " broad" if len(chart.table.columns) > _COLUMNS_MAX else ""
 
 
-def _words_class(figure: KeyFigure) -> str:
-    """A figure that is said in words is set smaller."""
-    return " words" if len(figure.value) > _FIGURE_CHARACTERS or figure.value[0].isalpha() else ""
+def _size_of(figure: KeyFigure) -> str:
+    """How large a figure is set: what is long or said in words has to fit."""
+    if not figure.value[0].isdigit():
+        return " words"
+    return " long" if len(figure.value) > _FIGURE_CHARACTERS else ""
 
 
 def _is_narrow(table: Table) -> bool:

@@ -140,8 +140,16 @@ def _months(material: Material) -> Chart:
             count=count.text,
             previous=previous.text,
         )
-        short = count.text if count.status == "number" else _SHORT[count.status]
-        months.append(Month(language.month(number), title, count.value, 0, previous.value, short))
+        months.append(
+            Month(
+                language.month(number),
+                title,
+                count.value,
+                0,
+                previous.value,
+                _SHORT[count.status] if count.value is None else language.short_number(count.value),
+            )
+        )
     caption = material.say("Career outcomes by month, {year} and {before}")
     groups = figures.groups(_MEASURE, "month")
     rows = tuple(figures.count_rows((_MEASURE,), groups))

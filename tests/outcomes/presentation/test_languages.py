@@ -87,6 +87,14 @@ class TestNumbers:
     """Numbers are those of the report, written as the language does."""
 
     @pytest.mark.parametrize(
+        ("number", "english", "french"),
+        [(99_999, "99,999", "99\u202f999"), (1_234_567, "1.2M", "1,2\u00a0M")],
+    )
+    def test_there_is_room_for_six_characters(self, number, english, french):
+        short = [language_of(code).short_number(number) for code in ("en", "fr")]
+        assert [english, french] == short
+
+    @pytest.mark.parametrize(
         ("code", "number", "percent", "growth", "points"),
         [
             pytest.param("en", "1,234", "33.3%", "−10.0%", "+5.0", id="english"),

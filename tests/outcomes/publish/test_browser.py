@@ -28,14 +28,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
 PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
-EDITION = b"""
-school: A made-up school with a name that is longer than most, of sciences, arts and everything else
+EDITION = """
+school: LONG
 published_on: 2023-09-12
 logo: logo.svg
 signatories: [{role: For the board}, {role: For the committee}]
 words:
   foreword: A *foreword* with a [link](https://example.org/) and {career_outcomes/all}.
-"""
+""".replace("LONG", "L" * 250).encode()
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8z"/></svg>'
 VIEWS = [
     ("report.en.html", 360, "light", "screen"),
