@@ -42,6 +42,7 @@ soak: .venv/.dev ## Fault-injection soak test, SOAK="--minutes 60 --seed 2026"
 	@.venv/bin/python -m tests.faults.tampering
 	@.venv/bin/python -m tests.faults.gateway
 	@.venv/bin/python -m tests.faults.ending
+	@.venv/bin/python -m tests.ledger.disclosure.soak
 	@.venv/bin/python -m tests.faults.soak $(SOAK)
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop

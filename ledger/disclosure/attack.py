@@ -1,4 +1,4 @@
-"""The attacker: which values a count can have, by integer programs that HiGHS solves.
+"""The attacker: which values a count can have, by programs over integers that HiGHS solves.
 
 That a count is safe never rests on floating point: two solutions are known in which it differs by
 enough, and each was rounded to integers and checked in exact arithmetic before it was believed. A
@@ -9,8 +9,9 @@ Source: SPEC section 7, attacker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from math import inf
+from collections.abc import Mapping, Sequence
+from math import ceil, inf
+from typing import NamedTuple
 
 import highspy
 import numpy as np
@@ -23,9 +24,6 @@ __all__ = ["Attack", "Bounds"]
 Bounds = Mapping[Cell, tuple[int, int | None]]
 """The least and the greatest value of each count by itself; None where there is no greatest."""
 
-# Most counts turn out to be safe close to a known solution, where fewer relations can be broken.
-_REACH = 4
-
 _OPTIONS = {
     "output_flag": False,
     "threads": 1,
@@ -34,6 +32,8 @@ _OPTIONS = {
     # What is minimised is an integer.
     "mip_abs_gap": 0.5,
 }
+# More than the solver errs, and far less than 1.
+_TOLERANCE = 1e-3
 
 
 class _Solver(highspy.Highs):
@@ -51,63 +51,57 @@ class Attack:
     def __init__(self, bounds: Bounds, relations: Sequence[Relation]) -> None:
         self._bounds, self._relations = bounds, relations
         self._ranges: dict[Cell, tuple[int, int]] = {}
-        self._programs: dict[int | None, _Program] = {}
         origin = {cell: least for cell, (least, _) in bounds.items()}
-        program = _Program(bounds, relations, origin)
-        self._solution = program.solve([], 1)
-        self._believe(self._solution)
+        self._program = _Program(bounds, relations, origin)
+        self._solution = self._believe(self._program.solve([], 1))
 
     def loosen(self, bounds: Bounds, relations: Sequence[Relation]) -> None:
         """Know less from now on: every solution that there was still is one."""
         self._bounds, self._relations = bounds, relations
-        self._programs.clear()
-
-    def can_differ(self, cell: Cell, distance: int) -> bool:
-        """Whether a count differs by so much between two integer solutions."""
-        return any(self._differs(cell, distance) for _ in self._searches(cell, distance))
+        if self._solution is not None:
+            self._program = _Program(bounds, relations, self._solution)
 
     def survey(self, cells: Sequence[Cell], distance: int) -> None:
         """Look at many counts at once: most turn out to be safe in a few solutions."""
-        while cells and self._solution is not None:
+        while cells:
             for sign in (1, -1):
-                self._believe(self._program(_REACH).solve(cells, sign))
+                self._believe(self._program.solve(cells, sign, in_fractions=True))
             others = [cell for cell in cells if not self._differs(cell, distance)]
             cells = others if len(others) < len(cells) else []
+
+    def can_differ(self, cell: Cell, distance: int) -> bool:
+        """Whether a count differs by so much between two integer solutions."""
+        if self._differs(cell, distance):
+            return True
+        if self._solution is None or not self._can_differ_in_fractions(cell, distance):
+            return False
+        self._believe(self._program.solve([cell], 1))
+        # Not the greatest value: there may be none.
+        far = self._ranges[cell][0] + distance
+        self._believe(self._program.solve([cell], 1, at_least=far))
+        return self._differs(cell, distance)
+
+    def _can_differ_in_fractions(self, cell: Cell, distance: int) -> bool:
+        """Far quicker: what not even fractions can, integers cannot; and many are integers."""
+        extremes = [self._program.solve([cell], sign, in_fractions=True) for sign in (1, -1)]
+        for extreme in extremes:
+            self._believe(extreme)
+        least, greatest = (extreme.limit for extreme in extremes)
+        return least is None or greatest is None or greatest - least >= distance
 
     def _differs(self, cell: Cell, distance: int) -> bool:
         least, greatest = self._ranges.get(cell, (0, 0))
         return greatest - least >= distance
 
-    def _searches(self, cell: Cell, distance: int) -> Iterator[None]:
-        """Search for solutions that differ in a cell, the cheapest way first."""
-        yield
-        if self._solution is None:
-            return
-        for sign in (1, -1):
-            self._believe(self._program(_REACH).solve([cell], sign))
-            yield
-        self._believe(self._program(None).solve([cell], 1))
-        yield
-        # Not the greatest value: there may be none.
-        far = self._ranges[cell][0] + distance
-        self._believe(self._program(None).solve([cell], 1, at_least=far))
-        yield
-
-    def _program(self, reach: int | None) -> _Program:
-        if reach not in self._programs:
-            assert self._solution is not None
-            self._programs[reach] = _Program(
-                self._bounds, self._relations, self._solution, reach=reach
-            )
-        return self._programs[reach]
-
-    def _believe(self, counts: dict[Cell, int] | None) -> None:
-        """Widen the ranges by a solution, if it is one."""
+    def _believe(self, extreme: _Extreme) -> Mapping[Cell, int] | None:
+        """Widen the ranges by the counts of an extreme, if they are a solution; None if not."""
+        counts = extreme.counts
         if counts is None or not self._is_solution(counts):
-            return
+            return None
         for cell, count in counts.items():
             least, greatest = self._ranges.get(cell, (count, count))
             self._ranges[cell] = min(least, count), max(greatest, count)
+        return counts
 
     def _is_solution(self, counts: Mapping[Cell, int]) -> bool:
         return all(relation.holds(counts) for relation in self._relations) and all(
@@ -116,66 +110,85 @@ class Attack:
         )
 
 
-class _Program:
-    """An integer program over the distances of counts from known ones, which are small numbers.
+class _Extreme(NamedTuple):
+    """Where a sum of counts is least or greatest.
 
-    Args:
-        bounds: Of the counts.
-        relations: Between them.
-        origin: What distances are from.
-        reach: The greatest distance that is looked at; None for any.
+    Attributes:
+        limit: No solution has a sum beyond it; None where that is not known.
+        counts: There, rounded to integers; None without any.
     """
 
+    limit: int | None = None
+    counts: Mapping[Cell, int] | None = None
+
+
+class _Program:
+    """A program over the distances of counts from an origin, which are small numbers."""
+
     def __init__(
-        self,
-        bounds: Bounds,
-        relations: Sequence[Relation],
-        origin: Mapping[Cell, int],
-        *,
-        reach: int | None = None,
+        self, bounds: Bounds, relations: Sequence[Relation], origin: Mapping[Cell, int]
     ) -> None:
         self._origin = origin
         self._column = {cell: column for column, cell in enumerate(bounds)}
-        limit = inf if reach is None else reach
-        self._lower = [max(least - origin[cell], -limit) for cell, (least, _) in bounds.items()]
+        self._lower = [least - origin[cell] for cell, (least, _) in bounds.items()]
         self._upper = [
-            limit if greatest is None else min(greatest - origin[cell], limit)
+            inf if greatest is None else greatest - origin[cell]
             for cell, (_, greatest) in bounds.items()
         ]
         self._solver = _Solver()
         self._solver.passModel(self._model(relations))
 
     def solve(
-        self, cells: Sequence[Cell], sign: int, *, at_least: int | None = None
-    ) -> dict[Cell, int] | None:
-        """The counts with the least or the greatest sum of some of them; None without any.
+        self,
+        cells: Sequence[Cell],
+        sign: int,
+        *,
+        in_fractions: bool = False,
+        at_least: int | None = None,
+    ) -> _Extreme:
+        """Where the sum of some counts is least, or greatest.
 
         Args:
-            cells: Those of the sum.
-            sign: 1 for the least, -1 for the greatest.
+            cells: The counts.
+            sign: 1 for the least sum, -1 for the greatest.
+            in_fractions: Whether counts may be fractions.
             at_least: What none of the cells may be below.
         """
         solver, columns = self._solver, [self._column[cell] for cell in cells]
+        solver.setOptionValue("solve_relaxation", in_fractions)
         for cell, column in zip(cells, columns, strict=True):
             solver.changeColCost(column, sign)
             if at_least is not None:
                 lower = max(self._lower[column], at_least - self._origin[cell])
                 solver.changeColBounds(column, lower, max(lower, self._upper[column]))
         solver.run()
-        status, distances = solver.getModelStatus(), solver.getSolution().col_value
+        extreme = self._extreme(cells, sign)
         for column in columns:
             solver.changeColCost(column, 0)
             solver.changeColBounds(column, self._lower[column], self._upper[column])
-        if status != highspy.HighsModelStatus.kOptimal:
-            return None
-        return {
+        return extreme
+
+    def _extreme(self, cells: Sequence[Cell], sign: int) -> _Extreme:
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return _Extreme()
+        least = ceil(self._solver.getObjectiveValue() - _TOLERANCE)
+        distances = self._solver.getSolution().col_value
+        counts = {
             cell: self._origin[cell] + round(distance)
             for cell, distance in zip(self._column, distances, strict=True)
         }
+        return _Extreme(sum(self._origin[cell] for cell in cells) + sign * least, counts)
 
     def _model(self, relations: Sequence[Relation]) -> highspy.HighsLp:
-        rows = [(relation, self._least(relation)) for relation in relations]
-        rows = [(relation, least) for relation, least in rows if not self._is_idle(relation, least)]
+        leasts = [
+            relation.least - sum(times * self._origin[c] for c, times in relation.terms.items())
+            for relation in relations
+        ]
+        rows = [
+            (relation, least)
+            for relation, least in zip(relations, leasts, strict=True)
+            if relation.is_equal or self._lowest(relation) < least
+        ]
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = len(self._column), len(rows)
         model.col_cost_ = np.zeros(len(self._column))
@@ -194,15 +207,9 @@ class _Program:
         model.integrality_ = [highspy.HighsVarType.kInteger] * len(self._column)
         return model
 
-    def _least(self, relation: Relation) -> int:
-        """What the sum over distances is at least."""
-        known = sum(times * self._origin[cell] for cell, times in relation.terms.items())
-        return relation.least - known
-
-    def _is_idle(self, relation: Relation, least: int) -> bool:
-        """Whether no distances within the bounds could break a relation."""
-        lowest = sum(
+    def _lowest(self, relation: Relation) -> float:
+        """What the sum of a relation is at least by the bounds alone: then it says nothing."""
+        return sum(
             times * (self._lower if times > 0 else self._upper)[self._column[cell]]
             for cell, times in relation.terms.items()
         )
-        return not relation.is_equal and lowest >= least

@@ -8,11 +8,12 @@ import orjson
 from pydantic import ValidationError
 
 from ledger.errors import BadInputError, ConfigurationError
-from ledger.report.model import ReportOutline
+from ledger.report.model import Report, ReportOutline
 from schemas.canonical import canonical, sha256_hex
 from schemas.version import RULES_VERSION
 
 __all__ = [
+    "complete_report",
     "decode_report",
     "decode_reports",
     "digest_of",
@@ -92,8 +93,34 @@ def decode_report(value: object, place: str) -> ReportOutline:
     try:
         return ReportOutline.model_validate(value)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        pointer = ".".join(map(str, fault["loc"])) or "report"
+        raise _refused(error, place) from error
+
+
+def complete_report(outline: ReportOutline, place: str) -> Report:
+    """A report that somebody handed in, with every cell checked; members not known are left aside.
+
+    Args:
+        outline: What was handed in.
+        place: Where it comes from, for a person.
+
+    Raises:
+        BadInputError: If a cell is none, or the digest is not that of the figures.
+    """
+    try:
+        report = Report.model_validate(outline.as_json(), extra="ignore")
+    except ValidationError as error:
+        raise _refused(error, place) from error
+    if report.digest != digest_of(report):
         raise BadInputError(
-            f"{place}: not a report of `outcomes report --json`: {pointer}: {fault['msg']}"
-        ) from error
+            f"{place}: its digest is not that of its figures; make it again with"
+            " `outcomes report --json`"
+        )
+    return report
+
+
+def _refused(error: ValidationError, place: str) -> BadInputError:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    pointer = ".".join(map(str, fault["loc"])) or "report"
+    return BadInputError(
+        f"{place}: not a report of `outcomes report --json`: {pointer}: {fault['msg']}"
+    )

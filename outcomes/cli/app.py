@@ -21,6 +21,7 @@ from outcomes.cli import (
     dead_letters,
     demo,
     diff,
+    disclosure,
     explain,
     findings,
     key,
@@ -55,6 +56,7 @@ app = Commands(
 about.policy_app.command("check")(policy.policy_check)
 about.policy_app.command("diff")(policy.policy_diff)
 app.add_typer(about.policy_app, name="policy")
+app.add_typer(disclosure.disclosure_app, name="disclosure")
 app.add_typer(topic.topic_app, name="topic")
 app.add_typer(serve.token_app, name="token")
 app.add_typer(dead_letters.dead_letters_app, name="dead-letters")

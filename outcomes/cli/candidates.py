@@ -14,6 +14,7 @@ __all__ = [
     "log_formats",
     "log_urls",
     "policies",
+    "profiles",
 ]
 
 _SCHEMES = ("sqlite:", "kafka://", "archive:")
@@ -37,6 +38,14 @@ def policies(incomplete: str) -> list[str]:
     from projections.policy import built_in_policies
 
     ids = [name for name in built_in_policies() if name.startswith(incomplete)]
+    return [*ids, *sorted(_paths(incomplete, _is_json))]
+
+
+def profiles(incomplete: str) -> list[str]:
+    """The ids of the disclosure profiles that are built in, and files of JSON."""
+    from ledger.disclosure.profile import built_in_profiles
+
+    ids = [name for name in built_in_profiles() if name.startswith(incomplete)]
     return [*ids, *sorted(_paths(incomplete, _is_json))]
 
 

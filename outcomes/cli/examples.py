@@ -147,6 +147,16 @@ EXAMPLES = {
         "outcomes policy diff openclassrooms-2022 openclassrooms-2023",
         "outcomes policy diff openclassrooms-2022 ours.json --json",
     ),
+    "outcomes disclosure list": ("outcomes disclosure list --json",),
+    "outcomes disclosure show": (
+        "outcomes disclosure show",
+        "outcomes disclosure show threshold-5 > ours.json",
+    ),
+    "outcomes disclosure check": (
+        "outcomes disclosure check ours.json",
+        "outcomes disclosure check ours.json report-2022.json",
+        "outcomes report --year 2022 --json | outcomes disclosure check round-5 -",
+    ),
     "outcomes topic create": (
         "outcomes topic create --log kafka://localhost:9092/student-lifecycle",
         "outcomes topic create --partitions 24 --replication-factor 3 --min-isr 2",

@@ -26,6 +26,7 @@ __all__ = [
     "PoliciesOption",
     "PolicyOption",
     "QuorumOption",
+    "ReportPoliciesOption",
     "chosen_cut",
     "command_group",
     "log_address",
@@ -63,6 +64,15 @@ PoliciesOption = Annotated[
         "--policy",
         metavar="ID|FILE",
         help="A built-in policy, or the file of one; repeatable (OUTCOMES_POLICY).",
+        autocompletion=candidates.policies,
+    ),
+]
+ReportPoliciesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy",
+        metavar="ID|FILE",
+        help="The file of a policy that a report names; repeatable.",
         autocompletion=candidates.policies,
     ),
 ]

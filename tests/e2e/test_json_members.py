@@ -64,6 +64,26 @@ MEMBERS = {
     "archive --merge": {"archive", "segments_before", "segments", "typed", "digest"},
     "archive --refresh": {"archive", "typed"},
     "policy list": {"[].id", "[].version", "[].sha256"},
+    "disclosure check": {
+        "schema",
+        "disclosure.id",
+        "disclosure.version",
+        "disclosure.sha256",
+        "faults[]",
+        "reports[].name",
+        "reports[].reference_year",
+        "reports[].counts.number",
+        "reports[].counts.fewer_than",
+        "reports[].counts.not_shown",
+        "reports[].rates.in_first_form",
+        "reports[].rates.shown",
+        "reports[].rates.not_shown",
+        "reports[].protected",
+        "reports[].all_hidden",
+    }
+    | {f"reports[].in_danger[].{name}" for name in ("measure", "group", "year")}
+    | {f"reports[].hidden[].{name}" for name in ("measure", "group", "year")}
+    | {f"reports[].hidden[].protects.{name}" for name in ("measure", "group", "year")},
     "doctor": {"[].name", "[].verdict", "[].detail"},
 }
 # Their members are data: partitions, rules and measures.
@@ -106,6 +126,7 @@ def printed(warm, world, tmp_path_factory):
         "archive --merge": ["archive", "sealed", "--merge"],
         "archive --refresh": ["archive", "sealed", "--refresh"],
         "policy list": ["policy", "list"],
+        "disclosure check": ["disclosure", "check", "threshold-5", world.report],
         "doctor": ["doctor"],
     }
     done = {}

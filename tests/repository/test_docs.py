@@ -335,6 +335,7 @@ class TestNames:
             "anchor",
             "archive",
             "diff",
+            "disclosure",
             "findings",
             "leaves",
             "policy",

@@ -265,3 +265,13 @@ class Program:
         assert sense == -1, status
         assert status in (statuses.kUnbounded, statuses.kUnboundedOrInfeasible), status
         return math.inf
+
+    def some_solution(self, random):
+        """Counts that agree with everything, chosen at random."""
+        for column in self.place.values():
+            # Not what has no greatest value.
+            self.solver.changeColCost(column, random.randint(0, 9))
+        self.solver.run()
+        assert self.solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        values = self.solver.getSolution().col_value
+        return {cell: round(values[column]) for cell, column in self.place.items()}

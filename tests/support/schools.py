@@ -88,4 +88,5 @@ def _shares(random, policy, reached):
     yield reach("applicants", "became_students"), ()
     yield ("students_enrolled",), (f"funding:{random.choice([*policy.funding_groups])}",)
     yield reach("expected_to_graduate", "graduated_as_expected"), ()
-    yield reach("graduates", "respondents", "placed", "placed_in_field"), ()
+    places = {*policy.placement_statuses} - {"unknown"}
+    yield reach("graduates", "respondents", *(("placed", "placed_in_field") if places else ())), ()

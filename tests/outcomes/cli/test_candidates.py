@@ -64,6 +64,10 @@ class TestOthers:
         offered = candidates.policies("o")
         assert ["openclassrooms-2022", "openclassrooms-2023", "ours.json"] == offered
 
+    def test_profiles_are_ids_and_files(self):
+        assert ["exact"] == candidates.profiles("e")
+        assert ["ours.json"] == candidates.profiles("ou")
+
     def test_the_engines_are_two(self):
         assert (["fold", "columnar"], ["fold"]) == (candidates.engines(""), candidates.engines("f"))
 
