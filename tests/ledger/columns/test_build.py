@@ -283,7 +283,7 @@ class TestEveryStep:
     def test_a_run_that_stops_after_any_step_leaves_nothing_that_is_half_used(
         self, small, tmp_path, monkeypatch, trouble
     ):
-        before, expected = evidence(small), figures(small, engine="fold")
+        before, expected, tried = evidence(small), figures(small, engine="fold"), []
         for after in range(100):
             folder = shutil.copytree(small, tmp_path / str(after))
             with pytest.MonkeyPatch.context() as patch:
@@ -292,9 +292,12 @@ class TestEveryStep:
                     build_columns(folder)
                 done = left[0] >= 0
             assert before == evidence(folder)
-            assert expected == figures(folder)
-            build_columns(folder)
-            are_fresh(folder)
+            # Many steps leave the files as the step before did.
+            if files(folder) not in tried:
+                tried.append(files(folder))
+                assert expected == figures(folder)
+                build_columns(folder)
+                are_fresh(folder)
             if done:
                 break
         assert 12 < after < 99
