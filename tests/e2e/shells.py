@@ -8,7 +8,7 @@ import select
 import signal
 import time
 
-from tests.e2e.command import OUTCOMES, SECONDS_MAX, environment
+from tests.e2e.command import SECONDS_MAX, environment
 
 # The function prints what the shell would hand to the program; completion runs the program itself.
 _SHOWN = "outcomes() { printf 'given'; printf '<%s>' \"$@\"; echo '|'; }"
@@ -27,12 +27,12 @@ SETUP = {
 START = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", "-i"]}
 
 
-def typed(shell, lines, *, folder):
+def typed(shell, lines, *, folder, tools):
     """The words of each line as the program gets them, after the completion where `\\t` is."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
-        path = f"{OUTCOMES.parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{tools}{os.pathsep}{os.environ['PATH']}"
         os.execvpe(
             START[shell][0], START[shell], environment(PATH=path, TERM="dumb", HOME=str(folder))
         )

@@ -65,11 +65,13 @@ class TestSame:
             assert rows_of(folder / "batches.db") == rows_of(folder / "built.db")
 
     @pytest.mark.parametrize("events_max", [1_000, 997])
-    def test_a_student_with_too_many_events(self, events_max):
+    def test_a_student_with_too_many_events(self, events_max, monkeypatch):
+        # Of a thousand events: they are folded again for each part.
+        monkeypatch.setattr(build, "_RECORDS_AT_ONCE", 300)
         history = [*outcomes(events_max + 3, 1), outcome_record(0, "s-9")]
         broken = [record._replace(value=b"[]") for record in history[:7]]
         with temporary_log([*history, *broken, *history[-5:]]) as (log, folder):
-            fold_in_batches(log, folder / "batches.db", [70])
+            fold_in_batches(log, folder / "batches.db", [400])
             with open_fold(log, folder / "built.db") as fold:
                 fold.build(0, everything(log))
 

@@ -35,7 +35,7 @@ NAMES = (
     *("a'b\"c", "''", "`id`", ";", "|", "<>", "(a)", "!", "...", ".hidden", ",", "a.gz", "a.db"),
     *("École", "E\u0301cole", "学校", "caf\udce9", "\udcff\udcfe", "x.parquet", "\x01", "\x7f"),
 )
-NESTED = ["/".join(NAMES[start : start + 5]) for start in range(0, len(NAMES), 5)]
+NESTED = ["/".join(NAMES[start : start + 10]) for start in range(0, len(NAMES), 10)]
 SHELLS, BYTES = "kind=raise/sealed[1]/all *?/a\nb", "id=7/caf\udce9/{a,b}/~"
 
 
