@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from typing import NoReturn
 
 __all__ = ["main"]
 
+_NEW_OBJECTS_MAX = 50_000
+"""Objects until Python looks for cycles; loading makes as many, and leaves none."""
+
 
 def main() -> NoReturn:
     """Run the command line; every failure is one line and an exit code, never a traceback."""
+    gc.set_threshold(_NEW_OBJECTS_MAX)
+    # Pydantic would read the metadata of every package that is installed, and run what it finds.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from outcomes.cli.run import run  # noqa: PLC0415 - see the module
 
