@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -30,7 +30,7 @@ from outcomes.publish.document import (
     plain,
 )
 
-__all__ = ["file_of", "render_index", "render_page"]
+__all__ = ["Head", "file_of", "render", "render_index", "render_page"]
 
 _FOLDER = Path(__file__).parent
 _STYLES = ("palette.css", "page.css", "chart.css")
@@ -38,6 +38,17 @@ _COLUMNS_MAX = 4
 _SHORT_CHARACTERS = 28
 _HASH = re.compile("[0-9a-f]{64}")
 _FIGURE_CHARACTERS = 6
+
+
+class Head(NamedTuple):
+    """What a page says of itself; see `Document`."""
+
+    language: str
+    direction: Literal["ltr", "rtl"]
+    title: str
+    school: str
+    summary: str
+    logo: Logo | None
 
 
 class _Page(NamedTuple):
@@ -66,7 +77,7 @@ def render_page(document: Document, languages: Sequence[str]) -> bytes:
         for code in languages
         if code != document.language
     ]
-    return _render("report.html", document, others=others)
+    return render("report.html", _head(document), document=document, others=others)
 
 
 def render_index(documents: Sequence[Document]) -> bytes:
@@ -79,16 +90,24 @@ def render_index(documents: Sequence[Document]) -> bytes:
         _Page(each, each.language, file_of(each.language), language_of(each.language).name)
         for each in documents
     ]
-    return _render("index.html", documents[0], pages=pages)
+    return render("index.html", _head(documents[0]), pages=pages)
 
 
-def _render(template: str, document: Document, **names: object) -> bytes:
-    text = _environment().get_template(template).render(
-        document=document,
-        logo=_address(document.logo) if document.logo else "",
-        **names,
-    )  # fmt: skip
+def render(template: str, head: Head, **names: object) -> bytes:
+    """A page that looks like the others.
+
+    Args:
+        template: One that extends `base.html`.
+        head: What the page says of itself.
+        names: Of the template.
+    """
+    logo = _address(head.logo) if head.logo else ""
+    text = _environment().get_template(template).render(head=head, logo=logo, **names)
     return text.encode()
+
+
+def _head(document: Document) -> Head:
+    return Head(*(getattr(document, name) for name in Head._fields))
 
 
 def _address(logo: Logo) -> str:

@@ -152,7 +152,17 @@ class TestTranscripts:
     @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
     def test_a_block_says_what_it_holds(self, document: Path):
         fences = re.findall(r"^```(.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-        assert set(fences[::2]) <= {"console", "go", "java", "js", "json", "python", "sh", "text"}
+        assert set(fences[::2]) <= {
+            "console",
+            "go",
+            "java",
+            "js",
+            "json",
+            "python",
+            "sh",
+            "text",
+            "yaml",
+        }
         assert set(fences[1::2]) <= {""}
 
     def test_the_readme_shows_the_two_commands_that_set_up_everything(self):
