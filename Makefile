@@ -43,6 +43,7 @@ soak: .venv/.dev ## Fault-injection soak test, SOAK="--minutes 60 --seed 2026"
 	@.venv/bin/python -m tests.faults.gateway
 	@.venv/bin/python -m tests.faults.ending
 	@.venv/bin/python -m tests.ledger.disclosure.soak
+	@OUTCOMES_TEST_REQUESTS=500 .venv/bin/python -m pytest -q -n 0 tests/outcomes/serve/test_openapi.py
 	@.venv/bin/python -m tests.faults.soak $(SOAK)
 
 bench: .venv/.dev ## Measure admission, append and replay beside a plain json.loads loop

@@ -57,12 +57,20 @@ def schema(
             autocompletion=candidates.event_types,
         ),
     ] = None,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="The log on Kafka with all types, as AsyncAPI 3.")
+    ] = False,
 ) -> None:
     """The event types, or the JSON Schema of one."""
+    from schemas.asyncapi import asyncapi_document
     from schemas.catalogue import event_schema
     from schemas.events import FACTS
 
-    if event_type is None:
+    if asyncapi and event_type is not None:
+        raise UsageError(f"--asyncapi describes all types; leave out {event_type}")
+    if asyncapi:
+        terminal.print_json(asyncapi_document())
+    elif event_type is None:
         for name, fact in FACTS.items():
             terminal.write(f"{name:34}{fact.__doc__}\n".encode())
     elif event_type in FACTS:

@@ -194,15 +194,27 @@ def _failure(events: list[dict[str, int | None]]) -> Problem:
     return Problem(503, detail, headers=_RETRY, acknowledged=len(events), events=events)
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "specversion": "1.0",
     "id": "a-1042",
     "source": "https://crm.example/applications",
-    "type": "student.applied.v1",
+    "type": "ledger.student.applied.v1",
     "subject": "s-7f3a91",
     "time": "2022-03-01T09:00:00+01:00",
-    "data": {"application_id": "A-1042", "path": "web-developer"},
+    "data": {"application_id": "A-1042", "programme": "web", "applied_on": "2022-03-01"},
 }
+_HEADERS = [
+    {
+        "name": f"ce-{name}",
+        "in": "header",
+        "required": False,
+        "description": "An attribute of the event in binary mode, percent-encoded.",
+        "schema": {"type": "string"},
+        "example": value,
+    }
+    for name, value in _EXAMPLE.items()
+    if name != "data"
+]
 _FINDING: dict[str, Any] = {
     "type": "object",
     "required": ["index", "rule", "pointer", "reason"],
@@ -238,8 +250,16 @@ _ANSWER: dict[str, Any] = {
         },
     },
 }
+_ACKNOWLEDGED = {
+    "acknowledged": 2,
+    "events": [
+        {"index": 0, "partition": 0, "offset": 506},
+        {"index": 1, "partition": 0, "offset": 507},
+    ],
+}
 _DOCUMENTATION: dict[str, Any] = {
     "openapi_extra": {
+        "parameters": _HEADERS,
         "requestBody": {
             "required": True,
             "content": {
@@ -250,12 +270,12 @@ _DOCUMENTATION: dict[str, Any] = {
                 },
                 "application/json": {"schema": {"type": "object"}, "example": _EXAMPLE["data"]},
             },
-        }
+        },
     },
     "responses": {
         200: {
             "description": "All are in the log.",
-            "content": {"application/json": {"schema": _ANSWER}},
+            "content": {"application/json": {"schema": _ANSWER, "example": _ACKNOWLEDGED}},
         },
         **problems(
             {

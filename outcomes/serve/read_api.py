@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
 from ledger.errors import LedgerError, NoFiguresError
+from outcomes.serve import examples
 from outcomes.serve.access import Doors
 from outcomes.serve.figures import FiguresKey, LiveHub, live_members
 from outcomes.serve.key_figures import key_figures
@@ -32,12 +33,21 @@ _REFUSED = problems({
     422: "A parameter is not valid.",
     503: "There are no figures yet, or they cannot be read.",
 })  # fmt: skip
+_WELL = {"status": "ok", "reasons": []}
 _UNCHANGED = {"description": "The figures are those of the ETag."}
 _METRICS = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 _STREAM = {
     "description": "`snapshot`, `change` and `lag` events, each with JSON.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM}},
 }
+
+
+def _answer(example: object) -> dict[str, Any]:
+    return {"content": {"application/json": {"example": example}}}
+
+
+_REPORT_ANSWERS = {**_REFUSED, 200: _answer(examples.REPORT), 304: _UNCHANGED}
+_KEY_FIGURES_ANSWERS = {**_REFUSED, 200: _answer(examples.KEY_FIGURES)}
 YearInPath = Annotated[int, Path(ge=1900, le=2199, description="The reference year.")]
 Year = Annotated[int, Query(ge=1900, le=2199, description="The reference year.")]
 PolicyName = Annotated[str | None, Query(description="The id of a policy that is kept live.")]
@@ -82,7 +92,7 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
     router = APIRouter()
     reads = _Reads(doors, hub)
 
-    @router.get("/v1/reports/{year}", tags=["figures"], responses={**_REFUSED, 304: _UNCHANGED})
+    @router.get("/v1/reports/{year}", tags=["figures"], responses=_REPORT_ANSWERS)
     async def report(request: Request, year: YearInPath, policy: PolicyName = None) -> Response:
         """The report of a year as it stands now, with the lag as `live`; its ETag is its digest."""
         live = await read_live(hub, reads.key(request, year, policy))
@@ -93,13 +103,18 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
         body = orjson.dumps(live_members(live))
         return Response(body, headers=headers, media_type="application/json")
 
-    @router.get("/v1/kpis", tags=["figures"], responses=_REFUSED)
+    @router.get("/v1/kpis", tags=["figures"], responses=_KEY_FIGURES_ANSWERS)
     async def kpis(request: Request, year: Year, policy: PolicyName = None) -> JSONResponse:
         """The key figures of a year: outcomes with growth, the three rates, the lag."""
         live = await read_live(hub, reads.key(request, year, policy))
         return JSONResponse(key_figures(live))
 
-    @router.get("/v1/stream", tags=["figures"], responses={**_REFUSED, 200: _STREAM})
+    @router.get(
+        "/v1/stream",
+        tags=["figures"],
+        responses={**_REFUSED, 200: _STREAM},
+        response_class=StreamingResponse,
+    )
     async def stream(request: Request, year: Year, policy: PolicyName = None) -> StreamingResponse:
         """The figures as server-sent events: a snapshot, then the cells that change.
 
@@ -115,12 +130,14 @@ def read_router(doors: Doors, hub: LiveHub, ready: Callable[[], list[str]]) -> A
         body = _with_heartbeat(hub, key, resume)
         return StreamingResponse(body, headers=headers, media_type="text/event-stream")
 
-    @router.get("/v1/health", tags=["health"])
+    @router.get("/v1/health", tags=["health"], responses={200: _answer(_WELL)})
     async def health() -> Health:
         """Whether the server answers."""
         return Health(status="ok")
 
-    @router.get("/v1/ready", tags=["health"], responses={503: {"model": Health}})
+    @router.get(
+        "/v1/ready", tags=["health"], responses={200: _answer(_WELL), 503: {"model": Health}}
+    )
     async def is_ready(response: Response) -> Health:
         """Whether events are taken and figures are current; says why not."""
         reasons = ready()
@@ -134,7 +151,12 @@ def metrics_router(doors: Doors, hub: LiveHub, metrics: Metrics) -> APIRouter:
     """The route that Prometheus asks."""
     router = APIRouter()
 
-    @router.get("/metrics", tags=["health"], responses={**_REFUSED, 200: _METRICS})
+    @router.get(
+        "/metrics",
+        tags=["health"],
+        responses={**_REFUSED, 200: _METRICS},
+        response_class=PlainTextResponse,
+    )
     async def read_metrics(request: Request) -> Response:
         """Metrics of the server, the log and the figures, in Prometheus' text format."""
         doors.admit(request, Role.READER)
