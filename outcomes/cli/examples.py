@@ -16,11 +16,17 @@ EXAMPLES = {
         "outcomes report --year 2021..2023 --policy openclassrooms-2023 --brief",
         "outcomes report --year 2022 --log archive:sealed --json > report-2022.json",
     ),
+    "outcomes publish": (
+        "outcomes publish report-2022.json --out publication",
+        "outcomes publish --year 2022 --log archive:sealed --out publication --edition words.yaml",
+        "outcomes publish --year 2022 --out publication --revise late-facts",
+    ),
     "outcomes verify": (
         "outcomes verify report-2022.json",
         "outcomes report --year 2021..2023 --json | outcomes verify -",
         "outcomes verify report-2022.json --log archive:sealed --policy ours.json",
         "outcomes verify report-2022.json --log archive:sealed --evidence signed --key school.pub",
+        "outcomes verify publication --log archive:sealed",
     ),
     "outcomes findings": (
         "outcomes findings",

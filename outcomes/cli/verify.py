@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ledger.evidence.quorum import Quorum
     from ledger.log import Log
     from ledger.report import ReportOutline
+    from outcomes.publish.verifying import FolderCheck
 
 __all__ = ["verify"]
 
@@ -37,7 +38,8 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="FILE",
-            help="A report, a proof or a signed checkpoint; - is standard input.",
+            help="A report, a proof, a signed checkpoint, or the folder of a publication;"
+            " - is standard input.",
         ),
     ] = None,
     log: LogOption = None,
@@ -60,14 +62,17 @@ def verify(
     quorum: QuorumOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Recompute reports, check proofs and signatures; exit 1 if anything differs.
+    """Recompute reports and publications, check proofs and signatures; exit 1 on a difference.
 
-    A report is replayed at its cut with both engines, and every cell compared.
+    A report is replayed at its cut with both engines, and every cell compared. A publication is
+    made again, from the log if one is named, and every byte compared.
     """
     from ledger.log import open_log
 
     if not files and evidence is None:
-        raise UsageError("name a report, a proof or a checkpoint, or --evidence FOLDER")
+        raise UsageError(
+            "name a report, a proof, a checkpoint or a publication, or --evidence FOLDER"
+        )
     given, unreadable = _read(files or ())
     reports, proofs, checkpoints = given.reports, given.proofs, given.checkpoints
     if (key or quorum) is not None and not (proofs or checkpoints or evidence):
@@ -77,6 +82,8 @@ def verify(
         believed = _believed(key, quorum)
         results["proofs"] = [_check_proof(*proof, believed) for proof in proofs.items()]
         results["checkpoints"] = _check_checkpoints(list(checkpoints.values()), believed)
+    if given.folders:
+        results["publications"] = [_check_folder(folder, log) for folder in given.folders]
     opened = open_log(log_address(log)) if reports or evidence is not None else None
     if evidence is not None and opened is not None:
         kept = list(checkpoints.values())
@@ -108,6 +115,9 @@ def _read(files: Sequence[str]) -> tuple[_Given, list[LedgerError]]:
 
     given, unreadable = _Given(), list[LedgerError]()
     for file in files:
+        if Path(file).is_dir():
+            given.folders.append(Path(file))
+            continue
         try:
             data = read_file(file, "name a file that `outcomes report --json` printed")
             given.add(name_of(file), data)
@@ -125,6 +135,7 @@ class _Given:
     reports: dict[str, ReportOutline] = field(default_factory=dict)
     proofs: dict[str, bytes] = field(default_factory=dict)
     checkpoints: dict[str, SignedCheckpoint] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
 
     def add(self, name: str, data: bytes) -> None:
         """Add a report, several, a proof or a checkpoint, told apart by what begins them."""
@@ -163,6 +174,25 @@ def _check_proof(name: str, data: bytes, believed: Quorum) -> dict[str, Any]:
     return {"file": one_line(name), "faults": [], "statements": [f"{name}: {checked.line()}"]}
 
 
+def _check_folder(folder: Path, log: str | None) -> dict[str, Any]:
+    """Check a publication, against a log only where one is named: the default one need not be its.
+
+    Raises:
+        UsageError: If the extra is missing.
+    """
+    from ledger.environment import variables
+    from ledger.log import open_log
+    from outcomes.cli.publish import extra_at_hand
+
+    with extra_at_hand("outcomes verify FOLDER"):
+        from outcomes.publish.verifying import verify_folder
+
+        is_named = log is not None or "log" in variables()
+        opened = open_log(log_address(log)) if is_named else None
+        checked = verify_folder(folder, opened, progress=_REPLAYING, notify=inform)
+    return {"folder": one_line(str(folder)), **_members(checked)}
+
+
 def _check_checkpoints(kept: Sequence[SignedCheckpoint], believed: Quorum) -> dict[str, Any]:
     from ledger.audit.evidence import check_checkpoints
 
@@ -182,14 +212,14 @@ def _check_evidence(
     return _members(verify_evidence(log, evidence, reports, progress=_HASHING))
 
 
-def _members(check: EvidenceCheck) -> dict[str, Any]:
+def _members(check: EvidenceCheck | FolderCheck) -> dict[str, Any]:
     return {"faults": check.faults, "statements": check.statements}
 
 
 def _checks(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The results of all kinds, each with its faults and statements."""
     apart = [results[name] for name in ("checkpoints", "evidence") if name in results]
-    return [*results.get("proofs", ()), *apart]
+    return [*results.get("proofs", ()), *results.get("publications", ()), *apart]
 
 
 def _print_results(results: Mapping[str, Any]) -> None:

@@ -270,6 +270,35 @@ class TestImportContracts:
         forbidden = set(CONTRACTS["second_opinion"]["forbidden_modules"])
         assert set(modules_in("projections")) - without_rules <= forbidden
 
+    @pytest.mark.parametrize(
+        ("contract", "module"),
+        [
+            ("publication", "outcomes.publish.workbook"),
+            ("publication", "outcomes.publish.sections.year"),
+            ("publishing", "outcomes.publish.verifying"),
+        ],
+    )
+    def test_a_publication_is_kept_from_the_report(
+        self, contract: str, module: str, copy: Path
+    ) -> None:
+        self.plant(copy, module, "ledger.report")
+        status, output = self.lint(copy, contract)
+        assert status == 1, output
+        assert "is not allowed to import ledger.report:" in output
+
+    def test_the_contracts_on_publications_cover_all_modules_but_the_one_that_sees_a_report(
+        self,
+    ) -> None:
+        kept = {
+            *CONTRACTS["publication"]["source_modules"],
+            *CONTRACTS["publishing"]["source_modules"],
+        }
+        modules = {".".join(name.split(".")[:3]) for name in modules_in("outcomes/publish")} - {
+            "outcomes.publish"
+        }
+        assert modules - kept == {"outcomes.publish.disclosing"}
+        assert kept <= modules
+
     @pytest.mark.parametrize("module", ["projections", "ledger.settings"])
     def test_errors_are_kept_from_the_rest_of_the_project(self, module: str, copy: Path) -> None:
         self.plant(copy, "ledger.errors", module)
