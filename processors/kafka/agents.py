@@ -162,6 +162,13 @@ def restart_advice(error: _Error) -> _Error | StoreError:
     return reason if isinstance(reason, StoreError) else error
 
 
+class _App(faust.App):
+    """An app without folders, in which Faust would keep tables: there are none."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
 def make_app(
     address: TopicAddress, build: Callable[[], KafkaFold], settings: Mapping[str, Any]
 ) -> faust.App:
@@ -172,7 +179,7 @@ def make_app(
         build: Builds the fold, called in its own thread.
         settings: Further Faust settings, such as credentials for the broker.
     """
-    app: Any = faust.App(
+    app: Any = _App(
         consumer_group(address.topic),
         broker=[f"kafka://{server}" for server in address.servers],
         broker_client_id=f"{socket.gethostname()}-{os.getpid()}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -248,8 +247,8 @@ class LastErrorHandler(logging.Handler):
 
 
 def _faust_settings() -> dict[str, Any]:
-    """Faust's folder for its own files, and its credentials."""
-    settings: dict[str, Any] = {"datadir": Path(tempfile.gettempdir()) / "outcomes-faust"}
+    """Faust's credentials."""
+    settings = dict[str, Any]()
     options = connection_options(load_settings())
     protocol, context = options["security_protocol"], options.get("ssl_context")
     if protocol == "SSL":

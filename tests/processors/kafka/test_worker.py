@@ -421,3 +421,4 @@ class TestFaustCommand:
 
         replayed = run_outcomes("report", "--year", "2022", "--json", "--log", url)
         assert json.loads(replayed.stdout)["digest"] == shown["digest"]
+        assert [] == [path for path in tmp_path.iterdir() if path.is_dir()]
