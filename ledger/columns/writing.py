@@ -20,6 +20,7 @@ from schemas.record import Record
 
 __all__ = [
     "admit_columns",
+    "read_lines",
     "stage",
     "write_column_files",
     "write_columns",
@@ -120,12 +121,22 @@ def write_staged(database: Database, staged: StagedRecords, target: Path) -> Non
         StoreError: If the disk fails or is full.
     """
     if staged.has_lines:
-        _read_lines(database, staged)
+        read_lines(database, staged)
         admit_columns(database, staged.partitions)
         _judge_left(database, staged)
     else:
         database.run(f"create temp table typed as {typed(EMPTY)}")
     write_typed(database, staged, target)
+
+
+def read_lines(database: Database, staged: StagedRecords) -> None:
+    """Create the table `record` of staged lines.
+
+    Raises:
+        StoreError: If the disk fails or is full.
+    """
+    database.create_text_view("line", staged.lines, _FIELDS, (FIELD_END, NO_FIELD))
+    database.run(_RECORD)
 
 
 def admit_columns(database: Database, partitions: int, file: Path | None = None) -> None:
@@ -166,7 +177,7 @@ def _write_needed(database: Database, staged: StagedRecords) -> list[Path]:
     files = []
     with closing(database):
         if staged.has_lines:
-            _read_lines(database, staged)
+            read_lines(database, staged)
             admit_columns(database, staged.partitions, admitted)
             _judge_left(database, staged)
             files.append(admitted)
@@ -177,12 +188,6 @@ def _write_needed(database: Database, staged: StagedRecords) -> list[Path]:
             files.append(judged)
     staged.remove()
     return files
-
-
-def _read_lines(database: Database, staged: StagedRecords) -> None:
-    """Create the table `record` of staged lines."""
-    database.create_text_view("line", staged.lines, _FIELDS, (FIELD_END, NO_FIELD))
-    database.run(_RECORD)
 
 
 def _judge_left(database: Database, staged: StagedRecords) -> None:
