@@ -50,7 +50,7 @@ class TestExact:
 
 class TestShown:
     def test_it_names_profile_and_policy_and_holds_nothing_else_of_the_report(self):
-        report = school_report("dense").model_copy(update={"note": "17 students", "as_of": "now"})
+        report = school_report("alike").model_copy(update={"note": "17 students", "as_of": "now"})
         shown = disclose(report, policy_of(), ROUNDED)
         members = shown.as_json()
 
@@ -60,13 +60,13 @@ class TestShown:
         assert members.keys() == report.as_json().keys() - {"digest", "note"} | {"disclosure"}
 
     def test_what_is_left_out_has_no_rows(self):
-        shown = disclose(school_report("dense"), policy_of(), ROUNDED)
+        shown = disclose(school_report("alike"), policy_of(), ROUNDED)
         measures = {row.measure for row in shown.counts}
         assert not {"outcomes_declared", "outcomes_repeated"} & measures
         assert "career_outcomes" in measures
 
         profile = ROUNDED.model_copy(update={"left_out": ("graduates", "graduation_rate")})
-        shown = disclose(school_report("dense"), policy_of(), profile)
+        shown = disclose(school_report("alike"), policy_of(), profile)
         measures = {row.measure for row in shown.rates}
         assert {rate.name for rate in RATES} - {"graduation_rate"} == measures
         of_graduates = ("response_rate", "placement_rate_if_silent_placed")
@@ -102,7 +102,7 @@ class TestRefusals:
         ],
     )
     def test_counts_that_no_school_can_have_are_refused(self, measure, group, cells, words):
-        report = changed(school_report("dense"), measure, group, **cells)
+        report = changed(school_report("middling"), measure, group, **cells)
         with pytest.raises(BadInputError, match=words):
             disclose(report, policy_of(), EXACT)
 
