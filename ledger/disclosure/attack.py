@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil, inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import highspy
 import numpy as np
@@ -78,8 +78,12 @@ class Attack:
         self._believe(self._program.solve([cell], 1))
         # Not the greatest value: there may be none.
         far = self._ranges[cell][0] + distance
-        self._believe(self._program.solve([cell], 1, at_least=far))
-        return self._differs(cell, distance)
+        # HiGHS has called small feasible programs infeasible because of its presolve (issue 3090).
+        for presolve in ("on", "off"):
+            self._believe(self._program.solve([cell], 1, at_least=far, presolve=presolve))
+            if self._differs(cell, distance):
+                return True
+        return False
 
     def _can_differ_in_fractions(self, cell: Cell, distance: int) -> bool:
         """Far quicker: what not even fractions can, integers cannot; and many are integers."""
@@ -145,6 +149,7 @@ class _Program:
         *,
         in_fractions: bool = False,
         at_least: int | None = None,
+        presolve: Literal["on", "off"] = "on",
     ) -> _Extreme:
         """Where the sum of some counts is least, or greatest.
 
@@ -153,9 +158,11 @@ class _Program:
             sign: 1 for the least sum, -1 for the greatest.
             in_fractions: Whether counts may be fractions.
             at_least: What none of the cells may be below.
+            presolve: Whether the program is made smaller first.
         """
         solver, columns = self._solver, [self._column[cell] for cell in cells]
         solver.setOptionValue("solve_relaxation", in_fractions)
+        solver.setOptionValue("presolve", presolve)
         for cell, column in zip(cells, columns, strict=True):
             solver.changeColCost(column, sign)
             if at_least is not None:
