@@ -40,6 +40,7 @@ check: .venv/.dev ## Lint, formatting, types, import directions
 
 soak: .venv/.dev ## Fault-injection soak test, SOAK="--minutes 60 --seed 2026"
 	@.venv/bin/python -m tests.faults.tampering
+	@OUTCOMES_TEST_MUTATIONS=200 .venv/bin/python -m pytest -q tests/outcomes/publish/test_verifying.py
 	@.venv/bin/python -m tests.faults.gateway
 	@.venv/bin/python -m tests.faults.ending
 	@.venv/bin/python -m tests.ledger.disclosure.soak

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from ledger.audit.verify import policy_of
 from ledger.disclosure.disclose import disclose
 from ledger.disclosure.profile import Profile, built_in_profiles
@@ -17,13 +15,12 @@ from ledger.log import Log
 from ledger.replay import ENGINES, Engine
 from ledger.report import (
     Report,
-    ReportOutline,
     ReportQuery,
     decode_reports,
-    digest_of,
     encode_report,
     make_reports,
 )
+from ledger.report.document import complete_report
 from ledger.report.make import ProgressBar, no_progress_bar
 from ledger.report.model import LogAtCut
 from outcomes.publish.making import Exact
@@ -82,7 +79,7 @@ def disclosed_from_report(
     if len(outlines) != 1:
         raise BadInputError(f"{place}: {len(outlines)} reports; a publication shows one of them")
     (outline,) = outlines.values()
-    report = _report_of(outline, place)
+    report = complete_report(outline, place)
     return _disclosed(report, policy_of(place, outline, policies), profile)
 
 
@@ -170,24 +167,6 @@ def disclosed_again(
 def is_exact(profile: Profile) -> bool:
     """Whether a profile protects nothing, so that the exact report may come along."""
     return profile.sha256 == built_in_profiles()["exact"].sha256
-
-
-def _report_of(outline: ReportOutline, place: str) -> Report:
-    try:
-        report = Report.model_validate(outline.as_json(), extra="ignore")
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        pointer = ".".join(map(str, fault["loc"]))
-        raise BadInputError(
-            f"{place}: cannot be published: {pointer}: {fault['msg']}; make it again with"
-            " `outcomes report --json`"
-        ) from error
-    if report.digest != digest_of(report):
-        raise BadInputError(
-            f"{place}: its digest is not that of its figures; make it again with"
-            " `outcomes report --json`"
-        )
-    return report
 
 
 def _disclosed(report: Report, policy: Policy, profile: Profile) -> Disclosed:
