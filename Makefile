@@ -8,8 +8,11 @@ PYTHON ?= python3
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-demo: .venv/.core ## Run the demo: a synthetic school and its report; the command is then .venv/bin/outcomes
+demo: .venv/.core ## Run the demo: a synthetic school, its report and its publication; then use .venv/bin/outcomes
 	@.venv/bin/outcomes demo
+	@rm -rf demo/publication
+	@echo && .venv/bin/outcomes publish demo/report-2022.json --out demo/publication --edition docs/examples/edition.yaml
+	@echo "To read it: demo/publication/index.html"
 
 serve: .venv/.core ## Open the live page on the demo's log, at http://127.0.0.1:8080
 	@[ -e demo/demo-ledger.db ] || .venv/bin/outcomes demo

@@ -42,6 +42,7 @@ def demo(
     policy = chosen_policy(None)
     done = run_demo(students, seed, out, policy, lambda step: inform(f"… {step}"))
     terminal.pages(report_page(done.now), movement_table(done.then, done.now, "31 March 2023"))
+    publication = shlex.quote(str(out / "publication"))
     program = "outcomes" if shutil.which("outcomes") else shlex.quote(sys.argv[0])
     for text in (
         "",
@@ -54,6 +55,7 @@ def demo(
         f"export OUTCOMES_LOG={shlex.quote(f'sqlite:{done.log_file}')}",
         f"{program} report --year 2023 --policy openclassrooms-2023",
         f"{program} verify {shlex.quote(str(done.now_file))}",
+        f"{program} publish {shlex.quote(str(done.now_file))} --out {publication}",
         f"{program} doctor",
     ):
         terminal.line(text)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from outcomes.presentation.languages import Language, language_of
 from outcomes.publish.document import Inline
 from outcomes.publish.edition import Edition
 from outcomes.publish.folder import revision_name
-from outcomes.publish.html import file_of
+from outcomes.publish.html import Head, file_of, render
 from outcomes.publish.making import edition_in
 from outcomes.publish.markup import inline
 from outcomes.publish.provenance import PROVENANCE, Provenance, decode_provenance
 from outcomes.publish.revisions import CORRECTION, REASONS
 
 __all__ = ["make_index"]
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 class _Revision(NamedTuple):
@@ -107,13 +102,16 @@ def make_index(revisions: Sequence[Mapping[str, bytes]]) -> bytes:
     ]
     edition = edition_in(revisions[-1], listed[-1].folder)
     pages = [_Page(language_of(code), listed, edition) for code in listed[-1].provenance.languages]
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
+    first = pages[0]
+    head = Head(
+        first.language.code,
+        first.language.direction,
+        first.title,
+        first.school,
+        first.title,
+        edition.logo,
     )
-    return environment.get_template("revisions.html").render(pages=pages).encode()
+    return render("revisions.html", head, pages=pages)
 
 
 def _place(number: int) -> str:

@@ -11,6 +11,7 @@ from outcomes.publish.document import Block, Cell
 from outcomes.publish.figures import Figures
 from outcomes.publish.markup import blocks
 from outcomes.publish.material import Material
+from projections.measures.catalogue import COUNTS
 from schemas.reasons import suggestion
 
 __all__ = ["Passage", "passage_blocks", "typed_numbers"]
@@ -118,9 +119,10 @@ def typed_numbers(passage: Passage, material: Material) -> Iterator[str]:
 
 
 def _names_by_text(figures: Figures) -> dict[str, str]:
-    """The name of a figure by its text, that of all before that of a group."""
+    """The name of a figure by its text, that of all before that of a group, the main one first."""
     names: dict[str, str] = {}
-    for row in sorted(figures.shown.counts, key=lambda row: row.group != "all"):
+    rows = sorted(figures.shown.counts, key=lambda row: COUNTS.index(row.measure))
+    for row in sorted(rows, key=lambda row: row.group != "all"):
         cells = {"": figures.count, "/previous": figures.previous, "/growth": figures.growth}
         for part, cell in cells.items():
             shown = cell(row.measure, row.group)

@@ -82,7 +82,8 @@ class Session:
         }
         path = (str(tools), str(TOOLS), self.environment["PATH"])
         self.environment["PATH"] = os.pathsep.join(path)
-        (folder / "verifier").symlink_to(ROOT / "verifier")
+        for name in ("docs", "verifier"):
+            (folder / name).symlink_to(ROOT / name)
 
     def play(self, step: Step) -> list[str]:
         if step.command.startswith("export "):

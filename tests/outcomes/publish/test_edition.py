@@ -146,7 +146,7 @@ class TestFigures:
         place = "edition/edition.yaml:5:"
         any_ = "a figure such as {career_outcomes/all}"
         assert [
-            f"{place} 365 is typed by hand; {{applicants/all}} is filled in",
+            f"{place} 365 is typed by hand; {{career_outcomes/all}} is filled in",
             f"{place} 40% is typed by hand; {{graduation_rate/all}} is filled in",
             f"{place} 1,234 is typed by hand; {any_} is filled in",
         ] == read.warnings(Material(SOURCE, EN))
