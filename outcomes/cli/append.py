@@ -126,14 +126,19 @@ def append(
     if json:
         terminal.print_json(_appended_as_json(done))
         return
-    _warn_of_persons(done)
+    _warn(done)
     assert done.end is not None
     acknowledged = f"{pluralise(done.acknowledged, 'record')} acknowledged"
     skipped = f", {pluralise(done.skipped, done.noun)} skipped" if done.skipped else ""
     terminal.line(f"{acknowledged}{skipped}; end {format_cut(done.end)}")
 
 
-def _warn_of_persons(done: Appended) -> None:
+def _warn(done: Appended) -> None:
+    if done.conflicts:
+        inform(
+            f"a warning: {pluralise(done.conflicts, done.noun)} in conflict with earlier records of"
+            " the same source and id; the first counts, see `outcomes findings`"
+        )
     if done.warnings:
         rules = ", ".join(f"{rule} {count:,}" for rule, count in sorted(done.warnings.items()))
         inform(
@@ -148,7 +153,8 @@ def _appended_as_json(done: Appended) -> dict[str, object]:
         "acknowledged": done.acknowledged,
         "skipped": done.skipped,
         "end": end,
-        "warnings": dict(done.warnings),
+        "warnings_by_rule": dict(done.warnings),
+        "conflicts": done.conflicts,
     }
 
 

@@ -19,7 +19,8 @@ __all__ = ["serve", "token_app"]
 
 token_app = command_group("Tokens of the HTTP gateway, in the file that OUTCOMES_TOKENS names.")
 FileOption = Annotated[
-    Path | None, typer.Option("--file", metavar="FILE", help="OUTCOMES_TOKENS if not given.")
+    Path | None,
+    typer.Option("--file", metavar="FILE", help="The file of tokens (default: OUTCOMES_TOKENS)."),
 ]
 
 
@@ -35,22 +36,31 @@ def serve(
     state: StateOption = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option("--policy", metavar="ID|FILE", help="Policies to keep live; repeatable."),
+        typer.Option("--policy", metavar="ID|FILE", help="A policy to keep live; repeatable."),
     ] = None,
     insecure_dev: Annotated[
-        bool, typer.Option("--insecure-dev", help="No tokens; on this machine alone.")
+        bool, typer.Option("--insecure-dev", help="Serve without tokens, on this machine alone.")
     ] = False,
     demo: Annotated[
-        bool, typer.Option("--demo", help="A made-up school that lives on, in demo-live/.")
+        bool, typer.Option("--demo", help="Serve a made-up school that lives on, in demo-live/.")
     ] = False,
     name: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="HOST", help="A name that clients use; repeatable."),
+        typer.Option(
+            "--name", metavar="HOST", help="A host name by which clients ask; repeatable."
+        ),
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="PEM")] = None,
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="PEM", help="The certificate for TLS.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="PEM", help="The key of the certificate.")
+    ] = None,
     behind_proxy: Annotated[
-        str | None, typer.Option("--behind-proxy", metavar="ADDRESS", help="Of a proxy with TLS.")
+        str | None,
+        typer.Option(
+            "--behind-proxy", metavar="ADDRESS", help="The address of a proxy that does TLS."
+        ),
     ] = None,
 ) -> None:
     """Take events over HTTP and serve live figures, until stopped."""
@@ -97,14 +107,17 @@ def _school(log: str | None) -> LogAddress:
 @token_app.command("new")
 def new_token(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the token, for you and the access log.")
+        str,
+        typer.Argument(metavar="NAME", help="A name for the token, for you and the access log."),
     ],
     role: Annotated[str, typer.Option(metavar="emitter|reader|operator", help="What it may do.")],
     source: Annotated[
-        str | None, typer.Option(metavar="URI", help="Of an emitter: the source of its events.")
+        str | None,
+        typer.Option(metavar="URI", help="The source of an emitter's events, or a prefix of it."),
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Until it ends; never if not given.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="The days until it ends (default: never)."),
     ] = None,
     file: FileOption = None,
 ) -> None:
@@ -137,7 +150,7 @@ def list_tokens(file: FileOption = None, json: JsonOption = False) -> None:
 
 @token_app.command("revoke")
 def revoke_token(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the token.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the token.")],
     file: FileOption = None,
 ) -> None:
     """Take a token back; it is refused from the next request on."""

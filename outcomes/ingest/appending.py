@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from itertools import islice
 from typing import NamedTuple
 
+from ledger.conflicts import conflicting
 from ledger.errors import (
     BadInputError,
     InterruptError,
@@ -55,6 +57,7 @@ class Appended(NamedTuple):
         noun: What an entry is: line, item, or event where there are both.
         end: The log's end after it; None where a failure leaves it unknown.
         warnings: How many entries look as if they name a person, by rule.
+        conflicts: How many events say something else than earlier records of their identity.
     """
 
     acknowledged: int
@@ -62,6 +65,7 @@ class Appended(NamedTuple):
     noun: str
     end: Cut | None
     warnings: Mapping[str, int]
+    conflicts: int
 
 
 class Callbacks(NamedTuple):
@@ -133,11 +137,14 @@ class _Append:
         self.end: Cut | None = None
         self.at_fault = 0
         self.warnings = Counter[str]()
+        self.conflicts = 0
 
     def appended(self) -> Appended:
         """What has been made durable so far."""
         skipped = self.at_fault if self.options.skip_invalid else 0
-        return Appended(self.acknowledged, skipped, self._noun(), self.end, self.warnings)
+        return Appended(
+            self.acknowledged, skipped, self._noun(), self.end, self.warnings, self.conflicts
+        )
 
     def append_whole(self) -> None:
         """Judge all lines first, then append all of them, or none where a line is at fault."""
@@ -156,6 +163,7 @@ class _Append:
                         " the rest with --skip-invalid"
                     )
                 self._append(spool.records())
+                self._count_conflicts(spool.records())
         except KeyboardInterrupt as error:
             names = " and ".join(entries.path for entries in self.inputs)
             whole = f"the log holds all of {names} or nothing of it"
@@ -177,6 +185,7 @@ class _Append:
                             " and send all again"
                         )
                     self._append_batch(records)
+                    self._count_conflicts(records)
                     advance(self.acknowledged)
         except KeyboardInterrupt as error:
             raise InterruptError(
@@ -211,6 +220,12 @@ class _Append:
             self.end = None
             raise
         self.acknowledged += count
+
+    def _count_conflicts(self, records: Iterable[NewRecord]) -> None:
+        if self.options.form is EVENTS:
+            log, rest = self.opener(), iter(records)
+            while part := list(islice(rest, self.options.batch)):
+                self.conflicts += len(conflicting(log, part))
 
     def _count(self) -> str:
         return pluralise(self.acknowledged, "record")

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
+from ledger.conflicts import conflicting
 from ledger.diagnostics import logger
 from ledger.errors import LedgerError, StoreError
 from ledger.log import EachAppended, Location, Log, NewRecord
@@ -33,11 +34,14 @@ class Slot:
     Attributes:
         records: To append.
         future: Gets what became of them.
+        conflicts: Positions of those that say something else than earlier records; complete when
+            the future is.
     """
 
     def __init__(self, records: Sequence[NewRecord]) -> None:
         self.records = records
         self.future: Future[EachAppended] = Future()
+        self.conflicts: list[int] = []
 
     def withdraw(self) -> bool:
         """Take the records back; False where they are being appended already."""
@@ -76,11 +80,9 @@ class Appender:
         """Begin to append."""
         self._thread.start()
 
-    def submit(self, records: Sequence[NewRecord]) -> Slot:
+    def submit(self, slot: Slot) -> None:
         """Hand records in; they are appended as soon as the log is free."""
-        slot = Slot(records)
         self._slots.put(slot)
-        return slot
 
     def stop(self, timeout: float) -> None:
         """Append what was handed in, then close the log."""
@@ -125,10 +127,20 @@ class Appender:
             locations = appended.locations[position:end]
             position = end
             is_whole = None not in locations
+            slot.conflicts = self._conflicts(slot.records) if is_whole else []
             slot.future.set_result(EachAppended(locations, None if is_whole else appended.failure))
         self._metrics.observe_commit(
             len(records), time.perf_counter() - started, is_acknowledged=appended.failure is None
         )
+
+    def _conflicts(self, records: Sequence[NewRecord]) -> list[int]:
+        """What their sender should hear of; the append stands, whether it can be found or not."""
+        assert self._log is not None
+        try:
+            return conflicting(self._log, records)
+        except LedgerError as error:
+            logger().warning("log.unread", reason=str(error))
+            return []
 
     def _try(self, records: Sequence[NewRecord]) -> EachAppended:
         nowhere: list[Location | None] = [None] * len(records)

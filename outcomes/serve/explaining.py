@@ -58,9 +58,14 @@ class Explained(NamedTuple):
 class Explainer:
     """Opens figures of one log."""
 
-    def __init__(self, address: LogAddress) -> None:
-        """Name the log."""
-        self._reading = LogReading(address)
+    def __init__(self, address: LogAddress, seconds: float = 15.0) -> None:
+        """Name the log.
+
+        Args:
+            address: Of the log.
+            seconds: What one figure may take.
+        """
+        self._reading = LogReading(address, seconds)
 
     async def explain(self, query: ExplainQuery, wanted: str, page: int) -> Explained:
         """Open a figure.
@@ -79,6 +84,7 @@ class Explainer:
             totals, first, count = Totals(), (page - 1) * ROWS, 0
             rows = list[tuple[Part, Explanation]]()
             for part, explanation in explain_figure(log, normal, totals, check):
+                check(count)
                 if wanted in ("all", "counted" if explanation.is_counted else "near"):
                     if first <= count < first + ROWS:
                         rows.append((part, explanation))

@@ -16,7 +16,7 @@ from outcomes.ingest.judging import EVENTS
 from outcomes.ingest.lines import Line
 from outcomes.ingest.personal_data import personal_data_findings
 from outcomes.serve.access import Caller, Doors
-from outcomes.serve.appender import Appender
+from outcomes.serve.appender import Appender, Slot
 from outcomes.serve.bodies import header_pairs, retracted_source, split_body
 from outcomes.serve.limits import read_body
 from outcomes.serve.metrics import Metrics
@@ -87,7 +87,8 @@ class Gateway(NamedTuple):
             self.metrics.count_events(judged.refused, "refused")
             if judged.faults and not (partial and judged.records):
                 raise _refusal(judged.faults)
-            appended = await self._append([record for _, record in judged.records])
+            slot = await self._append([record for _, record in judged.records])
+        appended = slot.future.result()
         indices = [index for index, _ in judged.records]
         events = _as_json(indices, appended.locations)
         for kind, location in zip(judged.types, appended.locations, strict=True):
@@ -95,19 +96,24 @@ class Gateway(NamedTuple):
         if len(events) < len(indices):
             raise _failure(events)
         answer: dict[str, Any] = {"acknowledged": len(events), "events": events}
+        if slot.conflicts:
+            answer["conflicts"] = [indices[position] for position in slot.conflicts]
         if judged.warnings:
             answer["warnings"] = judged.warnings
         return JSONResponse({**answer, "faults": judged.faults} if partial else answer)
 
-    async def _append(self, records: Sequence[NewRecord]) -> EachAppended:
+    async def _append(self, records: Sequence[NewRecord]) -> Slot:
+        """The records, acknowledged or not, once the log has answered."""
+        slot = Slot(records)
         if not records:
-            return EachAppended([], None)
+            slot.future.set_result(EachAppended([], None))
+            return slot
         assert self.appender is not None
-        slot = self.appender.submit(records)
+        self.appender.submit(slot)
         try:
             # Shielded: a time-out must not cancel what is being appended.
             waiting = asyncio.shield(asyncio.wrap_future(slot.future))
-            return await asyncio.wait_for(waiting, _WAIT_SECONDS)
+            await asyncio.wait_for(waiting, _WAIT_SECONDS)
         except TimeoutError as error:
             if slot.withdraw():
                 raise Problem(
@@ -115,6 +121,7 @@ class Gateway(NamedTuple):
                 ) from error
             detail = f"the log has not answered; it may hold these events; {_SAFE}"
             raise Problem(503, detail, headers=_RETRY, events=[]) from error
+        return slot
 
 
 def gateway_router(gateway: Gateway) -> APIRouter:
@@ -241,6 +248,12 @@ _ANSWER: dict[str, Any] = {
                     "offset": {"type": ["integer", "null"]},
                 },
             },
+        },
+        "conflicts": {
+            "description": "Indices of events whose identity the log held with other content: the"
+            " first record counts.",
+            "type": "array",
+            "items": {"type": "integer"},
         },
         "faults": {"type": "array", "items": _FINDING},
         "warnings": {

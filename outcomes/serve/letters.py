@@ -42,6 +42,7 @@ LETTERS_AT_ONCE = 1_000
 _Result = TypeVar("_Result")
 _ROWS = 50
 _WAIT_SECONDS = 1.5
+_SEARCH_SECONDS = 5.0
 
 
 class LetterQuery(NamedTuple):
@@ -115,9 +116,9 @@ class LetterDesk:
             Problem: 503 if they cannot be read.
         """
 
-        def work(log: Log, check: ProgressCallback) -> LetterPage:
+        def work(log: Log, _: ProgressCallback) -> LetterPage:
             with self._lock:
-                repairs = self._read_on(log, check)
+                repairs = self._read_on(log)
                 return self._page(log, query, repairs)
 
         return await self._reading.run(work)
@@ -129,11 +130,11 @@ class LetterDesk:
             Problem: 404 if there is none, 503 if it cannot be read.
         """
 
-        def work(log: Log, check: ProgressCallback) -> Letter:
+        def work(log: Log, _: ProgressCallback) -> Letter:
             record, rule = _letter_at(log, place)
             row = letter_row(log, place)
             with self._lock:
-                row["repaired_by"] = repaired_by(self._read_on(log, check), place)
+                row["repaired_by"] = repaired_by(self._read_on(log), place)
             return Letter(row, _text_of(record.value), rule not in UNCHANGED_RULES)
 
         return await self._reading.run(work)
@@ -157,10 +158,10 @@ class LetterDesk:
                 repaired, 422 if the event is at fault or another's, 503 if the log is away.
         """
 
-        def work(log: Log, check: ProgressCallback) -> dict[str, str]:
+        def work(log: Log, _: ProgressCallback) -> dict[str, str]:
             _letter_at(log, place)
             with self._lock:
-                self._refuse_repaired(log, place, check)
+                self._refuse_repaired(log, place)
                 try:
                     fixes = [Correction(place, corrected_record(log, place, corrected))]
                 except BadInputError as error:
@@ -187,9 +188,9 @@ class LetterDesk:
         if rule not in UNCHANGED_RULES:
             raise Problem(422, f"only letters of {' and '.join(UNCHANGED_RULES)} need no change")
 
-        def work(log: Log, check: ProgressCallback) -> list[dict[str, str]]:
+        def work(log: Log, _: ProgressCallback) -> list[dict[str, str]]:
             with self._lock:
-                repairs = self._read_on(log, check)
+                repairs = self._read_on(log)
                 pointers = folded_dead_letters(self._address, self._state)
                 places = [
                     _place(each)
@@ -230,19 +231,24 @@ class LetterDesk:
             LetterCounts(_in_order(counts["open"]), _in_order(counts["repaired"])), rows, pages
         )
 
-    def _refuse_repaired(self, log: Log, place: Location, check: ProgressCallback) -> None:
+    def _refuse_repaired(self, log: Log, place: Location) -> None:
         try:
-            refuse_repaired(log, place, self._read_on(log, check))
+            refuse_repaired(log, place, self._read_on(log))
         except UsageError as error:
             raise Problem(409, str(error)) from error
 
-    def _read_on(self, log: Log, check: ProgressCallback) -> Repairs:
+    def _read_on(self, log: Log) -> Repairs:
         """The repairs up to the log's end; from the beginning where another log took its place."""
         first = {number: record_hash(each) for number, each in log.first_records().items()}
         if any(first.get(number) != known for number, known in self._first.items()):
             self._repairs = Repairs()
         self._first = first
-        self._repairs.read_on(log, log.end(), progress=check)
+        end = log.end()
+        # What was read is kept, so that a long log is through after a few requests.
+        self._repairs.read_on(log, end, seconds=_SEARCH_SECONDS)
+        if not self._repairs.reaches(end):
+            detail = "the log is being searched for repairs"
+            raise Problem(503, detail, headers={"Retry-After": "1"})
         return self._repairs
 
 

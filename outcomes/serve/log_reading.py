@@ -20,6 +20,7 @@ __all__ = ["LogReading"]
 
 _AT_ONCE = 2
 _SECONDS = 15.0
+_NOT_TAKEN = "the log does not take all of it now; sending the same again is safe"
 _Result = TypeVar("_Result")
 
 
@@ -73,6 +74,6 @@ class LogReading:
             detail = f"the log is too long to be read in {self._seconds:.0f} s; use the command"
             raise Problem(503, detail) from error
         except LedgerError as error:
-            logger().warning("log.unread", reason=str(error))
-            detail = "the log cannot be read now; see the server's log"
+            logger().warning("append.failed" if appends else "log.unread", reason=str(error))
+            detail = _NOT_TAKEN if appends else "the log cannot be read now; see the server's log"
             raise Problem(503, detail, headers={"Retry-After": "5"}) from error

@@ -13,7 +13,7 @@ from random import Random
 from ledger.clock import now_ms
 from ledger.errors import LedgerError, StoreError
 from ledger.log import NewRecord, SqliteAddress, open_log
-from outcomes.serve.appender import Appender
+from outcomes.serve.appender import Appender, Slot
 from outcomes.serve.threads import make_thread
 from outcomes.synthetic import generate
 from schemas.moments import utc_text
@@ -84,7 +84,7 @@ class MadeUpSchool:
             # Between half and one and a half times the mean, as if people did it.
             if self._stop.wait((0.5 + draws.random()) / _EVENTS_A_SECOND):
                 return
-            self._appender.submit([record])
+            self._appender.submit(Slot([record]))
 
 
 def seed_of(address: SqliteAddress) -> int:

@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import os
+import re
 
 import orjson
 import pytest
@@ -19,6 +20,11 @@ from tests.e2e.command import (
     started,
     until,
 )
+
+CONFLICTS = (
+    rb"a warning: \d+ lines in conflict with earlier records of the same source and id; .*\n"
+)
+"""A synthetic school changes some of its events."""
 
 
 class TestGenerate:
@@ -58,7 +64,8 @@ class TestAppendAndReport:
     def test_generated_events_flow_from_a_pipe_into_a_report(self, outcomes, world, tmp_path):
         appended = outcomes("append", "-", stdin=world.events.read_bytes())
         lines = world.events.read_bytes().count(b"\n")
-        assert (0, b"") == (appended.code, appended.err)
+        assert 0 == appended.code
+        assert re.fullmatch(CONFLICTS, appended.err)
         assert f"{lines:,} records acknowledged; end 0:{lines}\n" == appended.text
         reported = outcomes("report", "--year", "2022")
         assert (0, b"") == (reported.code, reported.err)
@@ -83,7 +90,13 @@ class TestAppendAndReport:
 
     def test_json_of_an_append_says_what_was_acknowledged(self, outcomes):
         done = outcomes("append", "-", "--json", stdin=events(3))
-        assert {"acknowledged": 3, "skipped": 0, "end": {"0": 3}, "warnings": {}} == done.json
+        assert {
+            "acknowledged": 3,
+            "skipped": 0,
+            "end": {"0": 3},
+            "warnings_by_rule": {},
+            "conflicts": 0,
+        } == done.json
 
     def test_batches_of_standard_input_are_one_append_each(self, outcomes, tmp_path):
         done = outcomes("append", "-", "--batch", "2", stdin=events(4) + b"{\n" + events(1))
@@ -128,7 +141,8 @@ class TestAppendAndReport:
         with started("append", "fifo", folder=tmp_path) as child:
             fifo.write_bytes(world.events.read_bytes())
             done = finish(child)
-        assert (0, b"") == (done.code, done.err)
+        assert 0 == done.code
+        assert re.fullmatch(CONFLICTS, done.err)
         assert world.events.read_bytes().count(b"\n") == count(tmp_path / "ledger.db")
 
 

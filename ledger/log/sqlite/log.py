@@ -7,6 +7,7 @@ acknowledged append on disk before it is acknowledged. The file states its type
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +40,10 @@ _READ = (
 _READ_BY_KEY = (
     "select partition, offset, recorded_at, key, value from records"
     " indexed by records_by_key order by key, partition, offset"
+)
+_READ_SUBJECTS = (
+    "select partition, offset, recorded_at, key, value from records"
+    " where key in (select cast(value as blob) from json_each(?)) order by key, partition, offset"
 )
 
 
@@ -173,6 +178,12 @@ class SqliteLog:
         for partition, count in missing.items():
             if count:
                 raise self._gap(partition, f"0 to {end[partition] - 1}")
+
+    def read_subjects(self, subjects: Sequence[str]) -> Iterator[Record]:
+        """All records under the keys of some students, by (key, partition, offset)."""
+        texts = json.dumps(list(subjects))
+        with self._reading():
+            yield from map(Record._make, self._connection.execute(_READ_SUBJECTS, (texts,)))
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""

@@ -86,7 +86,13 @@ class TestAppend:
         assert 65 == code
         document = json.loads(out)
         assert err[-1] == f"outcomes: {document.pop('error')}"
-        assert {"acknowledged": 0, "skipped": 0, "end": None, "warnings": {}} == document
+        assert {
+            "acknowledged": 0,
+            "skipped": 0,
+            "end": None,
+            "warnings_by_rule": {},
+            "conflicts": 0,
+        } == document
 
     def test_what_looks_like_a_person_is_one_warning_with_counts(self, outcomes):
         code, out, err = outcomes("append", "personal.jsonl", "fine.jsonl")
@@ -96,7 +102,16 @@ class TestAppend:
         assert "(subject_must_not_be_a_name 1)" in warning
         assert "anna" not in out.decode() + "".join(err)
         document = json.loads(outcomes("append", "--json", "personal.jsonl")[1])
-        assert {"subject_must_not_be_a_name": 1} == document["warnings"]
+        assert {"subject_must_not_be_a_name": 1} == document["warnings_by_rule"]
+
+    def test_a_conflict_is_said(self, outcomes, tmp_path):
+        (tmp_path / "other.jsonl").write_bytes(event(1, time="2023-01-01T00:00:00Z"))
+        outcomes("append", "fine.jsonl")
+        code, _, err = outcomes("append", "other.jsonl")
+
+        assert 0 == code
+        (warning,) = [line for line in err if "a warning" in line]
+        assert warning.startswith("a warning: 1 line in conflict with earlier records")
 
     def test_counts_have_separators(self, outcomes):
         assert "1,234 lines are at fault" in outcomes("append", "faulty.jsonl")[2][-1]

@@ -32,18 +32,22 @@ def no_progress():
 
 @pytest.fixture
 def append(tmp_path):
-    """Appends a file; its faults are collected."""
+    """Appends a file; its faults are collected. What was appended, without the warnings."""
+
+    def fail(appended, error):
+        do.failures.append((appended[:4], error))
 
     def do(data, *, name="events.jsonl", skip_invalid=False, batch=2, others=()):
         do.faults, do.failures = [], []
         if name != "-":
             (tmp_path / name).write_bytes(data)
-        return append_inputs(
+        done = append_inputs(
             [name if name == "-" else str(tmp_path / name), *(map(str, others))],
             parse_address(f"sqlite:{tmp_path / 'own.db'}"),
             AppendOptions(skip_invalid=skip_invalid, batch=batch),
-            Callbacks(do.faults.append, lambda *failure: do.failures.append(failure), no_progress),
+            Callbacks(do.faults.append, fail, no_progress),
         )
+        return done[:4]
 
     do.log = tmp_path / "own.db"
     return do

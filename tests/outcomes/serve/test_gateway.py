@@ -149,6 +149,13 @@ class TestFaults:
         assert b"anna" not in answer.body
         assert "warnings" not in server.post([numbered(516)]).json()
 
+    def test_a_conflict_is_named_by_its_index(self, server):
+        first = server.post([numbered(517)]).json()
+        again = server.post([numbered(518), numbered(517, time="2024-01-15T11:00:00Z")])
+
+        assert "conflicts" not in first
+        assert (2, [1]) == (again.json()["acknowledged"], again.json()["conflicts"])
+
     def test_a_repair_cannot_be_claimed(self, server):
         answer = server.post(numbered(520, resubmits="0:1"))
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
 from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
 
-from ledger.log import NewRecord, open_log
+from ledger.audit.explain import ExplainQuery
+from ledger.log import NewRecord, open_log, parse_address
+from outcomes.serve.explaining import Explainer
+from outcomes.serve.log_reading import LogReading
+from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role, TokenFile
 from outcomes.synthetic.stream import generate
 from tests.support.applications import APPLIED, changed
+from tests.support.histories import policy_of
 from tests.support.server import EVENT, serving
 from tests.support.workers import wait_until
 
@@ -341,3 +348,37 @@ class TestExplain:
 
         assert 404 == page.status
         assert b"This cannot be shown" in page.body
+
+
+class TestLongLog:
+    """A log that is too long for a request is refused with what does it; nothing waits for ever."""
+
+    def test_an_explanation_names_its_command(self, log):
+        policy = policy_of()
+        explainer = Explainer(parse_address(f"sqlite:{log}"), seconds=0)
+        with closing(open_log(f"sqlite:{log}")) as opened:
+            cut = opened.end()
+        query = ExplainQuery(cut, policy, 2022, "career_outcomes", "all")
+
+        with pytest.raises(Problem) as refused:
+            asyncio.run(explainer.explain(query, "all", 1))
+
+        assert 503 == refused.value.status
+        command = f"--measure career_outcomes --group all --policy {policy.id} --cut 0:{cut[0]},1:"
+        assert command in refused.value.detail
+
+    def test_a_third_reader_at_once_is_sent_away(self, log):
+        reading = LogReading(parse_address(f"sqlite:{log}"))
+        arrived, done = threading.Barrier(3), threading.Barrier(3)
+
+        async def three():
+            work = [reading.run(lambda *_: (arrived.wait(30), done.wait(30))) for _ in range(2)]
+            readers = [asyncio.ensure_future(each) for each in work]
+            await asyncio.to_thread(arrived.wait, 30)
+            with pytest.raises(Problem) as refused:
+                await reading.run(lambda *_: None)
+            await asyncio.to_thread(done.wait, 30)
+            await asyncio.gather(*readers)
+            return refused.value
+
+        assert "5" == asyncio.run(three()).headers["Retry-After"]

@@ -1,0 +1,74 @@
+"""Which events say something else than a log holds of them already: their sender should hear so.
+
+A conflict is no fault, and nothing is refused: the first record counts (SPEC section 1, conflict).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+import orjson
+
+from ledger.log import Log, NewRecord
+from ledger.log.sqlite.log import SqliteLog
+from schemas.admission import Event, admit
+from schemas.canonical import content
+from schemas.record import Record
+
+__all__ = ["conflicting"]
+
+_RECORDS_MAX = 100_000
+"""So many earlier records are looked at; beyond that a conflict is left to `outcomes findings`."""
+
+_Identity = tuple[str, str, str]  # subject, source, id
+
+
+def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int]:
+    """The positions of events that were appended and conflict with an earlier record.
+
+    Only a log in a file is looked at: it finds the records of a student at once.
+
+    Args:
+        log: That has taken them.
+        events: Each admitted, and under its own key.
+
+    Raises:
+        StoreError: If the log cannot be read.
+    """
+    if not isinstance(log, SqliteLog):
+        return []
+    identities = list(map(_identity, events))
+    own = {event.value: identity for event, identity in zip(events, identities, strict=True)}
+    needles = dict[str, set[bytes]]()
+    for subject, _, name in identities:
+        needles.setdefault(subject, set()).add(name.encode())
+    first = dict[_Identity, bytes]()
+    for record in islice(log.read_subjects(list(needles)), _RECORDS_MAX):
+        identity = own.get(record.value)
+        if identity is None and _may_match(record, needles):
+            event = admit(record, log.partitions)
+            if isinstance(event, Event):
+                identity = event.subject, event.source, event.id
+        if identity is not None:
+            first.setdefault(identity, record.value or b"")
+    return [
+        position
+        for position, (identity, event) in enumerate(zip(identities, events, strict=True))
+        if _differs(first.get(identity), event.value or b"")
+    ]
+
+
+def _may_match(record: Record, needles: dict[str, set[bytes]]) -> bool:
+    """Whether a record may have one of the ids; only an escape can hide it."""
+    value, names = record.value or b"", needles[(record.key or b"").decode("ascii")]
+    return b"\\" in value or any(name in value for name in names)
+
+
+def _differs(first: bytes | None, value: bytes) -> bool:
+    return first not in (None, value) and content(first or b"") != content(value)
+
+
+def _identity(event: NewRecord) -> _Identity:
+    members = orjson.loads(event.value or b"")
+    return members["subject"], members["source"], members["id"]
