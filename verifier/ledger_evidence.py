@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gc
 import gzip
 import hashlib
 import json
@@ -669,6 +670,7 @@ def open_records(options: argparse.Namespace, partitions: int) -> Archive | Reco
 
 def main() -> int:
     """Run the command line; a failure is one line and an exit code."""
+    gc.disable()  # As in `ledger_verify.py`.
     parser = argparse.ArgumentParser(description="Check evidence of an outcome ledger.")
     parser.add_argument("files", metavar="FILE", nargs="*", help="reports, proofs, checkpoints")
     parser.add_argument("--archive", metavar="FOLDER", help="the records, as they were sealed")

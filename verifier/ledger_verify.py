@@ -21,6 +21,7 @@ import argparse
 import base64
 import calendar
 import functools
+import gc
 import hashlib
 import io
 import json
@@ -29,7 +30,7 @@ import os
 import re
 import reprlib
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -665,7 +666,7 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
             else:
                 removed.add(identity)
     counters["retracted"] = len(removed)
-    student: Student = {kind: [] for kind in DATA}
+    student: Student = defaultdict(list)
     for event in events:
         if (event.source, event.id) not in removed:
             student[event.type].append(event)
@@ -1402,6 +1403,8 @@ def run(options: argparse.Namespace) -> int:
 
 def main() -> int:
     """Run the command line; a failure is one line and an exit code."""
+    # Nothing here refers to itself; to look for what does takes an eighth of the time.
+    gc.disable()
     parser = argparse.ArgumentParser(
         description="Recompute the figures of an outcome ledger, or compare them with a report.",
         epilog="Exit codes: 0 fine or equal, 1 different, 2 usage, 65 bad input.",

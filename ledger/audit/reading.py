@@ -109,8 +109,8 @@ def unread_remark(log: Log, subjects: Collection[str]) -> str | None:
     if as_archive(log) is None:
         return None
     remark = (
-        "found by the archive's typed columns, read from its sealed records; a record that forged"
-        " columns leave out is missing here, and found by `outcomes verify`"
+        "found by the archive's typed columns where these are fresh, read from sealed records;"
+        " a record that forged columns leave out is missing here, and found by `outcomes verify`"
     )
     unread = log.partitions - len(partitions_about(log, subjects)) if subjects else 0
     if not unread:

@@ -65,6 +65,7 @@ def sample(
 ) -> None:
     """Draw students of a figure for an audit, and print the work sheet as CSV."""
     from ledger.audit.explain import ExplainQuery
+    from ledger.audit.reading import unread_remark
     from ledger.audit.sample import SampleQuery, draw_sample, work_sheet
     from ledger.log import open_log
     from ledger.policies import chosen_policy
@@ -99,6 +100,9 @@ def sample(
             print_document(head, {"rows": rows})
         else:
             print_csv(_COLUMNS, ({**row, "rests_on_it": _mark(row["rests_on_it"])} for row in rows))
+    remark = unread_remark(opened, [])
+    if remark is not None:
+        inform(remark)
     inform(
         f"{pluralise(len(drawn), 'unit')} drawn of {thousands(units)}, by seed {seed}"
         f" and digest {report.digest}"
