@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ledger.audit.found import ReadStudent
 from ledger.audit.reading import students_about, students_near
 from ledger.audit.sorted_rows import Row
-from ledger.columns.lookup import Search, search_dates
+from ledger.columns.lookup import Search, search_dates, search_everybody
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
 from projections.explanations import Cell, Explanation, Reference, explain_cell, is_claimable
@@ -21,7 +21,8 @@ from projections.student import RecordVerdict
 __all__ = ["ExplainQuery", "Part", "Totals", "explain_figure", "explanation_row", "reference_row"]
 
 
-# By family the dates of its candidates (docs/audit.md, What came near).
+# By family the dates of its candidates (docs/audit.md, What came near); for one that is not here
+# everybody is read.
 _DATES = {
     "career_outcomes": ("outcome_on",),
     "orientation": ("applied_on",),
@@ -154,6 +155,8 @@ def _search(query: ExplainQuery) -> Search:
     """
     measures = {part.measure for part in query.parts()}
     families = [family.name for family in FAMILIES if measures & set(family.counts)]
+    if not set(families) <= set(_DATES):
+        return search_everybody()
     columns = [column for family in families for column in _DATES[family]]
     if "outcome_on" in columns and query.policy.outcome_date == "time":
         columns.append("time")

@@ -24,6 +24,7 @@ __all__ = [
     "open_index",
     "search_dates",
     "search_event",
+    "search_everybody",
     "search_subjects",
 ]
 
@@ -49,6 +50,11 @@ class Search(NamedTuple):
         """Whether a key is in the share."""
         first, last = self.share
         return self.share == EVERYBODY or first <= _hash(key or b"") <= last
+
+
+def search_everybody() -> Search:
+    """Every student who has an event."""
+    return Search("true", {})
 
 
 def search_subjects(subjects: Collection[str]) -> Search:
