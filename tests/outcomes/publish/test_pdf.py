@@ -173,7 +173,7 @@ DOCUMENTS = {
         sections=section(paragraph(MARKUP), table(0), KeyFigures(()), Bullets(()), title=MARKUP),
     ),
     "right to left": document(
-        language="he",
+        language="he_IL",
         direction="rtl",
         school="בית ספר",
         sections=section(Paragraph(RIGHT_TO_LEFT), Bullets((RIGHT_TO_LEFT,)), table(9), *CHARTS),
@@ -297,7 +297,7 @@ class TestAccessible:
             known = opened.get_metadata_dict(skip_empty=True)
         assert ("Impact report 2022", "Riverside School") == (known["Title"], known["Author"])
         assert "D:20230331" == known["CreationDate"][:10]
-        assert b"/Lang(he)" in files["right to left"].read_bytes().replace(b"/Lang (", b"/Lang(")
+        assert b"/Lang(he-IL)" in files["right to left"].read_bytes()
 
 
 class TestInsideThePage:
