@@ -17,7 +17,7 @@ from ledger.disclosure.shown import decode_shown
 from ledger.errors import BadInputError, CutNotHeldError, UsageError
 from ledger.log import NewRecord, open_log
 from ledger.report import ReportQuery, encode_report, make_reports
-from outcomes.publish import verifying
+from outcomes.publish import making, verifying
 from outcomes.publish.disclosing import disclosed_from_log, disclosed_from_report
 from outcomes.publish.edition import load_edition
 from outcomes.publish.folder import read_folder
@@ -58,29 +58,29 @@ def school(tmp_path_factory):
         yield SimpleNamespace(log=log, out=folder / "out", report=data, disclosed=disclosed)
 
 
-@pytest.fixture(scope="module")
-def quick():
-    """Works out once what copies of a folder have in common: what is shown, what is made."""
+KNOWN = {}
 
-    def remembered(function, key):
-        known = {}
 
-        def wrapper(*arguments, **options):
-            name = key(*arguments)
-            if name not in known:
-                known[name] = function(*arguments, **options)
-            return known[name]
+@pytest.fixture
+def quick(monkeypatch):
+    """Works out once what copies of a folder have in common: what is shown again, and each PDF.
 
-        return wrapper
+    `test_determinism.py` and the first test below hold that the same goes in as comes out.
+    """
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            verifying,
-            "disclosed_again",
-            remembered(verifying.disclosed_again, lambda *what: (id(what[0]), repr(what[1]))),
-        )
-        patch.setattr(verifying, "make_files", remembered(verifying.make_files, repr))
-        yield
+    def remember(module, name, key):
+        function = getattr(module, name)
+
+        def remembered(*arguments, **options):
+            known = name, key(*arguments)
+            if known not in KNOWN:
+                KNOWN[known] = function(*arguments, **options)
+            return KNOWN[known]
+
+        monkeypatch.setattr(module, name, remembered)
+
+    remember(verifying, "disclosed_again", lambda log, stated: (id(log), repr(stated)))
+    remember(making, "render_pdf", repr)
 
 
 def profile(name="round-5"):
@@ -114,7 +114,7 @@ def forge(out, number, change):
 
 
 class TestSame:
-    def test_every_revision_is_made_again_from_the_log(self, school, quick):
+    def test_every_revision_is_made_again_from_the_log(self, school):
         check = verify_folder(school.out, school.log)
         assert [] == check.faults
         assert 2 == len(check.statements)
@@ -186,7 +186,9 @@ class TestMutations:
         for log in (school.log, None):
             assert faults_of(out, log), deed
 
-    def test_what_is_forged_in_all_files_alike_is_seen_with_the_log_alone(self, school, tmp_path):
+    def test_what_is_forged_in_all_files_alike_is_seen_with_the_log_alone(
+        self, school, quick, tmp_path
+    ):
         published(school, tmp_path / "out", "round-5")
         assert [] == verify_folder(tmp_path / "out", school.log).faults
 
@@ -254,13 +256,15 @@ def exact(school, tmp_path_factory):
 class TestExact:
     """The exact report comes along under the profile that protects nothing, and no other."""
 
-    def test_it_is_the_report_that_was_published(self, school, exact):
+    def test_it_is_the_report_that_was_published(self, school, exact, quick):
         assert school.report == (exact / "report.json").read_bytes()
         assert [] == verify_folder(exact.parent).faults
         assert [] == verify_folder(exact.parent, school.log).faults
 
     @pytest.mark.parametrize("number", ["0", "99"])
-    def test_another_number_in_it_is_refused_even_without_the_log(self, exact, tmp_path, number):
+    def test_another_number_in_it_is_refused_even_without_the_log(
+        self, exact, quick, tmp_path, number
+    ):
         copy = shutil.copytree(exact.parent, tmp_path / "out")
         path = copy / "revision-1" / "report.json"
         path.write_text(re.sub(r'"count": \d+', f'"count": {number}', path.read_text(), count=1))
@@ -321,7 +325,7 @@ class TestPublishing:
             publish(out, lambda: school.disclosed, Wishes(("en",), reason=reason))
         assert before == read_folder(out)
 
-    def test_words_alone_and_an_error_can_always_be_the_reason(self, school, tmp_path):
+    def test_words_alone_and_an_error_can_always_be_the_reason(self, school, quick, tmp_path):
         out = copied(school, tmp_path)
         for number, reason in ((3, "edition"), (4, "correction")):
             done = publish(out, lambda: school.disclosed, Wishes(("en",), reason=reason))
@@ -330,7 +334,9 @@ class TestPublishing:
         planned, corrected = page.index("Planned revisions"), page.index("Errors corrected")
         assert planned < page.index("Revision 3 takes") < corrected < page.index("Revision 4 takes")
 
-    def test_a_page_that_a_stopped_run_left_behind_is_brought_up_to_date(self, school, tmp_path):
+    def test_a_page_that_a_stopped_run_left_behind_is_brought_up_to_date(
+        self, school, quick, tmp_path
+    ):
         out = copied(school, tmp_path)
         (out / "index.html").write_bytes(b"behind")
         notes = []
@@ -344,7 +350,7 @@ class TestPublishing:
         assert read_folder(out) == read_folder(school.out)
         assert "now lists 2 revisions" in notes[0]
 
-    def test_another_year_has_a_folder_of_its_own(self, school, tmp_path):
+    def test_another_year_has_a_folder_of_its_own(self, school, quick, tmp_path):
         out = copied(school, tmp_path)
         query = ReportQuery([2023], [POLICY])
         with pytest.raises(UsageError, match="is about 2022"):
