@@ -558,7 +558,7 @@ class TestDemo:
             assert (folder / "out" / name).stat().st_size
 
     def test_its_last_lines_say_how_to_go_on_with_its_log(self, played):
-        last = played[0].text.rstrip().splitlines()[-4:]
+        last = played[0].text.rstrip().splitlines()[-5:]
         assert "export OUTCOMES_LOG=sqlite:out/demo-ledger.db" == last[0]
         log = {"OUTCOMES_LOG": "sqlite:out/demo-ledger.db"}
         for line in last[1:]:
