@@ -50,6 +50,16 @@ class _Watched:
         self.recent: deque[Report] = deque(maxlen=_REMEMBERED)
         self.streams: set[asyncio.Queue[bytes | None]] = set()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether somebody listens, or has asked since the last reading."""
+        return bool(self.streams) or self.asked_at >= self.read_at
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether nobody listens, and nobody has asked for a while."""
+        return not self.streams and time.monotonic() - self.asked_at > _FORGET_SECONDS
+
 
 class LiveHub:
     """Reads the figures that somebody asks for several times a second, in a thread of its own."""
@@ -157,25 +167,35 @@ class LiveHub:
 
     def _read_until_stopped(self, figures: LiveFigures) -> None:
         while not self._stop.is_set():
-            for key in list(self._watched):
-                try:
-                    latest: LiveReport | LedgerError = figures.read(
-                        self.policies[key.policy], key.year
-                    )
-                except LedgerError as error:
-                    latest = error
-                self._hand_over(key, latest)
+            for key, watched in list(self._watched.items()):
+                # What nobody looks at must not delay what somebody does.
+                if watched.is_due:
+                    self._hand_over(key, self._read_now(figures, key))
+            self._on_loop(self._forget)
             self._asked.wait(_POLL_SECONDS)
             self._asked.clear()
+
+    def _read_now(self, figures: LiveFigures, key: FiguresKey) -> LiveReport | LedgerError:
+        try:
+            return figures.read(self.policies[key.policy], key.year)
+        except LedgerError as error:
+            return error
 
     def _tell_all(self, error: LedgerError) -> None:
         for key in list(self._watched):
             self._hand_over(key, error)
 
     def _hand_over(self, key: FiguresKey, latest: LiveReport | LedgerError) -> None:
+        self._on_loop(self._publish, key, latest)
+
+    def _on_loop(self, work: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
         if not self._stop.is_set():
-            self._loop.call_soon_threadsafe(self._publish, key, latest)
+            self._loop.call_soon_threadsafe(work, *arguments)
+
+    def _forget(self) -> None:
+        for key in [key for key, watched in self._watched.items() if watched.is_forgotten]:
+            del self._watched[key]
 
     def _publish(self, key: FiguresKey, latest: LiveReport | LedgerError) -> None:
         watched = self._watched.get(key)
@@ -190,8 +210,6 @@ class LiveHub:
             frame = _next_frame(before, latest)
             if frame is not None:
                 self._send(watched, frame)
-        if not watched.streams and time.monotonic() - watched.asked_at > _FORGET_SECONDS:
-            del self._watched[key]
 
     def _send(self, watched: _Watched, frame: bytes) -> None:
         for stream in list(watched.streams):
