@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.workers import OUTCOMES, PATIENCE, wait_until
@@ -74,8 +75,11 @@ class Server:
     def origin(self):
         return self._url[0].rstrip("/")
 
-    def ask(self, path, *, method="GET", body=None, token=None, **headers):
+    def ask(self, path, **options):
         """One request on a connection of its own; header names with _ for -."""
+        return self._answer(path, read=True, **options)
+
+    def _answer(self, path, *, read, method="GET", body=None, token=None, **headers):
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             names["Authorization"] = f"Bearer {token}"
@@ -83,7 +87,16 @@ class Server:
             connection.request(method, path, body, names)
             answer = connection.getresponse()
             lower = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, lower, answer.read())
+            return Answer(answer.status, lower, answer.read() if read else b"")
+
+    def head_of(self, path, **options):
+        """The status and the headers of an answer, whose body may have no end."""
+        return self._answer(path, read=False, **options)[:2]
+
+    def resident_peak(self):
+        """The most bytes that were resident, Linux alone."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(text.partition("VmHWM:")[2].split()[0]) * 1_024
 
     def post(self, events, *, kind=None, path="/v1/events", **options):
         """Send one event as bytes, or a list of them as a batch."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
 from ledger.log import open_log
 from outcomes.serve.tokens import Role, TokenFile
+from tests.outcomes.serve import test_rows
 from tests.support.applications import APPLIED, changed
 from tests.support.histories import encode
 from tests.support.server import EVENT, serving
 from tests.support.workers import wait_until
 
+FORM = "application/x-www-form-urlencoded"
 PLAIN = changed()
 SOURCE = "https://crm.example/eu"
 
@@ -183,6 +187,21 @@ class TestFaults:
         assert 415 == server.post(PLAIN, Content_Encoding="gzip").status
 
 
+class TestMemory:
+    """What is refused is not kept in memory."""
+
+    def test_large_bodies_side_by_side_cost_little(self, server):
+        server.post(PLAIN)
+        before = server.resident_peak()
+        body = b"x" * 10_000_000
+        with ThreadPoolExecutor(12) as clients:
+            answers = list(clients.map(lambda _: server.post(body), range(12)))
+
+        assert {413} == {answer.status for answer in answers}
+        # 120 MB were sent.
+        assert server.resident_peak() - before < 100_000_000
+
+
 class TestRawHttp:
     """Requests that no library would send."""
 
@@ -239,16 +258,21 @@ class TestBusyLog:
 class TestTokens:
     """Every role on every address."""
 
+    READERS = {"emitter": 403, "reader": 200, "operator": 200}  # noqa: RUF012
+    EVERYBODY = dict.fromkeys(["emitter", "reader", "operator", "nobody", "stranger"], 200)
     CELLS = {  # noqa: RUF012
         ("POST", "/v1/events"): {"emitter": 200, "reader": 403, "operator": 403},
-        ("GET", "/v1/reports/2022"): {"emitter": 403, "reader": 200, "operator": 200},
-        ("GET", "/v1/kpis?year=2022"): {"emitter": 403, "reader": 200, "operator": 200},
-        ("GET", "/v1/health"): dict.fromkeys(
-            ["emitter", "reader", "operator", "nobody", "stranger"], 200
-        ),
-        ("GET", "/v1/ready"): dict.fromkeys(
-            ["emitter", "reader", "operator", "nobody", "stranger"], 200
-        ),
+        ("GET", "/v1/reports/2022"): READERS,
+        ("GET", "/v1/kpis?year=2022"): READERS,
+        ("GET", "/v1/stream?year=2022"): READERS,
+        ("GET", "/metrics"): READERS,
+        ("GET", "/v1/health"): EVERYBODY,
+        ("GET", "/v1/ready"): EVERYBODY,
+        ("GET", "/v1/openapi.json"): EVERYBODY,
+        ("GET", "/login"): EVERYBODY,
+        ("GET", "/static/page.css"): EVERYBODY,
+        ("GET", "/"): {**READERS, "nobody": 303, "stranger": 303},
+        ("POST", "/logout"): dict.fromkeys(EVERYBODY, 403),
     }
 
     @pytest.mark.parametrize("role", ["emitter", "reader", "operator", "nobody", "stranger"])
@@ -256,13 +280,27 @@ class TestTokens:
     def test_a_role_may(self, guarded, cell, role):
         server, secrets = guarded
         method, path = cell
-        body = {"body": changed(source=SOURCE), "Content_Type": EVENT} if method == "POST" else {}
+        body, kind = (changed(source=SOURCE), EVENT) if path == "/v1/events" else (None, FORM)
 
-        answer = server.ask(path, method=method, token=secrets[role], **body)
+        status, headers = server.head_of(
+            path, method=method, body=body, token=secrets[role], Content_Type=kind
+        )
 
-        assert self.CELLS[cell].get(role, 401) == answer.status, answer
-        if answer.status == 401:
-            assert "Bearer" == answer.headers["www-authenticate"]
+        assert self.CELLS[cell].get(role, 401) == status
+        if status == 401:
+            assert "Bearer" == headers["www-authenticate"]
+
+    def test_no_address_of_the_description_is_without_a_row(self, guarded):
+        server, _ = guarded
+        rows = [
+            (method, path.partition("?")[0])
+            for method, path in {**self.CELLS, **test_rows.TestRoles.CELLS}
+        ]
+        for path, methods in server.ask("/v1/openapi.json").json()["paths"].items():
+            pattern = re.compile(re.sub("{[a-z]+}", "[0-9]+", path))
+            for name in methods:
+                known = [each for method, each in rows if method == name.upper()]
+                assert any(map(pattern.fullmatch, known)), (name, path)
 
     @pytest.mark.parametrize(
         ("members", "status"),
