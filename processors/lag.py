@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ledger.clock import now_ms
 from ledger.log import Cut, Log
 
-__all__ = ["Lag", "measure_lag"]
+__all__ = ["Lag", "measure_lag", "unattended"]
 
 
 class Lag(NamedTuple):
@@ -54,6 +54,11 @@ def measure_lag(log: Log, folded: Cut, owners: Mapping[int, str]) -> list[Lag]:
         )
         for partition in end
     ]
+
+
+def unattended(lags: Iterable[Lag], *, is_sealed: bool) -> list[int]:
+    """The partitions without a worker; of a sealed log those where records still wait for one."""
+    return [lag.partition for lag in lags if lag.owner is None and (lag.records or not is_sealed)]
 
 
 def _waiting_since(log: Log, folded: Cut, end: Cut) -> dict[int, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ledger.errors import NoFiguresError, StoreError
-from ledger.log import Check, Log, LogAddress, format_cut
+from ledger.log import ArchiveAddress, Check, Log, LogAddress, format_cut
 from ledger.numbers import pluralise
 from ledger.repairs import LetterCounts, Repairs, count_letters
 from ledger.replay import replay
-from processors.lag import Lag
+from processors.lag import Lag, unattended
 from processors.live_figures import open_live_figures
 from processors.live_report import LiveStatus
 from processors.quarantine import scan_quarantined
@@ -41,7 +41,7 @@ def examine_live(address: LogAddress, log: Log, *, deep: bool = False) -> Iterat
     if status is not None:
         cut = {lag.partition: lag.next_offset for lag in status.lag}
         yield Check("live figures", "fine", f"{status.place} reaches {format_cut(cut)}")
-        yield _worker_check(status.lag)
+        yield _worker_check(status.lag, is_sealed=isinstance(address, ArchiveAddress))
     if deep:
         replayed, repairs = replay(log, log.end(), []), Repairs()
         repairs.read_on(log, replayed.cut)
@@ -54,20 +54,19 @@ def examine_live(address: LogAddress, log: Log, *, deep: bool = False) -> Iterat
         yield _scan_check(log)
 
 
-def _worker_check(lags: Sequence[Lag]) -> Check:
-    abandoned = [lag for lag in lags if lag.records and lag.owner is None]
-    if abandoned:
-        numbers = ", ".join(str(lag.partition) for lag in abandoned)
-        waiting = pluralise(sum(lag.records for lag in abandoned), "record")
+def _worker_check(lags: Sequence[Lag], *, is_sealed: bool) -> Check:
+    waiting = pluralise(sum(lag.records for lag in lags), "record")
+    alone = unattended(lags, is_sealed=is_sealed)
+    if alone:
+        numbers = ", ".join(map(str, alone))
         return Check(
             "worker",
             "warning",
-            f"{waiting} waiting in partition {numbers}, and no worker has it; start"
+            f"none has partition {numbers}, so figures stand still; {waiting} waiting; start"
             " `outcomes worker`",
         )
     owners = sorted({lag.owner for lag in lags if lag.owner is not None})
-    waiting = pluralise(sum(lag.records for lag in lags), "record")
-    return Check("worker", "fine", f"{', '.join(owners) or 'none runs'}; {waiting} waiting")
+    return Check("worker", "fine", f"{', '.join(owners) or 'none needed'}; {waiting} waiting")
 
 
 def _quarantine_check(letters: LetterCounts, among: str) -> Check:

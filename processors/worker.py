@@ -33,6 +33,7 @@ class WorkerOptions(NamedTuple):
         processes: How many workers share the partitions; more than one on Kafka only.
         metrics: Where they are served, `[HOST:]PORT`; nowhere where None.
         metrics_folder: Where they are kept for another process that serves them.
+        owner: The process that is to be stopped to stop this worker; its own where None.
     """
 
     state: Path | None = None
@@ -40,6 +41,7 @@ class WorkerOptions(NamedTuple):
     processes: int = 1
     metrics: str | None = None
     metrics_folder: Path | None = None
+    owner: int | None = None
 
 
 def run_worker(
@@ -108,7 +110,10 @@ class _FileWorker(NamedTuple):
     def follow(self, stop: threading.Event) -> None:
         """Follow the log until stopped, whatever file is put in its place."""
         path = state_path(self.address, self.options.state)
-        with closing(_LogFile(self.address)) as file, closing(Store(path)) as store:
+        with (
+            closing(_LogFile(self.address)) as file,
+            closing(Store(path, owner=self.options.owner)) as store,
+        ):
             logger().info(
                 "worker.started",
                 log=str(self.address),

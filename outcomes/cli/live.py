@@ -21,7 +21,10 @@ from outcomes.cli.options import (
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledger.report import Report
+    from processors.lag import Lag
     from processors.live_report import LiveFigures, LiveReport
     from projections.policy import Policy
 
@@ -87,7 +90,12 @@ def worker(
 
 
 def live(
-    year: Annotated[int, typer.Option(min=1900, max=2199, metavar="Y", help="The reference year.")],
+    year: Annotated[
+        int | None,
+        typer.Option(
+            min=1900, max=2199, metavar="Y", help="The reference year; --max-lag needs none."
+        ),
+    ] = None,
     log: LogOption = None,
     policy: PolicyOption = None,
     state: StateOption = None,
@@ -106,16 +114,20 @@ def live(
     json: JsonOption = False,
 ) -> None:
     """The figures that workers keep: like report, seconds old, with the lag behind the log."""
+    from ledger.log import ArchiveAddress
     from ledger.policies import chosen_policy
     from processors.live_figures import open_live_figures
 
     refuse_brief_json(brief=brief, json=json)
     if max_lag is not None and watch:
         raise UsageError("--max-lag looks once and --watch goes on; leave out one of them")
-    chosen = chosen_policy(policy)
-    with open_live_figures(log_address(log), state, patient=watch) as figures:
+    chosen, address = chosen_policy(policy), log_address(log)
+    with open_live_figures(address, state, patient=watch) as figures:
         if max_lag is not None:
-            _check_lag(figures.read(chosen, year), max_lag)
+            is_sealed = isinstance(address, ArchiveAddress)
+            _check_lag(figures.status().lag, max_lag, is_sealed=is_sealed)
+        elif year is None:
+            raise UsageError("name the year with --year")
         elif watch:
             _watch(figures, chosen, year, brief=brief, json=json)
         else:
@@ -169,10 +181,12 @@ def _with_lag(live: LiveReport) -> Report:
     return live.report.model_copy(update={"live": lag_members(live.lag)})
 
 
-def _check_lag(live: LiveReport, seconds_max: float) -> None:
+def _check_lag(lags: Sequence[Lag], seconds_max: float, *, is_sealed: bool) -> None:
     """Say how the lag is, and exit with 1 where it is too much."""
-    alone = [lag.partition for lag in live.lag if lag.owner is None]
-    late = [lag for lag in live.lag if lag.records and lag.seconds > seconds_max]
+    from processors.lag import unattended
+
+    alone = unattended(lags, is_sealed=is_sealed)
+    late = [lag for lag in lags if lag.records and lag.seconds > seconds_max]
     for lag in late:
         terminal.line(
             f"partition {lag.partition}: {pluralise(lag.records, 'record')} and"
@@ -182,5 +196,5 @@ def _check_lag(live: LiveReport, seconds_max: float) -> None:
         terminal.line(f"partition {partition}: no worker; start `outcomes worker`")
     if late or alone:
         raise typer.Exit(1)
-    furthest = max((lag.seconds for lag in live.lag if lag.records), default=0.0)
-    terminal.line(f"{pluralise(len(live.lag), 'partition')}, {furthest:,.1f} s behind")
+    furthest = max((lag.seconds for lag in lags if lag.records), default=0.0)
+    terminal.line(f"{pluralise(len(lags), 'partition')}, {furthest:,.1f} s behind")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import signal
 import socket
 import ssl
@@ -110,7 +111,7 @@ def _serve(
 ) -> int:
     following = None
     if not isinstance(options.address, TopicAddress):
-        worker = WorkerOptions(state=options.state, metrics_folder=folder)
+        worker = WorkerOptions(state=options.state, metrics_folder=folder, owner=os.getpid())
         following = Following(options.address, options.policies, worker)
     port = listener.getsockname()[1]
     scheme = "https" if options.certificate is not None else "http"

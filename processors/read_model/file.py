@@ -24,10 +24,17 @@ __all__ = ["APPLICATION_ID", "delete_file", "is_damaged", "open_file"]
 
 
 @contextmanager
-def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
+def open_file(
+    path: Path, *, read_only: bool, owner: int | None = None
+) -> Iterator[sqlite3.Connection]:
     """The read model as a connection, opened by its only writer or by a reader.
 
     To a writer a missing file is created; a damaged one is created again, since it is a cache.
+
+    Args:
+        path: The file.
+        read_only: Whether it is opened by a reader.
+        owner: See `lock_for_writing`.
 
     Raises:
         NoFiguresError: If a reader finds no file, or no tables in it yet.
@@ -40,7 +47,7 @@ def open_file(path: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
     with ExitStack() as resources:
         try:
             if not read_only:
-                resources.enter_context(lock_for_writing(path))
+                resources.enter_context(lock_for_writing(path, owner))
                 if is_damaged(path):
                     delete_file(path)
             connection = connect(path, "ro" if read_only else "rwc")

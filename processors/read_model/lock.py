@@ -28,8 +28,12 @@ class InUseError(StoreError):
     """Another process writes to the read model."""
 
 
-def lock_for_writing(path: Path) -> IO[str]:
+def lock_for_writing(path: Path, owner: int | None = None) -> IO[str]:
     """Become the only writer, until the returned file is closed or the process ends.
+
+    Args:
+        path: Of the read model.
+        owner: The process that others are to know as the writer; this one where None.
 
     Raises:
         InUseError: If another process is the writer.
@@ -47,13 +51,15 @@ def lock_for_writing(path: Path) -> IO[str]:
     deadline = time.monotonic() + _WAIT_SECONDS
     while not _try_lock(lock, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
+            lock.seek(0)
+            holder = lock.read(_NAME_MAX)
             lock.close()
             raise InUseError(
-                f"{path} has a worker already; stop it, or name another file with --state"
+                f"{path} has a worker already, {holder}; stop it, or name another file with --state"
             )
         time.sleep(_PAUSE_SECONDS)
     lock.truncate(0)
-    lock.write(f"{socket.gethostname()}-{os.getpid()}")
+    lock.write(f"{socket.gethostname()}-{owner or os.getpid()}")
     lock.flush()
     return lock
 

@@ -51,17 +51,24 @@ class Store:
         path: The file.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, owner: int | None = None) -> None:
         """Open the file, as its only writer or as a reader.
 
         A missing file is created; a damaged one is created again, since it is a cache.
+
+        Args:
+            path: The file.
+            read_only: Whether to open it as a reader.
+            owner: See `lock_for_writing`.
 
         Raises:
             StoreError: If it cannot be opened, is not a read model, or has a writer already.
         """
         self.path = path
         self._resources = ExitStack()
-        self._connection = self._resources.enter_context(open_file(path, read_only=read_only))
+        self._connection = self._resources.enter_context(
+            open_file(path, read_only=read_only, owner=owner)
+        )
         self._db = Database(self._connection)
 
     def metadata(self) -> dict[str, str]:

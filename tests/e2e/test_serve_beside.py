@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from socket import gethostname
+
 import pytest
 
 from tests.e2e.command import run, started
@@ -63,7 +65,7 @@ class TestBeside:
         done = run("worker", *LOG, folder=folder)
 
         assert 69 == done.code
-        assert b"has a worker already" in done.err
+        assert f"has a worker already, {gethostname()}-{server.process.pid};".encode() in done.err
         assert 200 == server.post(changed(id="after")).status
 
     def test_live_shows_the_figures_of_the_server(self, folder, server):

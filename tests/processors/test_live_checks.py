@@ -9,6 +9,7 @@ import pytest
 
 from ledger.log import SqliteAddress
 from processors import live_checks
+from processors.lag import Lag, unattended
 from processors.live_checks import examine_live
 from processors.live_fold import FOLD_VERSION
 from processors.read_model.store import Store
@@ -70,7 +71,7 @@ class TestQuarantined:
         assert "warning" == severity
         assert (
             "40 of the 500 records that could be read in 0 s, of 1,643; --deep reads all:"
-            " value_must_be_json 40"
+            " value_must_be_json 40; not all of the log was searched for repairs"
         ) == detail
 
     def test_deep_reads_all_of_it(self, log, monkeypatch):
@@ -92,13 +93,23 @@ class TestWorker:
         severity, detail = checks(log)["worker"]
 
         assert "warning" == severity
-        assert "43 records waiting in partition 0, and no worker has it" in detail
+        assert "none has partition 0" in detail
+        assert "43 records waiting" in detail
         assert "`outcomes worker`" in detail
 
-    def test_no_worker_is_fine_while_nothing_waits(self, log):
+    def test_no_worker_is_a_warning_while_nothing_waits_too(self, log):
         fold(log)
+        severity, detail = checks(log)["worker"]
 
-        assert ("fine", "none runs; 0 records waiting") == checks(log)["worker"]
+        assert "warning" == severity
+        assert "0 records waiting" in detail
+
+    def test_a_sealed_log_that_is_folded_needs_none(self):
+        folded = Lag(0, 5, 5, 0, 0.0, None)
+
+        assert [0] == unattended([folded], is_sealed=False)
+        assert [] == unattended([folded], is_sealed=True)
+        assert [0] == unattended([folded._replace(records=1)], is_sealed=True)
 
     def test_a_worker_that_follows_is_named_by_its_process(self, log):
         fold(log, 1_600)
