@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from outcomes.presentation.words import _
 from outcomes.publish.document import Block, Column, Heading, Row, Section, Table
 from outcomes.publish.figures import role_of
 from outcomes.publish.material import Material
 from projections.measures.catalogue import COUNTS, FAMILIES, MEMBERSHIP_GROUPS
 
 __all__ = ["annex_section"]
-
-
-def _(message: str) -> str:
-    """Mark a message for the catalogue; it is translated where it is shown."""
-    return message
 
 
 _CAPTIONS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from outcomes.presentation.words import _
 from outcomes.publish.document import Block, Cell, Column, Paragraph, Row, Section, Table
 from outcomes.publish.figures import Figures
 from outcomes.publish.material import Material
@@ -11,11 +12,6 @@ from outcomes.publish.material import Material
 __all__ = ["REASONS", "changes_section"]
 
 CORRECTION = "correction"
-
-
-def _(message: str) -> str:
-    """Mark a message for the catalogue; it is translated where it is shown."""
-    return message
 
 
 REASONS = {

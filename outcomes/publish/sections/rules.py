@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from outcomes.presentation.words import _
+
 __all__ = ["RULES"]
-
-
-def _(message: str) -> str:
-    """Mark a message for the catalogue; it is translated where it is shown."""
-    return message
 
 
 RULES = {
