@@ -177,4 +177,6 @@ class TestNothingIsLeft:
         policy, profile = policy_of(placement_statuses=["unknown"]), profile_of("round-5")
         first = Forms({Cell("graduates", "all"): 5, Cell("respondents", "all"): 50}, {})
         first.counts[Cell("placed", "all")] = 0
-        assert [None, None, 0] == [*hide(first, policy, profile).forms.counts.values()]
+        hidden = hide(first, policy, profile)
+        assert [None, None, 0] == [*hidden.forms.counts.values()]
+        assert {"graduates", "respondents"} == {step.hidden[0] for step in hidden.steps}
