@@ -89,7 +89,7 @@ def _scan_check(log: Log) -> Check:
             f" {sum(end.values()):,}; --deep reads all"
         )
     if not scan.is_complete:
-        return _quarantine_check(LetterCounts(scan.by_rule, {}, is_complete=False), among)
+        return _quarantine_check(LetterCounts(scan.by_rule, {}), among)
     repairs = Repairs()
     if scan.by_rule:
         repairs.read_on(log, end, seconds=SCAN_SECONDS)
