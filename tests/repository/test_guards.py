@@ -356,7 +356,12 @@ PLANTED = (
 
 CLOCKS = frozenset({"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time"})
 MEASURING = frozenset(
-    {"tests/faults/gateway.py", "tests/faults/soak.py", "tests/faults/tampering.py"}
+    {
+        "tests/faults/ending.py",
+        "tests/faults/gateway.py",
+        "tests/faults/soak.py",
+        "tests/faults/tampering.py",
+    }
 )
 """What prints how long it took; it is no test."""
 
