@@ -50,7 +50,8 @@ def model_reason(fault: ErrorDetails, model: type[BaseModel]) -> str:
         return f"{_WANTED[kind]}, not {_json_type(fault['input'])}"
     if kind == "extra_forbidden":
         name = str(fault["loc"][-1])
-        return f"no member of this object{suggestion(name, model.model_fields)}"
+        known = [field.alias or own for own, field in model.model_fields.items()]
+        return f"no member of this object{suggestion(name, known)}"
     reason = _REASONS.get(kind)
     return reason(fault) if reason else fault["msg"]
 

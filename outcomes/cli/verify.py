@@ -93,16 +93,10 @@ def verify(
     faults = any(check["faults"] for check in _checks(results))
     figures = _check_figures(opened, reports, policy) if opened and reports else []
     if json:
-        members = [_as_json(verification) for verification in figures]
-        alone = members[0] if len(members) == 1 else members
-        terminal.print_json({"reports": members, **results} if results else alone)
+        terminal.print_json(_document(figures, results))
     elif opened is not None:
-        unchecked = [
-            name
-            for name, report in reports.items()
-            if evidence is None and report.log.roots is not None
-        ]
-        _print_figures(figures, opened, unchecked, has_faults=faults)
+        rooted = [name for name, report in reports.items() if report.log.roots is not None]
+        _print_figures(figures, opened, [] if evidence else rooted, has_faults=faults)
     differs = faults or any(figure.differences or figure.disagreements for figure in figures)
     codes = [report_failure(str(error), error.exit_code) for error in unreadable]
     if differs or codes:
@@ -236,6 +230,13 @@ def _check_figures(
 
     policies = find_policies(policy or ())
     return verify_reports(log, reports, policies, progress=_REPLAYING, notify=inform)
+
+
+def _document(figures: Sequence[Verification], results: Mapping[str, Any]) -> object:
+    """What `--json` prints: reports alone as they are, beside other checks as a member."""
+    members = [_as_json(verification) for verification in figures]
+    alone = members[0] if len(members) == 1 else members
+    return {"reports": members, **results} if results else alone
 
 
 def _as_json(verification: Verification) -> dict[str, Any]:

@@ -361,6 +361,7 @@ MEASURING = frozenset(
         "tests/faults/gateway.py",
         "tests/faults/soak.py",
         "tests/faults/tampering.py",
+        "tests/ledger/disclosure/soak.py",
     }
 )
 """What prints how long it took; it is no test."""
