@@ -18,6 +18,7 @@ from ledger.error_translation import Advice, translate_errors
 from ledger.errors import BadInputError, StoreError, UsageError
 from ledger.log.archive.files import rename_into_place, sync_folder
 from ledger.temporary import owned_folder
+from outcomes.publish.provenance import PROVENANCE
 from schemas.text import one_line
 
 __all__ = [
@@ -149,6 +150,10 @@ def read_folder(out: Path) -> Folder:
         raise BadInputError(f"{out}: no publication is there; publish it first, without --revise")
     with _translated(out, "cannot be read"):
         everything = sorted(entry.name for entry in out.iterdir())
+        if PROVENANCE in everything:
+            raise BadInputError(
+                f"{out}: one revision of a publication; name the folder that holds it"
+            )
         names = [name for name in everything if not name.startswith(_PREFIX)]
         numbers = sorted(int(match[1]) for name in names if (match := _REVISION.fullmatch(name)))
         if numbers != list(range(1, len(numbers) + 1)) or not numbers:

@@ -24,9 +24,10 @@ from outcomes.publish.folder import (
     revision_name,
 )
 from outcomes.publish.index import make_index
-from outcomes.publish.making import SHOWN, Order, make_files
+from outcomes.publish.making import SHOWN, Order, edition_in, make_files
 from outcomes.publish.material import Material, Source
-from outcomes.publish.revisions import reason_fault
+from outcomes.publish.provenance import PROVENANCE, decode_provenance
+from outcomes.publish.revisions import WORDS_ALONE, reason_fault
 
 __all__ = ["Published", "Wishes", "publish"]
 
@@ -97,6 +98,7 @@ def publish(
         _finish(out, before, notify)
     order = _order(disclose(), _last_shown(out, before), wishes, len(before.revisions) + 1)
     _refuse_wrong_reason(out, order.source)
+    _refuse_same_words(before, order)
     for warning in _warnings(order):
         notify(warning)
     notify(f"making the files, in {' and '.join(order.languages)}")
@@ -148,3 +150,18 @@ def _refuse_wrong_reason(out: Path, source: Source) -> None:
     fault = reason_fault(source.reason, before, shown)
     if fault is not None:
         raise UsageError(f"--revise {source.reason}: {fault}; give the reason that there is")
+
+
+def _refuse_same_words(before: Folder, order: Order) -> None:
+    """A page must not say that words changed where none did; a language more is words as well."""
+    if order.source.reason != WORDS_ALONE:
+        return
+    place = revision_name(len(before.revisions))
+    files = before.revisions[-1]
+    languages = decode_provenance(files.get(PROVENANCE, b""), place).languages
+    same = edition_in(files, place).files == order.edition.files
+    if same and tuple(languages) == order.languages:
+        raise UsageError(
+            "--revise edition: the words and the languages are those of "
+            f"{place}; change the file of --edition first"
+        )

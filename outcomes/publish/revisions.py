@@ -5,9 +5,9 @@ from __future__ import annotations
 from ledger.disclosure.shown import ShownReport
 from outcomes.publish.sections.changes import CORRECTION, REASONS
 
-__all__ = ["CORRECTION", "REASONS", "reason_fault"]
+__all__ = ["CORRECTION", "REASONS", "WORDS_ALONE", "reason_fault"]
 
-_WORDS_ALONE = "edition"
+WORDS_ALONE = "edition"
 
 
 def reason_fault(reason: str | None, before: ShownReport, after: ShownReport) -> str | None:
@@ -24,7 +24,7 @@ def reason_fault(reason: str | None, before: ShownReport, after: ShownReport) ->
         "late-facts": (before.log.cut == after.log.cut, "both read the log up to the same cut"),
         "policy": (before.policy == after.policy, "both have the same policy"),
         "disclosure": (before.disclosure == after.disclosure, "both have the same profile"),
-        _WORDS_ALONE: (before != after, "more than words differs: what is shown does"),
+        WORDS_ALONE: (before != after, "more than words differs: what is shown does"),
     }
     if reason not in same:
         return f"it is none of {', '.join(REASONS)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shutil import copytree
 
 import jsonschema
 import pytest
@@ -107,6 +108,20 @@ class TestErrors:
         done = run_fresh(*words, "--disclosure", "exact", folder=tmp_path, prefix=without_root())
         assert done.code == 69, done
         assert "check the permissions" in done.err.decode().splitlines()[-1]
+
+    def test_words_that_did_not_change_are_no_reason(self, published, world, warm, tmp_path):
+        copytree(published[0], tmp_path / "out")
+        words = ("publish", world.report, "--out", "out", "--revise", "edition")
+        done = warm.run(*words, "--lang", "en", folder=tmp_path)
+        fails(done, 2, "the words and the languages are those of revision-1")
+        (tmp_path / "words.yaml").write_text("school: A school\n")
+        done = warm.run(*words, "--lang", "en", "--edition", "words.yaml", folder=tmp_path)
+        assert done.code == 0, done
+
+    def test_a_revision_leads_to_its_publication(self, published, warm):
+        out, _ = published
+        done = warm.run("verify", "revision-1", folder=out)
+        fails(done, 65, "name the folder that holds it")
 
     @pytest.mark.parametrize(
         "words", [("publish", "{report}", "--out", "out"), ("verify", "{out}")]
