@@ -167,6 +167,7 @@ class Pages:
         lag = tuple(each._replace(seconds=round(each.seconds, 1)) for each in live.lag)
         health = Health(live, self.hub.pulse, language)
         is_chosen = request.query_params.get("lang") in languages()
+        lang_suffix = f"?lang={language.code}" if is_chosen else ""
         known = (
             key,
             language.code,
@@ -189,7 +190,8 @@ class Pages:
                 languages=[language_of(code) for code in languages()],
                 link=_linker("/", key, language.code if is_chosen else None),
                 explain=_linker("/explain", key, language.code if is_chosen else None),
-                letters="/dead-letters" + (f"?lang={language.code}" if is_chosen else ""),
+                letters="/dead-letters" + lang_suffix,
+                lang_suffix=lang_suffix,
                 view=PageView(live.report, language),
                 health=health,
                 definition=DEFINITION,

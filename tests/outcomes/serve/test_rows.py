@@ -225,6 +225,18 @@ class TestRepairs:
         assert "operator" == json.loads(line)["caller"]
         assert "s-letter" not in line
 
+    def test_a_chosen_language_stays(self, server):
+        cookie, csrf = session(server)
+        wanted = {"csrf": csrf, "rule": "key_must_equal_subject", "action": "try"}
+        pages = [
+            server.ask("/?lang=fr", Cookie=cookie),
+            send(server, "/dead-letters?lang=fr", cookie, **wanted),
+        ]
+        for page in pages:
+            links = re.findall(rb'="(/dead-letters[^"]*)"', page.body)
+            assert links
+            assert all(b"lang=" in link for link in links), links
+
     def test_all_letters_of_a_wrong_key_are_repaired_but_those_with_another_fault(self, server):
         path = "/v1/dead-letters?rule=key_must_equal_subject"
         tried = as_operator(server, f"{path}&dry_run=true", method="POST").json()
