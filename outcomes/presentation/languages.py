@@ -7,6 +7,7 @@ and nothing else.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +33,7 @@ _DOMAIN = "outcomes"
 _NONE = "–"
 _ACCEPTED_MAX = 20
 _LONG = 100_000
+_FIRST_DAY = re.compile(r"(?<![0-9])1(?![0-9])")
 
 
 class Language:
@@ -134,15 +136,22 @@ class Language:
 
     def day_of_year(self, month: int, day: int) -> str:
         """A day of any year, `30 June`."""
-        return format_skeleton("MMMMd", date(2000, month, day), locale=self.locale)
+        return self._with_first(
+            day, format_skeleton("MMMMd", date(2000, month, day), locale=self.locale)
+        )
 
     def date(self, day: date) -> str:
         """A date in full."""
-        return format_date(day, "long", locale=self.locale)
+        return self._with_first(day.day, format_date(day, "long", locale=self.locale))
+
+    def _with_first(self, day: int, text: str) -> str:
+        """The first of a month is `1er` in French; Babel has no pattern for it."""
+        return _FIRST_DAY.sub(self.gettext("1"), text, count=1) if day == 1 else text
 
     def moment(self, moment: datetime) -> str:
         """A moment in its own zone, with the offset."""
-        shown = format_datetime(moment, "medium", tzinfo=moment.tzinfo, locale=self.locale)
+        written = format_datetime(moment, "medium", tzinfo=moment.tzinfo, locale=self.locale)
+        shown = self._with_first(moment.day, written)
         offset = format_datetime(moment, "xxx", tzinfo=moment.tzinfo, locale=self.locale)
         return f"{shown} {offset}"
 

@@ -69,8 +69,7 @@ class YamlNode(NamedTuple):
             if name in result:
                 raise key.error(f"{name!r} is given a second time")
             if known and name not in known:
-                hint = suggestion(name, known)
-                raise key.error(f"{name!r} is not known here{hint}; there are {', '.join(known)}")
+                raise key.error(f"{name!r} is not known here{suggestion(name, known)}")
             result[name] = YamlNode(value_node, self.place)
         return result
 

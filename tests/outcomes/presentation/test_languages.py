@@ -115,7 +115,9 @@ class TestNumbers:
     def test_dates_and_moments_have_the_words_and_the_offset(self):
         moment = datetime(2022, 7, 1, 14, 0, tzinfo=ZoneInfo("Europe/Paris"))
 
-        assert "1 juillet 2022" == language_of("fr").date(date(2022, 7, 1))
+        assert "1er juillet 2022" == language_of("fr").date(date(2022, 7, 1))
+        assert "2 juillet 2021" == language_of("fr").date(date(2021, 7, 2))
+        assert "1er janvier" == language_of("fr").day_of_year(1, 1)
         assert "Jul 1, 2022, 2:00:00\u202fPM +02:00" == language_of("en").moment(moment)
 
 
