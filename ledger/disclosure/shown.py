@@ -46,6 +46,8 @@ SHOWN_SCHEMA: Literal["ledger/shown/v1"] = "ledger/shown/v1"
 
 # RFC 8785 writes an integer as a binary64, which has no larger ones exactly.
 _EXACT_MAX = 2**53 - 1
+_Natural = Annotated[int, Field(ge=0, le=_EXACT_MAX)]
+_Whole = Annotated[int, Field(ge=-_EXACT_MAX, le=_EXACT_MAX)]
 _FEWER_THAN = re.compile("<([1-9][0-9]{0,15})")
 
 
@@ -80,7 +82,7 @@ def _sorted_once(rows: tuple[_Row, ...]) -> tuple[_Row, ...]:
 
 
 ShownCell = Annotated[
-    Annotated[int, Field(ge=0, le=_EXACT_MAX)] | FewerThan | None,
+    _Natural | FewerThan | None,
     BeforeValidator(_cell),
     PlainSerializer(_json_cell),
 ]
@@ -107,7 +109,7 @@ class _ContentName(_Members):
     """An id and version, and the SHA-256 of the one content that they belong to."""
 
     id: str
-    version: int
+    version: _Whole
     sha256: _Sha256
 
 
@@ -130,7 +132,7 @@ class ShownLog(_Members):
     """
 
     name: str
-    cut: dict[_Partition, Annotated[int, Field(ge=0)]]
+    cut: dict[_Partition, _Natural]
     records: ShownCell
     roots: dict[_Partition, str] | None = None
 
@@ -165,13 +167,13 @@ class ShownCountRow(_Row):
 
     count: ShownCell
     previous: ShownCell
-    growth: int | None
+    growth: _Whole | None
 
 
 class ShownRateRow(_Row):
     """A rate in tenths of a percent, to the step of the profile; None for *not shown*."""
 
-    tenths: Annotated[int, Field(ge=0)] | None
+    tenths: _Natural | None
 
 
 class ShownReport(_Members):
@@ -192,7 +194,7 @@ class ShownReport(_Members):
     """
 
     schema_name: Annotated[Literal["ledger/shown/v1"], Field(alias="schema")]
-    rules: int
+    rules: _Whole
     reference_year: Annotated[int, Field(ge=1900, le=2199)]
     policy: ShownPolicyName
     disclosure: DisclosureName

@@ -7,9 +7,11 @@ from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import BadInputError
+from outcomes.presentation.languages import languages
+from outcomes.publish.revisions import REASONS
 from schemas.canonical import sha256_hex
 
 __all__ = [
@@ -48,6 +50,12 @@ class RevisionName(_Members):
     supersedes: str | None
 
 
+def _with_year(report: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(report.get("reference_year"), int):
+        raise ValueError("it has no reference year")  # noqa: TRY004 - what Pydantic asks for
+    return report
+
+
 class FileName(_Members):
     """A file: its size and SHA-256."""
 
@@ -73,7 +81,7 @@ class Provenance(_Members):
 
     schema_name: Annotated[Literal["ledger/provenance/v1"], Field(alias="schema")] = _SCHEMA
     revision: RevisionName
-    report: dict[str, Any]
+    report: Annotated[dict[str, Any], AfterValidator(_with_year)]
     policy: dict[str, Any]
     disclosure: dict[str, Any]
     edition: bool
@@ -106,16 +114,26 @@ def decode_provenance(data: bytes, place: str) -> Provenance:
     """Read the file back.
 
     Raises:
-        BadInputError: If it is none.
+        BadInputError: If it is none, or names a language or a reason that there is not.
     """
     try:
-        return Provenance.model_validate_json(data)
+        # Pydantic would read larger integers, which nothing here could write again.
+        provenance = Provenance.model_validate(orjson.loads(data))
+    except orjson.JSONDecodeError as error:
+        raise BadInputError(f"{place}: not the provenance of a publication: {error}") from error
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         pointer = ".".join(map(str, fault["loc"])) or "provenance"
         raise BadInputError(
             f"{place}: not the provenance of a publication: {pointer}: {fault['msg']}"
         ) from error
+    unknown = set(provenance.languages) - set(languages())
+    if unknown:
+        raise BadInputError(f"{place}: {min(unknown)} is no language of ours")
+    reason = provenance.revision.reason
+    if reason not in (None, *REASONS):
+        raise BadInputError(f"{place}: {reason} is no reason for a revision")
+    return provenance
 
 
 def versions() -> dict[str, str]:

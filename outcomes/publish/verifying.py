@@ -13,7 +13,6 @@ from ledger.disclosure.shown import ShownReport, decode_shown
 from ledger.errors import BadInputError
 from ledger.log import Log
 from ledger.numbers import pluralise
-from outcomes.presentation.languages import languages
 from outcomes.publish.data_table import TABLE, cell_rows, data_table_files
 from outcomes.publish.disclosing import (
     Disclosed,
@@ -144,7 +143,7 @@ def _claim(place: Path, number: int, files: Mapping[str, bytes], before: list[_C
         before[-1].order.source.shown if before else None,
         provenance.revision.reason,
     )
-    _refuse_contradiction(place, source, provenance)
+    _refuse_contradiction(place, source)
     exact = None
     if is_exact(source.profile):
         digest = str(provenance.report.get("digest"))
@@ -175,11 +174,10 @@ def _profile(place: Path, provenance: Provenance, shown: ShownReport) -> Profile
     return profile
 
 
-def _refuse_contradiction(place: Path, source: Source, provenance: Provenance) -> None:
-    unknown = set(provenance.languages) - set(languages())
-    if unknown:
-        raise BadInputError(f"{place / PROVENANCE}: {min(unknown)} is no language of ours")
+def _refuse_contradiction(place: Path, source: Source) -> None:
     if source.before is None:
+        if source.reason is not None:
+            raise BadInputError(f"{place / PROVENANCE}: a first revision has no reason")
         return
     fault = reason_fault(source.reason, source.before, source.shown)
     if fault is not None:

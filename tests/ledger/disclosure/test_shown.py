@@ -31,7 +31,8 @@ SHOWN = {
 
 
 def decode(members):
-    return decode_shown(canonical(members) + b"\n", "shown.json")
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return decode_shown(f"{text}\n".encode(), "shown.json")
 
 
 class TestBytes:
@@ -60,6 +61,11 @@ class TestRefusals:
             ({"rates": [SHOWN["rates"][0] | {"tenths": -1}]}, "/rates/0/tenths"),
             ({"rates": [SHOWN["rates"][0] | {"numerator": 1}]}, "/rates/0/numerator"),
             ({"counts": [SHOWN["counts"][0] | {"count": 1.5}]}, "/counts/0/count"),
+            ({"rules": 2**53}, "/rules"),
+            ({"policy": NAME | {"version": 2**53}}, "/policy/version"),
+            ({"log": SHOWN["log"] | {"cut": {"0": 2**53}}}, "/log/cut/0"),
+            ({"rates": [SHOWN["rates"][0] | {"tenths": 2**53}]}, "/rates/0/tenths"),
+            ({"counts": [SHOWN["counts"][0] | {"growth": -(2**53)}]}, "/counts/0/growth"),
             ({"counts": SHOWN["counts"][::-1]}, "/counts"),
             ({"counts": SHOWN["counts"][:1] * 2}, "/counts"),
         ],

@@ -212,6 +212,33 @@ class TestMutations:
         (fault, *_) = verify_folder(out).faults
         assert "both have the same policy" in fault
 
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ((("revision", "reason"), "policy"), "a first revision has no reason"),
+            ((("revision", "reason"), "whim"), "whim is no reason"),
+            ((("languages",), ["xx"]), "xx is no language"),
+            ((("report",), {}), "report: Value error, it has no reference year"),
+            ((("policy", "version"), 10**30), "version"),
+            ((("policy", "version"), 2**60), "version"),
+            ((("disclosure", "version"), 10**30), "version"),
+        ],
+    )
+    def test_a_forged_provenance_is_a_fault_that_is_named(
+        self, school, quick, tmp_path, change, words
+    ):
+        out = copied(school, tmp_path)
+        file = out / "revision-1" / "provenance.json"
+        provenance = place = json.loads(file.read_bytes())
+        (*parents, name), value = change
+        for parent in parents:
+            place = place[parent]
+        place[name] = value
+        file.write_text(f"{json.dumps(provenance, indent=2, ensure_ascii=False)}\n")
+        (fault, *_) = verify_folder(out).faults
+        assert words in fault
+        assert "provenance.json" in fault
+
 
 class TestAnotherVersion:
     """What other versions have made is compared by hash and by cells, and that is said."""
