@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import fontpkg_source_sans_3
 import typst
 
 from ledger.errors import BadInputError
+from ledger.temporary import temporary_folder
 from outcomes.presentation.charts import Drawing, draw, marks
 from outcomes.publish.document import Document, Logo
 
@@ -45,10 +45,11 @@ def render_pdf(document: Document) -> bytes:
     Raises:
         BadInputError: If the logo is no image, or a character is in none of the typefaces: those of
             `fontpkg-source-sans-3` and, for other scripts, those in typst.
+        StoreError: If the temporary folder cannot be used.
     """
     try:
-        with TemporaryDirectory(prefix="outcomes-pdf-") as folder, _quiet_panics(document):
-            return _compile(_content(document, Path(folder)), folder)
+        with temporary_folder("outcomes-pdf-") as folder, _quiet_panics(document):
+            return _compile(_content(document, folder), folder)
     except typst.TypstError as error:
         raise _explained(error, document) from error
     except BaseException as error:
@@ -77,11 +78,11 @@ def _quiet_panics(document: Document) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _compile(content: dict[str, Any], folder: str) -> bytes:
+def _compile(content: dict[str, Any], folder: Path) -> bytes:
     compiler = typst.Compiler(
         (_FOLDER / "report.typ").read_bytes(),
         # What the template could read: the logo, and nothing else of the machine.
-        root=folder,
+        root=str(folder),
         font_paths=_fonts(),
         ignore_system_fonts=True,
         sys_inputs={"publication": json.dumps(content), "palette": json.dumps(_palette())},

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+from ledger.errors import StoreError
+from ledger.temporary import temporary_folder
 
 __all__ = ["keep_metrics_in", "metrics_folder"]
 
@@ -19,9 +21,19 @@ _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 @contextmanager
 def metrics_folder() -> Iterator[Path]:
-    """A folder for the metrics of some processes, removed when they have ended."""
-    with TemporaryDirectory(prefix="outcomes-metrics-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    """A folder for the metrics of some processes, removed when they have ended.
+
+    Raises:
+        StoreError: If it cannot be created.
+    """
+    resources = ExitStack()
+    folder = resources.enter_context(temporary_folder("outcomes-metrics-"))
+    try:
+        yield folder
+    finally:
+        # Apart from what fails inside, which is no trouble of the folder's.
+        with suppress(StoreError):
+            resources.close()
 
 
 def keep_metrics_in(folder: Path) -> None:

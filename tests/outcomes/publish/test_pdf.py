@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import zlib
 from datetime import date
 from hashlib import sha256, shake_128
@@ -14,7 +15,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from ledger.errors import BadInputError
+from ledger.errors import BadInputError, StoreError
 from outcomes.presentation.charts import Bar, Bars, Month, Months, Rate, Rates
 from outcomes.presentation.languages import language_of
 from outcomes.publish import pdf
@@ -349,6 +350,11 @@ class TestSameBytes:
 
 class TestRefusals:
     """One line that says what is wrong, where, and what to do."""
+
+    def test_a_temporary_folder_that_cannot_be_used_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+        with pytest.raises(StoreError, match="set TMPDIR to another one"):
+            render_pdf(document())
 
     @pytest.mark.parametrize(
         ("changes", "message"),

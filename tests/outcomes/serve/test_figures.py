@@ -167,6 +167,17 @@ class TestEnd:
                 "a worker of the second server",
             )
 
+    def test_what_a_killed_server_has_left_is_removed_by_the_next_one(self, tmp_path):
+        place = tmp_path / "temporary"
+        place.mkdir()
+        server = f"sqlite:{tmp_path / 'ledger.db'}", "--insecure-dev"
+        with serving(*server, environment={"TMPDIR": str(place)}) as first:
+            first.kill()
+        (left,) = place.glob("outcomes-metrics-*")
+        with serving(*server, environment={"TMPDIR": str(place)}):
+            (own,) = place.glob("outcomes-metrics-*")
+        assert left != own
+
     def test_it_says_json_when_asked_to(self, server):
         server.ask("/v1/health")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
 
 import pytest
@@ -11,6 +12,7 @@ from ledger.errors import StoreError, UsageError
 from ledger.log import NewRecord
 from processors.metrics.endpoint import MetricsPlace
 from processors.metrics.figures import FiguresCollector, StatusReader
+from processors.metrics.folder import metrics_folder
 from processors.metrics.folding import FoldMetrics
 from tests.support.live_fold import open_fold, outcome_record, temporary_log
 from tests.support.metrics import address_of, exposed, scraped, value_of
@@ -68,6 +70,17 @@ def test_a_worker_serves_its_metrics_where_it_is_asked_to(tmp_path):
     assert 1 == value_of(first, 'outcomes_partition_has_worker{partition="0"}')
     assert 0 == value_of(first, 'outcomes_lag_records{partition="0"}')
     assert 5 == value_of(first, f'outcomes_folded_events_total{{type="{DECLARED}"}}')
+
+
+def test_a_failure_beside_the_metrics_stays_what_it_is():
+    with pytest.raises(FileNotFoundError), metrics_folder():
+        raise FileNotFoundError
+
+
+def test_without_a_temporary_folder_one_line_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(StoreError, match="set TMPDIR"), metrics_folder():
+        pass
 
 
 @pytest.mark.parametrize("text", ["", "host", "1:x", "65536", ":-1"])
