@@ -16,7 +16,7 @@ from outcomes.ingest.resubmitting import UNCHANGED_RULES
 from outcomes.serve.access import Caller
 from outcomes.serve.letters import Letter, LetterDesk, LetterQuery
 from outcomes.serve.letters_api import EVENT_BYTES_MAX, Offset, Partition
-from outcomes.serve.pages import Pages, language_for, read_form
+from outcomes.serve.pages import Pages, language_for, number_within, read_form
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
 
@@ -159,11 +159,10 @@ def _typed(text: str | None) -> dict[str, str]:
 def _query(request: Request) -> LetterQuery:
     state = request.query_params.get("state", "open")
     rule = request.query_params.get("rule") or None
-    page = request.query_params.get("page", "1")
-    is_number = page.isascii() and page.isdigit() and 1 <= int(page[:9]) <= _PAGES_MAX
-    if state not in _STATES or rule not in (None, *ADMISSION) or not is_number:
+    page = number_within(request.query_params.get("page", "1"), 1, _PAGES_MAX)
+    if state not in _STATES or rule not in (None, *ADMISSION) or page is None:
         raise Problem(404, "there is no such list of dead letters")
-    return LetterQuery(state, rule, int(page))
+    return LetterQuery(state, rule, page)
 
 
 def _address(path: str, request: Request) -> Callable[..., str]:

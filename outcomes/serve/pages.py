@@ -211,15 +211,24 @@ class Pages:
 
     async def _year(self, request: Request, policy: str) -> int:
         """The year that is asked for, or the latest one with more than a few outcomes."""
-        wanted = request.query_params.get("year", "")
-        if wanted.isascii() and wanted.isdigit() and 1_900 <= int(wanted[:9]) <= 2_199:  # noqa: PLR2004
-            return int(wanted)
+        wanted = number_within(request.query_params.get("year", ""), 1_900, 2_199)
+        if wanted is not None:
+            return wanted
         this_year = int(utc_text(now_ms())[:4])
         for year in range(this_year, this_year - _YEARS_BACK, -1):
             live = await self.hub.read(FiguresKey(policy, year))
             if PageView(live.report, language_of("en")).count("career_outcomes")[0] >= SMALL_GROUP:
                 return year
         return this_year
+
+
+def number_within(text: str, least: int, greatest: int) -> int | None:
+    """The number that an address names; None where it is none, or out of bounds."""
+    # Of thousands of digits Python makes no number, but an error.
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(greatest)):
+        return None
+    number = int(text)
+    return number if least <= number <= greatest else None
 
 
 def _linker(path: str, key: FiguresKey, language: str | None) -> Callable[..., str]:

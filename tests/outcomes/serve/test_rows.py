@@ -176,14 +176,20 @@ class TestLetters:
         assert "\x1b" not in server.ask("/dead-letters", Cookie=cookie).body.decode()
 
     @pytest.mark.parametrize(
-        "query", ["state=x", "rule=no_such_rule", "page=0", "page=x", "page=9999999999"]
-    )
+        "query",
+        ["state=x", "rule=no_such_rule", "page=0", "page=x", "page=9999999999",
+         f"page=000000001{'0' * 5_000}"],
+    )  # fmt: skip
     def test_a_list_that_does_not_exist_is_refused(self, server, query):
         cookie = session(server)[0]
         page = server.ask(f"/dead-letters?{query}", Cookie=cookie, Accept="text/html")
 
         assert (404, "text/html; charset=utf-8") == (page.status, page.headers["content-type"])
         assert 422 == as_operator(server, f"/v1/dead-letters?{query}").status
+
+    def test_a_year_of_thousands_of_digits_is_none(self, server):
+        page = server.ask(f"/?year=000002022{'0' * 5_000}", Cookie=session(server)[0])
+        assert 200 == page.status
 
     def test_an_event_is_no_letter(self, server, places):
         answer = as_operator(server, f"/v1/dead-letters/{places['event']}")
