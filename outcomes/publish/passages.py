@@ -62,8 +62,17 @@ def passage_blocks(passage: Passage, material: Material) -> tuple[Block, ...]:
             address = f"{match['href']!r} is no address; one begins with https://"
             raise BadInputError(f"{place}: {address}")
 
+    def value_of(match: re.Match[str]) -> str:
+        value = _ESCAPED.get(match[0]) or values.get(match[0])
+        if value is None:
+            # Only the lines of a paragraph together make it one.
+            broken = re.search(r"\s+".join(map(re.escape, match[0].split())), passage.text)
+            place = passage.place_of(broken.start() if broken else 0)
+            raise BadInputError(f"{place}: {match[0]} is broken by a line's end; write it on one")
+        return value
+
     def fill(text: str) -> str:
-        return _FIELD.sub(lambda match: _ESCAPED.get(match[0]) or values[match[0]], text)
+        return _FIELD.sub(value_of, text)
 
     return tuple(blocks(passage.text, fill))
 

@@ -138,6 +138,15 @@ class TestFigures:
         assert line.startswith("edition/edition.yaml:5: ")
         assert fault in line
 
+    @pytest.mark.parametrize(
+        ("lines", "field"),
+        [("See {applicants/\nall}.", "{applicants/ all}"), ("- An {\n  open} end", "{ open}")],
+    )
+    def test_one_that_a_line_s_end_breaks_is_named_with_its_line(self, lines, field):
+        indented = lines.replace("\n", "\n    ")
+        line = refusal(f"words:\n  limits: |\n    One.\n\n    {indented}\n", SOURCE)
+        assert f"edition/edition.yaml:5: {field} is broken by a line's end; write it on one" == line
+
     def test_a_number_typed_by_hand_is_warned_of(self):
         read = edition(
             "words:\n  foreword: |\n    In 2022 it was {career_outcomes/all}.\n\n"
