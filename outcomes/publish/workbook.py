@@ -23,6 +23,7 @@ from outcomes.publish.document import (
     Column,
     Document,
     Heading,
+    KeyFigure,
     KeyFigures,
     Paragraph,
     Table,
@@ -104,11 +105,20 @@ def _cover(book: _Book) -> Iterator[tuple[str, str]]:
     yield document.summary, "text"
     yield say("Key figures"), "heading"
     for figure in document.figures.figures:
-        note = f" ({figure.note})" if figure.note else ""
-        yield f"{figure.label}: {figure.value}{note}", "text"
+        yield _sentence(book, figure), "text"
     yield say("This workbook"), "heading"
     yield say("Each table has a sheet of its own."), "text"
     yield say("A figure that is not shown says so in words; no cell is empty."), "text"
+
+
+def _sentence(book: _Book, figure: KeyFigure) -> str:
+    """A key figure in one line, with the punctuation of the language."""
+    say = book.say
+    message = say("{label}: {value}")
+    if figure.note:
+        is_main = figure.is_main  # its note has brackets of its own
+        message = say("{label}: {value}, {note}") if is_main else say("{label}: {value} ({note})")
+    return message.format(label=figure.label, value=figure.value, note=figure.note)
 
 
 def _notes(book: _Book) -> Iterator[tuple[str, str]]:
@@ -124,7 +134,8 @@ def _notes(book: _Book) -> Iterator[tuple[str, str]]:
             elif isinstance(block, Bullets):
                 yield from ((f"• {plain(item)}", "text") for item in block.items)
             elif isinstance(block, KeyFigures):
-                yield from ((f"{each.label}: {each.value}", "text") for each in block.figures)
+                bare = (each._replace(note="") for each in block.figures)
+                yield from ((_sentence(book, each), "text") for each in bare)
 
 
 def _write_lines(book: _Book, name: str, lines: Iterator[tuple[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import date
 
@@ -103,6 +104,13 @@ class TestSheets:
             cell.hyperlink.location for (cell,) in book.worksheets[1]["A5:A500"] if cell.hyperlink
         }
         assert {f"'{name}'!A1" for name in book.sheetnames[3:]} == links
+
+    def test_the_key_figures_are_written_as_french_is(self, sheets):
+        _, book = sheets
+        lines = [row[0].value for row in book.worksheets[0].iter_rows() if row[0].value]
+        figures = [line for line in lines if line.startswith(("Réussites", "Taux"))]
+        assert len(figures) == 5
+        assert not [line for line in figures if not re.search("[^\\s]\u00a0: ", line)]
 
     def test_the_notes_say_what_the_pages_say(self, sheets):
         content, book = sheets
