@@ -132,10 +132,13 @@ class Pages:
     def problem(self, request: Request, problem: Problem) -> Response:
         """A problem for a person, as a page."""
         language = language_for(request)
-        heading = language.gettext("This cannot be shown")
-        page = self.render(
-            "message.html", language, heading=heading, text=problem.detail, refresh=False
-        )
+        names = {
+            "heading": language.gettext("This cannot be shown"),
+            "text": problem.detail,
+            "refresh": False,
+            "home": f"/?lang={language.code}" if "lang" in request.query_params else "/",
+        }
+        page = self.render("message.html", language, **names)
         return HTMLResponse(page, problem.status, headers={**_HEADERS, **problem.headers})
 
     def render(self, template: str, language: Language, **names: Any) -> str:  # noqa: ANN401

@@ -299,8 +299,9 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        why = str(error.strerror).partition(" (while ")[0]
         raise StoreError(
-            f"cannot listen on {host} port {port} ({error.strerror}); choose another with --port"
+            f"cannot listen on {host} port {port} ({why}); choose another with --port"
         ) from error
     # Each connection inherits it; without it an answer waits 40 ms for the client's delayed
     # acknowledgement between its headers and its body. asyncio sees no TCP in this socket.

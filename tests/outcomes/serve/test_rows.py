@@ -366,6 +366,7 @@ class TestExplain:
 
         assert 404 == page.status
         assert b"This cannot be shown" in page.body
+        assert b'<a href="/">' in page.body
 
 
 class TestLongLog:
