@@ -20,7 +20,7 @@ REASONS = {
     ),
     "policy": _("The figures are counted under another policy. This was planned."),
     "disclosure": _("Figures are shown under another disclosure profile. This was planned."),
-    "edition": _("The words of the school changed. No figure did."),
+    "edition": _("The words of the school or the languages changed. No figure did."),
     CORRECTION: _("**An error was corrected.** Do not use the revision before any longer."),
 }
 
