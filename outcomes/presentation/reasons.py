@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from outcomes.presentation.languages import Language
+from outcomes.presentation.words import _
 
 __all__ = ["REASONS", "reason_words"]
-
-
-def _(message: str) -> str:
-    """Mark a message for the catalogue; it is translated where it is shown."""
-    return message
 
 
 REASONS = {
