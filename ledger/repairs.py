@@ -112,8 +112,10 @@ class Repairs:
             else:
                 start = max(start, stop)
             self.position[partition] = start
+        # Asked once: to a broker each question is a way.
+        end = log.end() if claims else {}
         for event, place in claims:
-            self._add(log, event, place)
+            self._add(log, end, event, place)
 
     def event(self, place: Location) -> Event | None:
         """The event that has repaired a letter; None for an open one."""
@@ -132,8 +134,8 @@ class Repairs:
         """Whether everything below a cut was read."""
         return all(self.position.get(partition, 0) >= end for partition, end in cut.items())
 
-    def _add(self, log: Log, event: Event, place: Location) -> None:
-        rule = _repaired_rule(log, event, place)
+    def _add(self, log: Log, end: Cut, event: Event, place: Location) -> None:
+        rule = _repaired_rule(log, end, event, place)
         if rule is not None:
             repair = _Repair(rule, event)
             known = self._repairs.get(place)
@@ -187,11 +189,11 @@ def _claimed(value: bytes) -> Location | None:
     return None if match is None else Location(int(match[1]), int(match[2]))
 
 
-def _repaired_rule(log: Log, event: Event, place: Location) -> str | None:
+def _repaired_rule(log: Log, end: Cut, event: Event, place: Location) -> str | None:
     """The rule that the letter at a place fails, if an event repairs it."""
     partition, offset = place
     assert offset is not None
-    if partition >= log.partitions or log.end()[partition] <= offset:
+    if partition >= log.partitions or end[partition] <= offset:
         return None
     letter = next(log.read({partition: offset}, {partition: offset + 1}), None)
     if letter is None or letter.offset != offset or letter.recorded_at > event.recorded_at:
