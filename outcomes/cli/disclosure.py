@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ledger.errors import ConfigurationError, UsageError
+from ledger.errors import ConfigurationError
 from ledger.numbers import pluralise
 from outcomes.cli import candidates
 from outcomes.cli.options import JsonOption, ReportPoliciesOption, command_group
+from outcomes.cli.publish import extra_at_hand
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
@@ -113,12 +114,8 @@ def _summaries(
 
     if not files:
         return
-    try:
+    with extra_at_hand("outcomes disclosure check PROFILE REPORT"):
         from ledger.disclosure.checking import judge_reports
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "judging a report needs an extra: pip install 'outcome-ledger[report]'"
-        ) from error
     known = find_policies(policies)
     for file in files:
         data = read_file(file, "name a file that `outcomes report --json` printed")

@@ -124,10 +124,16 @@ class TestErrors:
         fails(done, 65, "name the folder that holds it")
 
     @pytest.mark.parametrize(
-        "words", [("publish", "{report}", "--out", "out"), ("verify", "{out}")]
+        "words",
+        [
+            ("publish", "{report}", "--out", "out"),
+            ("verify", "{out}"),
+            ("disclosure", "check", "round-5", "{report}"),
+        ],
     )
     def test_a_missing_extra_is_named(self, published, world, tmp_path, words):
-        (tmp_path / "typst.py").write_text("raise ModuleNotFoundError(name='typst')\n")
+        for name in ("typst", "highspy"):
+            (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(name='{name}')\n")
         named = {"{report}": str(world.report), "{out}": str(published[0])}
         given = [named.get(word, word) for word in words]
         done = run_fresh(*given, folder=tmp_path, env={"PYTHONPATH": str(tmp_path)})
