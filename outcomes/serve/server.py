@@ -298,6 +298,10 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except UnicodeError as error:
+        raise StoreError(
+            f"cannot listen on {host}: no name of a machine; choose another"
+        ) from error
     except OSError as error:
         why = str(error.strerror).partition(" (while ")[0]
         raise StoreError(

@@ -98,6 +98,10 @@ class TestRefusals:
     def test_an_archive_that_is_missing_is_named(self, tmp_path):
         assert "no archive" in refused(tmp_path, StoreError, log="archive:sealed")
 
+    def test_at_a_name_that_no_machine_can_have(self, tmp_path, tokens):
+        line = refused(tmp_path, StoreError, host="a" * 64, tokens=tokens, proxy="127.0.0.1")
+        assert "no name of a machine" in line
+
 
 class TestTls:
     """With a certificate it answers by TLS alone, and the cookie is for TLS alone."""
