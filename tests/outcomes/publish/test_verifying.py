@@ -30,6 +30,8 @@ from schemas.canonical import canonical, sha256_hex
 
 MUTATIONS = int(os.environ.get("OUTCOMES_TEST_MUTATIONS", "20"))
 POLICY = built_in_policies()["openclassrooms-2022"]
+BEYOND = {"measure": "applicants", "group": "all", "count": 2**53, "previous": 0}
+"""A count that RFC 8785 does not write."""
 EDITION = "school: École\npublished_on: 2023-06-30\nwords:\n  foreword: Welcome.\n"
 
 
@@ -319,6 +321,7 @@ class TestPublishing:
         [
             ({"digest": "sha256:0"}, "its digest is not that of its figures"),
             ({"counts": []}, "its digest is not that of its figures"),
+            ({"counts": [BEYOND]}, "its digest is not that of its figures"),
             ({"rates": [{"measure": "a", "group": "b", "numerator": "1"}]}, "r.json"),
             ({"zone_data": None}, "zone_data"),
             ({"schema": "ledger/shown/v1"}, "schema"),
