@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ledger.conflicts import conflicting
+from ledger.diagnostics import logger
 from ledger.errors import (
     BadInputError,
     InterruptError,
@@ -222,10 +223,15 @@ class _Append:
         self.acknowledged += count
 
     def _count_conflicts(self, records: Iterable[NewRecord]) -> None:
-        if self.options.form is EVENTS:
-            log, rest = self.opener(), iter(records)
+        """Add what their sender should hear of; what was appended stands, found or not."""
+        if self.options.form is not EVENTS:
+            return
+        log, rest = self.opener(), iter(records)
+        try:
             while part := list(islice(rest, self.options.batch)):
                 self.conflicts += len(conflicting(log, part))
+        except LedgerError as error:
+            logger().warning("log.unread", reason=str(error))
 
     def _count(self) -> str:
         return pluralise(self.acknowledged, "record")

@@ -189,3 +189,12 @@ class TestStandardInput:
         failing(2, KeyboardInterrupt())
         with pytest.raises(InterruptError, match="interrupted, 2 records acknowledged"):
             append(b"", name="-")
+
+
+class TestConflicts:
+    def test_an_append_stands_although_the_log_cannot_be_read_after_it(self, append, monkeypatch):
+        def unreadable(log, records):
+            raise StoreError("out of reach")
+
+        monkeypatch.setattr(appending, "conflicting", unreadable)
+        assert append(event())[0] == 1
