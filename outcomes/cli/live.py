@@ -76,15 +76,13 @@ def worker(
 ) -> None:
     """Follow the log and keep the figures of every year current, until stopped.
 
-    An archive is sealed: its figures are folded once.
+    On an archive it folds what is sealed later, too; --once ends when all is folded.
     """
-    from ledger.log import ArchiveAddress
     from ledger.policies import live_policies
     from processors.worker import WorkerOptions, run_worker
 
     policies = live_policies(policy or ())
     address = log_address(log)
-    once = once or isinstance(address, ArchiveAddress)
     code = run_worker(address, policies, WorkerOptions(state, once, processes, metrics))
     raise typer.Exit(code)
 

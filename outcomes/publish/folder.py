@@ -158,7 +158,7 @@ def read_folder(out: Path) -> Folder:
         numbers = sorted(int(match[1]) for name in names if (match := _REVISION.fullmatch(name)))
         if numbers != list(range(1, len(numbers) + 1)) or not numbers:
             raise BadInputError(
-                f"{out}: not a whole publication of `outcomes publish`: it holds"
+                f"{out}: a directory, but not a whole publication of `outcomes publish`: it holds"
                 f" {_listed(names)}, where revision-1 and those after it should be"
             )
         others = set(names) - {INDEX, *map(revision_name, numbers)}

@@ -130,6 +130,14 @@ class TestCopy:
         assert [os.fsdecode(name)] == names(tmp_path / "out")
 
 
+def holds_bytes(path):
+    """Whether a file has been written to; it may be gone already."""
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 class TestRefused:
     def refused(self, warm, folder, words, code, *fragments):
         before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
@@ -233,7 +241,7 @@ class TestRefused:
                    "--log", f"sqlite:{path}"]  # fmt: skip
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
             until = time.monotonic() + BOUND
-            while not any(file.stat().st_size for file in (tmp_path / "out").iterdir()):
+            while not any(map(holds_bytes, (tmp_path / "out").rglob("*"))):
                 assert time.monotonic() < until
                 time.sleep(0.001)
             process.send_signal(signal.SIGINT)

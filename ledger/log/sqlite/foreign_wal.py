@@ -119,7 +119,10 @@ def _rows_written(wal: Path) -> Iterator[tuple[int, int]]:
             frame = log.read(_FRAME_HEADER + size)
             if len(frame) < _FRAME_HEADER + size:
                 return
-            rows = _rows(frame[_FRAME_HEADER:])
+            try:
+                rows = _rows(frame[_FRAME_HEADER:])
+            except IndexError:  # A writer at work is writing this very page.
+                continue
             if rows:
                 yield min(rows), max(rows)
 

@@ -78,8 +78,8 @@ def naive_findings(events, records):
     left = [event for event in events if event.place not in removed]
     for event in left:
         yield from naive_statements(event, records[event.place]["recorded_at"])
-    enrolments = {event.data["enrollment_id"]: event for event in student.enrolments}
-    applications = {event.data["application_id"]: event for event in student.applications}
+    enrolments = {event.data["enrollment_id"]: event for event in student["student.enrolled"]}
+    applications = {event.data["application_id"]: event for event in student["student.applied"]}
     for event in left:
         for kind, member, firsts in (
             ("student.applied", "application_id", applications),
@@ -109,24 +109,28 @@ def naive_statements(event, recorded_at):
 
 
 def naive_dates(student, enrolments, applications):
-    for event in student.enrolments:
+    for event in student["student.enrolled"]:
         name = event.data.get("application_id")
         linked = applications.get(name)
         if name is not None and linked is None:
             yield "application_must_exist", event
         elif linked is not None and event.data["enrolled_on"] < linked.data["applied_on"]:
             yield "enrolment_must_not_precede_application", event, linked
-    for event in student.graduations:
+    for event in student["student.graduated"]:
         yield from naive_graduation(event, enrolments[event.data["enrollment_id"]], student)
     for name, enrolment in enrolments.items():
         until = enrolment.data["expected_graduation_on"]
-        decisions = [each for each in student.reschedulings if each.data["enrollment_id"] == name]
+        decisions = [
+            each for each in student["enrollment.rescheduled"] if each.data["enrollment_id"] == name
+        ]
         for event in sorted(decisions, key=lambda each: each.data["decided_on"]):
             if event.data["decided_on"] > until:
                 yield "rescheduling_must_not_follow_the_date_it_moves", event, enrolment
             until = event.data["expected_graduation_on"]
-    first = min(student.enrolments, key=lambda event: event.data["enrolled_on"], default=None)
-    for event in student.answers if first else ():
+    first = min(
+        student["student.enrolled"], key=lambda event: event.data["enrolled_on"], default=None
+    )
+    for event in student["survey.answered"] if first else ():
         if (event.data.get("job_found_on") or "9999") < first.data["enrolled_on"]:
             yield "job_must_not_precede_enrolment", event, first
 
@@ -134,7 +138,7 @@ def naive_dates(student, enrolments, applications):
 def naive_graduation(event, enrolment, student):
     if event.data["graduated_on"] < enrolment.data["enrolled_on"]:
         yield "graduation_must_not_precede_enrolment", event, enrolment
-    deaths = [each for each in student.withdrawals if each.data["reason"] == "deceased"]
+    deaths = [each for each in student["student.withdrew"] if each.data["reason"] == "deceased"]
     before = [each for each in deaths if event.data["graduated_on"] > each.data["withdrew_on"]]
     if before:
         first = min(before, key=lambda each: each.data["withdrew_on"])

@@ -134,4 +134,4 @@ class TestDoctor:
 
         assert "warning" == severity
         assert "21 records waiting" in detail
-        assert "no worker has it" in detail
+        assert "none has partition 0, 1, 2, so figures stand still" in detail

@@ -106,9 +106,9 @@ class TestLive:
 
         monkeypatch.setattr(published, "partition_owners", no_coordinator)
         with open_live_figures(parse_address(url)) as figures:
-            report, lag = figures.read(built_in_policies()["openclassrooms-2022"], 2022)
-        assert shown["digest"] == report.digest
-        assert {"unknown"} == {partition.owner for partition in lag}
+            live = figures.read(built_in_policies()["openclassrooms-2022"], 2022)
+        assert shown["digest"] == live.report.digest
+        assert {"unknown"} == {partition.owner for partition in live.lag}
 
     def test_watch_shows_figures_lag_and_workers_as_they_change(self, url, start):
         append(url, world(20))
