@@ -13,8 +13,14 @@ import typer
 from ledger.diagnostics import inform, report_failure
 from ledger.errors import EvidenceError, LedgerError, UsageError
 from ledger.numbers import pluralise
-from outcomes.cli import candidates
-from outcomes.cli.options import JsonOption, KeyOption, LogOption, QuorumOption, log_address
+from outcomes.cli.options import (
+    JsonOption,
+    KeyOption,
+    LogOption,
+    QuorumOption,
+    ReportPoliciesOption,
+    log_address,
+)
 from outcomes.console import terminal
 from schemas.text import one_line
 
@@ -43,15 +49,7 @@ def verify(
         ),
     ] = None,
     log: LogOption = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--policy",
-            metavar="ID|FILE",
-            help="The file of a policy that a report names; repeatable.",
-            autocompletion=candidates.policies,
-        ),
-    ] = None,
+    policy: ReportPoliciesOption = None,
     evidence: Annotated[
         Path | None,
         typer.Option(
