@@ -1,7 +1,8 @@
 """Reading those students of an archive whom its typed columns name, every record as it was sealed.
 
 The columns only say where to look. Who is found is judged by the same rules as everybody, from all
-records of the student; quarantined records, of which no column says whose they are, are all read.
+records of the student. Quarantined records are found under their key and under the student whom
+they name; for a figure all of them are read, since each claims one or is counted as claiming none.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class ReadStudent(NamedTuple):
 def students_found(
     log: ArchiveLog, cut: Cut, search: Search, progress: ProgressCallback
 ) -> Iterator[ReadStudent]:
-    """The students of an archive whom a search finds, and all quarantined records.
+    """The students of an archive whom a search finds, and the quarantined records it asks for.
 
     They come partition by partition, in each of them by key. A record in another partition than its
     key's is quarantined; such records come later, with all that is known of their student.
@@ -92,7 +93,7 @@ def _parts(cut: Cut) -> Iterator[tuple[int, int, tuple[str, str]]]:
 
 
 def found_records(log: ArchiveLog, partition: int, end: int, search: Search) -> Iterator[Record]:
-    """Of one partition the records of whom a search finds, and quarantined ones, by offset.
+    """Of one partition the records that a search finds, by offset.
 
     Without fresh columns these are all records.
     """

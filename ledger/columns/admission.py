@@ -17,7 +17,7 @@ from ledger.columns.compact import data_bytes, envelope_bytes
 from ledger.columns.database import minor_version
 from ledger.columns.json_pattern import EMBEDDED, PLAIN, event_pattern
 from ledger.columns.members import DATA, MEMBERS, Member
-from ledger.columns.schema import SEPARATOR, member_bit
+from ledger.columns.schema import QUARANTINED, SEPARATOR, member_bit
 from schemas.envelope import DEFAULT_MEDIA_TYPE
 from schemas.events import CATEGORIES, TEXT_MAX
 from schemas.moments import FIRST_DAY, LAST_DAY
@@ -288,6 +288,7 @@ ADMITTED = f"""
         "offset",
         recorded_at,
         null::varchar as rule,
+        {", ".join(f"null::uuid as {name}" for name in QUARANTINED)},
         student,
         subject,
         source,

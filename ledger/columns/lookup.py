@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.columns.cache import ColumnFile, check_columns, file_state
 from ledger.columns.database import Database
+from ledger.columns.schema import name_hash, student_hash
 from ledger.errors import StoreError
 from ledger.log.archive import ArchiveLog
 from ledger.temporary import temporary_folder
+from schemas.glimpse import key_subject
 
 __all__ = [
     "EVERYBODY",
@@ -32,43 +33,61 @@ __all__ = [
 EVERYBODY = ("0" * 32, "f" * 32)
 """The first and the last hash of a student there can be."""
 
+NOBODY = EVERYBODY[1]
+"""In whose place records stand whose key names no student."""
+
 
 class Search(NamedTuple):
-    """Which students are wanted: those with an event that meets a condition.
+    """Which students are wanted.
 
     Attributes:
-        condition: SQL over the columns of an event.
+        students: SQL over the view `row` for one column, their hashes.
         values: What it reads by `getvariable`.
+        quarantined: SQL: which quarantined records are wanted, by their columns and `wanted`,
+            the students; all of them otherwise.
         share: The first and the last hash of students who are wanted, 32 hexadecimal digits each.
     """
 
-    condition: str
+    students: str
     values: Mapping[str, object]
+    quarantined: str = "true"
     share: tuple[str, str] = EVERYBODY
 
     def is_about(self, key: bytes | None) -> bool:
         """Whether a key is in the share."""
         first, last = self.share
-        return self.share == EVERYBODY or first <= _hash(key or b"") <= last
+        if self.share == EVERYBODY:
+            return True
+        subject = key_subject(key)
+        return first <= (NOBODY if subject is None else student_hash(subject)) <= last
 
 
 def search_everybody() -> Search:
     """Every student who has an event."""
-    return Search("true", {})
+    return Search("select student from row where rule is null", {})
 
 
 def search_subjects(subjects: Collection[str]) -> Search:
-    """The students of some pseudonyms."""
-    hashes = [_hash(subject.encode()) for subject in sorted(subjects)]
-    if len(hashes) == 1:
-        return Search("student = getvariable('wanted')::uuid", {"wanted": hashes[0]})
-    return Search("student in (select unnest(getvariable('wanted'))::uuid)", {"wanted": hashes})
+    """The students of some pseudonyms, and quarantined records that name one of them."""
+    return Search(
+        "select unnest(getvariable('subjects')::uuid[])",
+        {"subjects": [student_hash(subject) for subject in sorted(subjects)]},
+        "key_student in (from wanted) or named_student in (from wanted)",
+    )
 
 
 def search_event(source: str, event_id: str) -> Search:
-    """The students who have an event of that source and id."""
-    condition = "source = getvariable('source') and id = getvariable('id')"
-    return Search(condition, {"source": source, "id": event_id})
+    """The students who have a record of that source and id, be it quarantined."""
+    return Search(
+        """
+            select student from row
+            where source = getvariable('source') and id = getvariable('id')
+            union all
+            select key_student from row where named_event = getvariable('name')::uuid
+        """,
+        {"source": source, "id": event_id, "name": name_hash(source, event_id)},
+        "key_student in (from wanted) or named_event = getvariable('name')::uuid",
+    )
 
 
 def search_dates(columns: Collection[str], first_year: int, last_year: int) -> Search:
@@ -79,37 +98,34 @@ def search_dates(columns: Collection[str], first_year: int, last_year: int) -> S
         first_year: Inclusive.
         last_year: Inclusive.
     """
-    between = f"between {first_year} and {last_year}"
-    return Search(" or ".join(f"year({column}) {between}" for column in columns), {})
+    # Compared as they are stored, so that groups of rows of other years are not read.
+    below = f"date '{last_year + 1:04}-01-01'"
+    dated = (f"({name} >= date '{first_year:04}-01-01' and {name} < {below})" for name in columns)
+    return Search(f"select student from row where {' or '.join(dated)}", {})  # noqa: S608 - of constants
 
 
 class Index:
     """The typed columns of one partition; valid while `open_index` is."""
 
-    def __init__(self, database: Database, end: int) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._end = end
 
     def offsets(self, search: Search) -> Iterator[int]:
-        """Where the records of the students are, and all that are quarantined; ascending.
-
-        Whose a quarantined record is, its columns do not say.
+        """Where the students' records are, and the quarantined ones that are wanted; ascending.
 
         Raises:
             StoreError: If the columns cannot be read.
         """
         self._database.set_variables(**search.values)
-        below = f'"offset" < {self._end}'
-        first, last = search.share
-        shared = f"student between '{first}'::uuid and '{last}'::uuid"
+        shared = "between '{}'::uuid and '{}'::uuid".format(*search.share)
+        self._database.run(f"create or replace temp table wanted as {search.students}")
         rows = self._database.iterate(f"""
+            select "offset" from row where student {shared} and student in (from wanted)
+            union all
             select "offset" from row
-            where {below} and (
-                rule is not null
-                or {shared} and student in (
-                    select student from row where {below} and ({search.condition})
-                )
-            )
+            where rule is not null
+                and coalesce(key_student, '{NOBODY}'::uuid) {shared}
+                and ({search.quarantined})
             order by "offset"
         """)  # noqa: S608 - of constants
         return (offset for (offset,) in rows)
@@ -137,8 +153,9 @@ def open_index(log: ArchiveLog, partition: int, end: int) -> Iterator[Index | No
         temporary_folder("outcomes-lookup-") as folder,
         closing(Database(folder)) as database,
     ):
-        database.create_parquet_view("row", [file.path for file in files])
-        yield Index(database, end)
+        database.create_parquet_view("stored_row", [file.path for file in files])
+        database.run(f'create temp view row as from stored_row where "offset" < {end}')
+        yield Index(database)
         _refuse_replaced(files)
 
 
@@ -150,8 +167,3 @@ def _refuse_replaced(files: Iterable[ColumnFile]) -> None:
             is_same = False
         if not is_same:
             raise StoreError(f"{file.path} was replaced while it was read; run the command again")
-
-
-def _hash(key: bytes) -> str:
-    """The column `student` of a subject, see `schema.hash128`."""
-    return sha256(b"student%d:%b" % (len(key), key)).hexdigest()[:32]

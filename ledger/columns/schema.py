@@ -7,6 +7,7 @@ can be rebuilt at any time: they are not evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -15,23 +16,27 @@ import orjson
 from ledger.columns.members import DATA
 from schemas.admission import Quarantined, admit
 from schemas.events import CATEGORIES, Evidence, Identity
+from schemas.glimpse import glimpse_record, key_subject
 from schemas.moments import instant
 from schemas.record import Record
 
 __all__ = [
     "EMPTY",
     "LAYOUT",
+    "QUARANTINED",
     "REPLAYED",
     "ROW",
     "SEPARATOR",
     "content_text",
     "hash128",
     "member_bit",
+    "name_hash",
     "row_line",
+    "student_hash",
     "typed",
 ]
 
-LAYOUT = 3
+LAYOUT = 4
 """The version of these columns: their names, types and meanings; any other has another number."""
 
 SEPARATOR = "\x1f"
@@ -44,6 +49,9 @@ ROW = {
     "offset": "bigint",
     "recorded_at": "bigint",
     "rule": "varchar",
+    "key_student": "uuid",
+    "named_student": "uuid",
+    "named_event": "uuid",
     "subject": "varchar",
     "source": "varchar",
     "id": "varchar",
@@ -81,6 +89,9 @@ ROW = {
     "category_bits": "utinyint",
 }
 
+QUARANTINED = ("key_student", "named_student", "named_event")
+"""Of a quarantined record alone: whom its key names, and whom and what it names, read leniently."""
+
 
 def hash128(*columns: str) -> str:
     """SQL for 128 bits of SHA-256 in place of some texts; null where one of them is null.
@@ -94,6 +105,21 @@ def hash128(*columns: str) -> str:
     digest = f"unhex(substring(sha256({text}), 1, 32))::uuid"
     are_known = " and ".join(f"{column} is not null" for column in columns)
     return f"case when {are_known} then {digest} end"
+
+
+def student_hash(subject: str) -> str:
+    """The column `student` of a subject, 32 hexadecimal digits."""
+    return _hash128("student", subject)
+
+
+def name_hash(source: str, event_id: str) -> str:
+    """The column `named_event` of what a record calls itself, likewise."""
+    return _hash128("named", source, event_id)
+
+
+def _hash128(first: str, *others: str) -> str:
+    texts = "".join(f"{len(text.encode())}:{text}" for text in others)
+    return sha256(f"{first}{texts}".encode()).hexdigest()[:32]
 
 
 _DERIVED = {
@@ -155,7 +181,7 @@ def row_line(record: Record, partitions: int) -> bytes:
         "recorded_at": record.recorded_at,
     }
     if isinstance(admitted, Quarantined):
-        row["rule"] = admitted.rule
+        row |= _quarantined(record, admitted.rule)
     else:
         moment = instant(admitted.time)
         assert moment is not None
@@ -173,6 +199,21 @@ def row_line(record: Record, partitions: int) -> bytes:
             "category_bits": _category_bits(vars(admitted.fact).get("categories")),
         }
     return orjson.dumps(row, default=_json_value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _quarantined(record: Record, rule: str) -> dict[str, Any]:
+    """Why a record is no event, and under which names whoever looks for it finds it.
+
+    Source: `schemas.glimpse`, of which nothing but these hashes is kept.
+    """
+    subject, source, event_id, *_ = glimpse_record(record)
+    row = {"rule": rule}
+    for column, student in (("key_student", key_subject(record.key)), ("named_student", subject)):
+        if student is not None:
+            row[column] = student_hash(student)
+    if source is not None and event_id is not None:
+        row["named_event"] = name_hash(source, event_id)
+    return row
 
 
 def content_text(event: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger.audit.explain import ExplainQuery, Totals, explain_figure
 from ledger.audit.found import judged_students
 from ledger.audit.reading import students
-from ledger.audit.trace import event_traces, student_trace
+from ledger.audit.trace import event_traces, student_trace, trace_row
 from ledger.columns.build import build_columns
 from ledger.columns.cache import column_path, stamp, stamp_path
 from ledger.errors import StoreError
@@ -22,8 +22,11 @@ from projections.explanations import Cell, explain_cell, is_claimable
 from projections.measures.catalogue import COUNTS
 from projections.policy import built_in_policies, parse_policy
 from projections.student import RecordVerdict
+from schemas.glimpse import glimpse_record
 from schemas.partition import partition_of
-from tests.ledger.log.archive.folders import sealed
+from schemas.record import Record
+from tests.ledger.log.archive.folders import sealed, segments
+from tests.ledger.log.contract import NOON
 from tests.support.histories import encode, log_of, new_record, policy_of, story
 from tests.support.strategies import SUBJECTS, YEARS, policies, records
 
@@ -76,6 +79,12 @@ def naive(log, query):
     return rows, unclaimed
 
 
+def traced(log, identity, policy):
+    """What became of an event, by the subjects that have it."""
+    for trace in event_traces(log, log.end(), identity, policy):
+        yield trace.subject, [trace_row(each) for each in trace.records]
+
+
 def by_columns(log, query):
     totals = Totals()
     return Counter(explain_figure(log, query, totals)), totals.unclaimed
@@ -122,6 +131,55 @@ class TestOracle:
                     each.judged.record[:2]: (each.judged.verdict, each.judged.rule)
                     for each in trace.records
                 }
+
+    @settings(max_examples=6, deadline=None)
+    @given(records())
+    def test_what_became_of_an_event_is_what_the_log_itself_says(self, tmp_path_factory, appended):
+        folder, policy = tmp_path_factory.mktemp("found"), policy_of()
+        with log_of(folder, appended, partitions=PARTITIONS) as log:
+            held = list(log.read({}, log.end()))
+            glimpses = {glimpse_record(each)[1:3] for each in held}
+            identities = [each for each in glimpses if None not in each][:8]
+            expected = [sorted(traced(log, each, policy), key=repr) for each in identities]
+        with archive_of(folder, held) as archive:
+            assert expected == [
+                sorted(traced(archive, each, policy), key=repr) for each in identities
+            ]
+
+
+class TestQuarantined:
+    """The columns say whose a quarantined record is; segments without one are not unpacked."""
+
+    OTHERS = (
+        (b"s-3", b"{"),
+        (b"\xff\x00", b"\xff"),
+        (None, None),
+        (b"s-3", encode(story("applied a2 2022-03-01 subject=s-3 id=8")[0])),
+    )
+
+    @pytest.fixture
+    def archive(self, tmp_path):
+        value = encode(story("applied a1 2022-03-01 id=7")[0])
+        own = [(key, value) for key in (b"s-1", b"\xff", b"", None, b"s-2")]
+        own += [(b"s-1", each) for each in (None, b"{", b"\xff", b" " * 65_537)]
+        pairs = [*own, *self.OTHERS]
+        held = [Record(0, n, NOON, *pair) for n, pair in enumerate(pairs)]
+        folder = sealed(tmp_path / "sealed", held, segment_bytes=1)
+        build_columns(folder)
+        with closing(open_log(f"archive:{folder}")) as archive:
+            for path in segments(folder)[len(own) :]:
+                path.unlink()
+            yield archive
+
+    def test_a_student_is_found_by_key_and_by_value(self, archive):
+        trace = student_trace(archive, archive.end(), "s-1", policy_of())
+        assert set(range(9)) == {each.judged.record.offset for each in trace.records}
+
+    def test_an_event_is_found_by_its_name(self, archive):
+        traces = event_traces(archive, archive.end(), ("/crm", "7"), policy_of())
+        assert [0, 1, 2, 3, 4] == sorted(
+            each.judged.record.offset for trace in traces for each in trace.records
+        )
 
 
 class TestStrays:
