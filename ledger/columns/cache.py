@@ -18,6 +18,7 @@ import orjson
 
 from ledger.columns.admission import admission_stamp
 from ledger.columns.schema import LAYOUT
+from ledger.errors import StoreError
 from ledger.log import Check
 from ledger.log.archive import ArchiveLog, Segment
 from ledger.log.archive.files import map_in_threads
@@ -32,6 +33,7 @@ __all__ = [
     "column_path",
     "examine_columns",
     "file_state",
+    "refuse_replaced",
     "stamp",
     "stamp_path",
 ]
@@ -123,6 +125,21 @@ def examine_columns(log: ArchiveLog) -> Check:
 def file_state(status: os.stat_result) -> tuple[int, ...]:
     """What tells a file from any other that is put in its place."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
+
+
+def refuse_replaced(files: Iterable[ColumnFile]) -> None:
+    """Refuse what was read of fresh files if another is in the place of one by now.
+
+    Raises:
+        StoreError: If it is so.
+    """
+    for file in files:
+        try:
+            is_same = file_state(file.path.stat()) == file.state
+        except OSError:
+            is_same = False
+        if not is_same:
+            raise StoreError(f"{file.path} was replaced while it was read; run the command again")
 
 
 def _check(folder: Path, segment: Segment) -> ColumnFile:

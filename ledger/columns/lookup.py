@@ -6,14 +6,13 @@ trust. Columns that are not fresh are not asked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from ledger.columns.cache import ColumnFile, check_columns, file_state
+from ledger.columns.cache import check_columns, refuse_replaced
 from ledger.columns.database import Database
 from ledger.columns.schema import name_hash, student_hash
-from ledger.errors import StoreError
 from ledger.log.archive import ArchiveLog
 from ledger.temporary import temporary_folder
 from schemas.glimpse import key_subject
@@ -156,14 +155,4 @@ def open_index(log: ArchiveLog, partition: int, end: int) -> Iterator[Index | No
         database.create_parquet_view("stored_row", [file.path for file in files])
         database.run(f'create temp view row as from stored_row where "offset" < {end}')
         yield Index(database)
-        _refuse_replaced(files)
-
-
-def _refuse_replaced(files: Iterable[ColumnFile]) -> None:
-    for file in files:
-        try:
-            is_same = file_state(file.path.stat()) == file.state
-        except OSError:
-            is_same = False
-        if not is_same:
-            raise StoreError(f"{file.path} was replaced while it was read; run the command again")
+        refuse_replaced(files)

@@ -37,6 +37,7 @@ __all__ = ["verify"]
 
 _REPLAYING = partial(terminal.progress, "replaying")
 _HASHING = partial(terminal.progress, "hashing records")
+_COMPARING = partial(terminal.progress, "comparing typed columns")
 
 
 def verify(
@@ -86,6 +87,7 @@ def verify(
     if evidence is not None and opened is not None:
         kept = list(checkpoints.values())
         results["evidence"] = _check_evidence(opened, evidence, (believed, kept), reports)
+    results |= _check_columns(opened)
     if not json:
         _print_results(results)
     faults = any(check["faults"] for check in _checks(results))
@@ -204,13 +206,26 @@ def _check_evidence(
     return _members(verify_evidence(log, evidence, reports, progress=_HASHING))
 
 
+def _check_columns(log: Log | None) -> dict[str, Any]:
+    """Check the typed columns of an archive; nothing where all are those of its records."""
+    from ledger.columns.comparing import forged_columns
+    from ledger.log.archive import as_archive
+
+    archive = None if log is None else as_archive(log)
+    if archive is None:
+        return {}
+    with _COMPARING(sum(segment.records for segment in archive.manifest.segments)) as advance:
+        faults = list(forged_columns(archive, advance))
+    return {"columns": {"faults": faults, "statements": []}} if faults else {}
+
+
 def _members(check: EvidenceCheck | FolderCheck) -> dict[str, Any]:
     return {"faults": check.faults, "statements": check.statements}
 
 
 def _checks(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The results of all kinds, each with its faults and statements."""
-    apart = [results[name] for name in ("checkpoints", "evidence") if name in results]
+    apart = [results[name] for name in ("checkpoints", "evidence", "columns") if name in results]
     return [*results.get("proofs", ()), *results.get("publications", ()), *apart]
 
 
