@@ -22,7 +22,6 @@ from ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange
 from ledger.log import Cut, Log, furthest
 from ledger.log.archive import ArchiveLog, Segment, as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
-from ledger.numbers import pluralise
 
 __all__ = ["EMPTY_HEAD", "TreeHead", "TreeHeads", "heads_at", "heads_of_records", "kept_heads"]
 
@@ -128,14 +127,9 @@ def _leaf_files(
     log: ArchiveLog, parts: Sequence[SegmentLeaves], notify: Callable[[str], None]
 ) -> dict[str, LeafFile]:
     """The leaf hashes of some segments by file; missing ones are computed, but for the hashes."""
-    checked = check_leaves(log.folder, parts)
+    checked = check_leaves(log.folder, parts, notify)
     files = {file.segment.file: file for file in checked}
     missing = [part for part, file in zip(parts, checked, strict=True) if file.nodes is None]
-    if missing:
-        notify(
-            f"leaf hashes of {len(missing):,} of {pluralise(len(parts), 'segment')} were computed"
-            f" for this command only; `outcomes archive {log.folder}` keeps them"
-        )
     with closing(hash_segments(log.folder, missing)) as hashed:
         for (segment, _), nodes, _ in hashed:
             files[segment.file] = files[segment.file]._replace(nodes=nodes)

@@ -9,7 +9,7 @@ hashed once, whatever is added later.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -172,9 +172,26 @@ class _LeavesJob(NamedTuple):
         return hash_segment(self.folder, self.parts[segment.file], advance)
 
 
-def check_leaves(folder: Path, parts: Sequence[SegmentLeaves]) -> list[LeafFile]:
-    """Check the leaf hashes of some segments; every file that may be used is hashed."""
-    return map_in_threads(partial(_check, folder), parts)
+def check_leaves(
+    folder: Path,
+    parts: Sequence[SegmentLeaves],
+    notify: Callable[[str], None] = lambda _: None,
+) -> list[LeafFile]:
+    """Check the leaf hashes of some segments; every file that may be used is hashed.
+
+    Args:
+        folder: The archive.
+        parts: Some of its segments.
+        notify: Gets a sentence where not all of them can be used.
+    """
+    files = map_in_threads(partial(_check, folder), parts)
+    unusable = sum(file.nodes is None for file in files)
+    if unusable:
+        notify(
+            f"leaf hashes of {unusable:,} of {pluralise(len(files), 'segment')} were computed"
+            f" for this command only; `outcomes archive {folder}` keeps them"
+        )
+    return files
 
 
 def read_hashes(file: LeafFile) -> bytes:

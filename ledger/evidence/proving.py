@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
 from ledger.errors import CutNotHeldError, EvidenceError
-from ledger.evidence.anchor import Anchor, SignedCheckpoint
+from ledger.evidence.anchor import Anchor, Entry, SignedCheckpoint
 from ledger.evidence.heads import TreeHead, TreeHeads, heads_at
 from ledger.evidence.leaf import leaf_of
 from ledger.evidence.leaf_files import (
@@ -38,15 +38,25 @@ from ledger.evidence.proofs import (
     hexadecimal,
     signed_entry,
 )
-from ledger.log import Log
+from ledger.log import Location, Log
 from ledger.log.archive import ArchiveLog, as_archive
 from ledger.log.record_lines import format_record
 
 __all__ = ["prove_consistency", "prove_record", "prove_report"]
 
+Notify = Callable[[str], None]
+
+
+def _no_notice(_: str) -> None:
+    """Nobody wants to know."""
+
 
 def prove_record(
-    log: Log, anchor: Anchor, signed: SignedCheckpoint, *, partition: int, offset: int
+    log: Log,
+    anchor: Anchor,
+    signed: SignedCheckpoint,
+    place: Location,
+    notify: Notify = _no_notice,
 ) -> RecordProof:
     """The proof that a record is in a signed log.
 
@@ -54,12 +64,14 @@ def prove_record(
         log: Any log.
         anchor: What was signed of it.
         signed: One of its checkpoints.
-        partition: The record's.
-        offset: The record's.
+        place: The record's.
+        notify: Gets a sentence where an archive does not keep all leaf hashes that are needed.
 
     Raises:
         EvidenceError: If the log is not the one that was signed, or does not hold the record.
     """
+    partition, offset = place
+    assert offset is not None
     entry = signed_entry(anchor, signed)
     head = _head_of(entry.entry.heads, partition)
     records = log.read({partition: offset}, {partition: offset + 1})
@@ -68,7 +80,8 @@ def prove_record(
         raise EvidenceError(
             f"record {partition}:{offset} is not among those that {signed.place} has signed"
         )
-    leaves = _leaves_of(log, partition, head.size, entry.entry.cut[partition])
+    kept = _kept_leaves(log, [partition], notify)
+    leaves = _leaves_of(log, partition, head.size, entry.entry.cut[partition], kept)
     index = leaves.index_of(offset)
     path, leaf = inclusion_path(leaves.tree.subtree, index, head.size), leaf_of(record)
     if not check_inclusion(leaf, index, head.size, path, root=head.root):
@@ -83,7 +96,11 @@ def prove_record(
 
 
 def prove_consistency(
-    log: Log, anchor: Anchor, old: SignedCheckpoint | None, new: SignedCheckpoint
+    log: Log,
+    anchor: Anchor,
+    old: SignedCheckpoint | None,
+    new: SignedCheckpoint,
+    notify: Notify = _no_notice,
 ) -> ConsistencyProof:
     """The proof that what was signed earlier is still there.
 
@@ -92,6 +109,7 @@ def prove_consistency(
         anchor: What was signed of it.
         old: An earlier checkpoint; None to begin with.
         new: A later one.
+        notify: As in `prove_record`.
 
     Raises:
         EvidenceError: If the later one has fewer entries.
@@ -110,12 +128,16 @@ def prove_consistency(
         old=first,
         new=last,
         anchor_path=hexadecimal(anchor.consistency_path(old_size, new_size)),
-        paths=_paths(log, first.entry.heads, last.entry.heads, last.entry.cut),
+        paths=_paths(log, first.entry.heads, last.entry, notify),
     )
 
 
 def prove_report(
-    log: Log, anchor: Anchor, signed: SignedCheckpoint, report: Mapping[str, Any]
+    log: Log,
+    anchor: Anchor,
+    signed: SignedCheckpoint,
+    report: Mapping[str, Any],
+    notify: Notify = _no_notice,
 ) -> ReportProof:
     """The proof that a report was made from signed records.
 
@@ -124,6 +146,7 @@ def prove_report(
         anchor: What was signed of it.
         signed: One of its checkpoints.
         report: As JSON values; its roots are those of the log, or added.
+        notify: As in `prove_record`.
 
     Raises:
         EvidenceError: If the report's cut is not below what was signed, or its roots differ.
@@ -138,7 +161,7 @@ def prove_report(
             " `outcomes checkpoint`"
         )
     try:
-        heads = heads_at(log, [log.normalise(cut)])[0]
+        heads = heads_at(log, [log.normalise(cut)], notify=notify)[0]
     except CutNotHeldError as error:
         raise EvidenceError(f"the log is not that of the report: {error}") from error
     roots = {str(partition): head.root.hex() for partition, head in sorted(heads.items())}
@@ -148,18 +171,21 @@ def prove_report(
     return ReportProof(
         report={**report, "log": {**report["log"], "roots": roots}},
         sizes={str(partition): head.size for partition, head in heads.items()},
-        paths=_paths(log, heads, entry.entry.heads, entry.entry.cut),
+        paths=_paths(log, heads, entry.entry),
         signed=entry,
     )
 
 
 def _paths(
-    log: Log, old: TreeHeads, new: TreeHeads, ends: Mapping[int, int]
+    log: Log, old: TreeHeads, new: Entry, notify: Notify = _no_notice
 ) -> dict[str, tuple[str, ...]]:
     """The proof for every partition that held a record."""
     paths = {}
+    later_heads = {partition: _head_of(new.heads, partition) for partition in old}
+    grown = [number for number, head in old.items() if 0 < head.size < later_heads[number].size]
+    kept = _kept_leaves(log, grown, notify)
     for partition, head in old.items():
-        later = _head_of(new, partition)
+        later = later_heads[partition]
         if head.size > later.size:
             raise EvidenceError(
                 f"partition {partition} had {head.size:,} records and was signed later with"
@@ -168,7 +194,7 @@ def _paths(
         if head.size:
             path: list[bytes] = []
             if head.size < later.size:
-                leaves = _leaves_of(log, partition, later.size, ends[partition])
+                leaves = _leaves_of(log, partition, later.size, new.cut[partition], kept)
                 path = consistency_path(leaves.tree.subtree, head.size, later.size)
             if not check_consistency(
                 head.size, later.size, path, old_root=head.root, new_root=later.root
@@ -192,12 +218,31 @@ def _head_of(heads: TreeHeads, partition: int) -> TreeHead:
     return head
 
 
+class _KeptPart(NamedTuple):
+    part: SegmentLeaves
+    file: LeafFile
+
+
 class _Leaves(NamedTuple):
     tree: Tree
     index_of: Callable[[int], int]
 
 
-def _leaves_of(log: Log, partition: int, size: int, end: int) -> _Leaves:
+def _kept_leaves(log: Log, partitions: Collection[int], notify: Notify) -> list[_KeptPart]:
+    """The leaf hashes that an archive keeps of some partitions; none of another log."""
+    archive = as_archive(log)
+    if archive is None:
+        return []
+    archive.end()  # A merge may have replaced segments since the archive was opened.
+    parts = [
+        part
+        for part in segments_with_first_leaf(archive.manifest)
+        if part.segment.partition in partitions
+    ]
+    return list(map(_KeptPart, parts, check_leaves(archive.folder, parts, notify)))
+
+
+def _leaves_of(log: Log, partition: int, size: int, end: int, kept: Iterable[_KeptPart]) -> _Leaves:
     """The leaves of a partition below an offset.
 
     Raises:
@@ -205,7 +250,8 @@ def _leaves_of(log: Log, partition: int, size: int, end: int) -> _Leaves:
     """
     archive = as_archive(log)
     if archive is not None:
-        return _archive_leaves(archive, partition, size)
+        own = [each for each in kept if each.part.segment.partition == partition]
+        return _archive_leaves(archive, partition, size, own)
     hashes, offsets = list[bytes](), list[int]()
     for record in log.read({partition: 0}, {partition: end}):
         if record.partition == partition:
@@ -222,25 +268,21 @@ def _refuse_too_few(partition: int, records: int, size: int) -> None:
         )
 
 
-def _archive_leaves(log: ArchiveLog, partition: int, size: int) -> _Leaves:
-    log.end()
-    parts = [
-        part
-        for part in segments_with_first_leaf(log.manifest)
-        if part.segment.partition == partition
-    ]
+def _archive_leaves(
+    log: ArchiveLog, partition: int, size: int, kept: Sequence[_KeptPart]
+) -> _Leaves:
+    parts = [each.part for each in kept]
     _refuse_too_few(partition, sum(part.segment.records for part in parts), size)
-    files = check_leaves(log.folder, parts)
     begins = [part.begin for part in parts]
     known: dict[Node, bytes] = {}
-    for file in files:
+    for _, file in kept:
         if file.nodes is not None:
             nodes = nodes_between(file.nodes.begin, file.nodes.end)
             known.update(zip(nodes, file.nodes.hashes, strict=True))
 
     @lru_cache(maxsize=2)
     def hashes_of(number: int) -> bytes:
-        return _hashes(log, parts[number], files[number])
+        return _hashes(log, *kept[number])
 
     def leaf(index: int) -> bytes:
         number = bisect_right(begins, index) - 1

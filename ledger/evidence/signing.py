@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,12 @@ class SignedLog(NamedTuple):
 
 
 def sign_log(
-    log: Log, folder: Path, key: PrivateKey, *, progress: ProgressCallback = no_progress
+    log: Log,
+    folder: Path,
+    key: PrivateKey,
+    *,
+    progress: ProgressCallback = no_progress,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> SignedLog:
     """Sign the trees of all partitions at a log's end.
 
@@ -41,6 +47,7 @@ def sign_log(
         folder: The anchor log; made when it is missing.
         key: Signs.
         progress: Called with the number of records hashed.
+        notify: Gets a sentence where an archive does not keep all of its leaf hashes.
 
     Raises:
         EvidenceError: If the log is not a continuation of what was signed before.
@@ -52,7 +59,7 @@ def sign_log(
 
     def make_entry(last: Entry | None) -> Entry:
         cuts = [cut] if last is None else [cut, _held(log, last)]
-        heads, *before = heads_at(log, cuts, progress=progress)
+        heads, *before = heads_at(log, cuts, progress=progress, notify=notify)
         if last is not None:
             _refuse_rewritten(last, before[0], folder)
         made.append(Entry.from_heads(log.name, cut, heads))

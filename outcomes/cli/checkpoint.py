@@ -33,7 +33,7 @@ def checkpoint(
     with closing(open_log(log_address(log))) as opened:
         records = sum(opened.end().values())
         with terminal.progress("hashing records", records) as progress:
-            done = sign_log(opened, folder, private, progress=progress)
+            done = sign_log(opened, folder, private, progress=progress, notify=inform)
     place = done.signed.checkpoint
     if done.by_others:
         checkpoints = pluralise(done.by_others, "checkpoint")

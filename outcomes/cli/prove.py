@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ledger.diagnostics import inform
 from ledger.errors import UsageError
 from outcomes.cli.options import LogOption, command_group, log_address
 from outcomes.console import terminal
@@ -35,14 +36,15 @@ def prove_record(
 ) -> None:
     """That a record is in the log that was signed last."""
     from ledger.evidence import proving
-    from ledger.log import open_log, parse_cut
+    from ledger.log import Location, open_log, parse_cut
 
     (partition, offset), *more = parse_cut(place, "PARTITION:OFFSET").items()
     if more:
         raise UsageError(f"{place}: name one record, such as 0:1041")
     anchor, signed = _last(evidence)
     with closing(open_log(log_address(log))) as opened:
-        _print(proving.prove_record(opened, anchor, signed, partition=partition, offset=offset))
+        named = Location(partition, offset)
+        _print(proving.prove_record(opened, anchor, signed, named, inform))
 
 
 @prove_app.command("consistency")
@@ -62,7 +64,7 @@ def prove_consistency(
     anchor, signed = _last(evidence)
     earlier = None if old is None else read_checkpoint(old)
     with closing(open_log(log_address(log))) as opened:
-        _print(proving.prove_consistency(opened, anchor, earlier, signed))
+        _print(proving.prove_consistency(opened, anchor, earlier, signed, inform))
 
 
 @prove_app.command("report")
@@ -84,7 +86,7 @@ def prove_report(
     anchor, signed = _last(evidence)
     with closing(open_log(log_address(log))) as opened:
         for report in reports.values():
-            _print(proving.prove_report(opened, anchor, signed, report.as_json()))
+            _print(proving.prove_report(opened, anchor, signed, report.as_json(), inform))
 
 
 def _last(folder: Path) -> tuple[Anchor, SignedCheckpoint]:

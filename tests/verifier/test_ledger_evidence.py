@@ -20,7 +20,7 @@ from ledger.evidence.keys import create_key, read_private_key
 from ledger.evidence.note import COSIGNATURE, PublicKey
 from ledger.evidence.proofs import encode_proof
 from ledger.evidence.proving import prove_consistency, prove_record, prove_report
-from ledger.log import open_log
+from ledger.log import Location, open_log
 from tests.faults.tampering import stage
 from tests.support.repository import ROOT
 
@@ -87,7 +87,7 @@ def held(tmp_path_factory):
     with closing(open_log(f"archive:{held.archive}")) as log:
         report = json.loads(held.report.read_bytes())
         proofs = {
-            "record": prove_record(log, anchor, anchor.last(), partition=1, offset=3),
+            "record": prove_record(log, anchor, anchor.last(), Location(1, 3)),
             "consistency": prove_consistency(log, anchor, *anchor.checkpoints),
             "report": prove_report(log, anchor, anchor.last(), report),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,9 @@ from ledger.evidence.keys import create_key
 from ledger.evidence.proofs import check_proof, decode_proof, encode_proof, is_proof
 from ledger.evidence.proving import prove_consistency, prove_record, prove_report
 from ledger.evidence.quorum import quorum_of_key
-from ledger.log import open_log
+from ledger.evidence.signing import sign_log
+from ledger.log import Location, open_log
+from ledger.log.archive import as_archive
 from ledger.report import ReportQuery, make_reports
 from projections.policy import built_in_policies
 from tests.ledger.evidence.stage import new_records, signed_twice
@@ -53,7 +56,7 @@ def report(log):
 def proofs(log, anchor, report):
     old, new = anchor.checkpoints
     return {
-        "record": prove_record(log, anchor, new, partition=0, offset=4),
+        "record": prove_record(log, anchor, new, Location(0, 4)),
         "consistency": prove_consistency(log, anchor, old, new),
         "report": prove_report(log, anchor, new, report),
     }
@@ -63,7 +66,7 @@ class TestHold:
     def test_every_record_that_was_signed_can_be_proved(self, stage, anchor, log):
         for partition, head in anchor.entries[-1].heads.items():
             for offset in {0, head.size // 2, head.size - 1}:
-                proof = prove_record(log, anchor, anchor.last(), partition=partition, offset=offset)
+                proof = prove_record(log, anchor, anchor.last(), Location(partition, offset))
                 checked = check_proof(proof, stage.quorum, "p")
                 place = f"record {partition}:{offset} is leaf {offset} of {head.size}"
                 assert checked.statement.startswith(place)
@@ -88,6 +91,22 @@ class TestHold:
     def test_the_last_checkpoint_alone_can_be_handed_to_a_new_witness(self, stage, log, anchor):
         proof = prove_consistency(log, anchor, None, anchor.last())
         assert "nothing was seen before" in check_proof(proof, stage.quorum, "p").statement
+
+    def test_where_leaf_hashes_are_missing_beside_an_archive_one_line_says_so(
+        self, stage, log, anchor, report, tmp_path
+    ):
+        old, new = anchor.checkpoints
+        is_missing = not list((stage.archive / "leaves").glob("*")) and as_archive(log) is not None
+        for run in (
+            partial(sign_log, log, tmp_path / "other", stage.key),
+            partial(prove_record, log, anchor, new, Location(0, 4)),
+            partial(prove_consistency, log, anchor, old, new),
+            partial(prove_report, log, anchor, new, report),
+        ):
+            messages = list[str]()
+            run(notify=messages.append)
+            assert len(messages) == is_missing
+            assert all("were computed for this command only" in each for each in messages)
 
 
 def leaves_of(value, path=()):
@@ -175,14 +194,14 @@ class TestRefuse:
     def test_a_record_that_was_not_signed_cannot_be_proved(self, log, anchor):
         for partition, offset in ((0, 10_000), (9, 0)):
             with pytest.raises(EvidenceError, match="signed"):
-                prove_record(log, anchor, anchor.last(), partition=partition, offset=offset)
+                prove_record(log, anchor, anchor.last(), Location(partition, offset))
 
     def test_a_rewritten_log_proves_nothing(self, stage, anchor, tmp_path):
         other = stage._replace(folder=tmp_path)
         other.append(new_records(83, value=b"VALUE %d"))
         with closing(open_log(other.url)) as log:
             with pytest.raises(EvidenceError, match="are not those that"):
-                prove_record(log, anchor, anchor.last(), partition=0, offset=4)
+                prove_record(log, anchor, anchor.last(), Location(0, 4))
             with pytest.raises(EvidenceError, match="are not those that"):
                 prove_consistency(log, anchor, *anchor.checkpoints)
 
@@ -195,7 +214,7 @@ class TestRefuse:
                 closing(open_log(url)) as log,
                 pytest.raises(EvidenceError, match=r"records, \d+ were signed"),
             ):
-                prove_record(log, anchor, anchor.last(), partition=0, offset=4)
+                prove_record(log, anchor, anchor.last(), Location(0, 4))
 
     def test_a_report_that_reads_further_than_was_signed_is_refused(self, log, anchor, report):
         (old, _) = anchor.checkpoints

@@ -19,7 +19,7 @@ from ledger.evidence.proofs import check_proof, decode_proof, signed_entry
 from ledger.evidence.proving import prove_consistency, prove_record
 from ledger.evidence.quorum import parse_quorum
 from ledger.evidence.witness import Watch, check_as_witness, sign_as_witness
-from ledger.log import open_log
+from ledger.log import Location, open_log
 from tests.ledger.evidence.stage import new_records, signed_twice
 
 SEEN_AT = 1_679_315_147
@@ -152,7 +152,7 @@ class TestRefuse:
     def test_other_proofs_and_other_files_are_refused(self, stage, watch):
         anchor = read_anchor(stage.evidence)
         with closing(open_log(stage.url)) as log:
-            record = prove_record(log, anchor, anchor.last(), partition=0, offset=0)
+            record = prove_record(log, anchor, anchor.last(), Location(0, 0))
         with pytest.raises(EvidenceError, match="no proof of consistency"):
             check_as_witness(record, "p", watch)
         watch.state.write_text("{}")
@@ -169,7 +169,7 @@ class TestRefuse:
     def test_what_was_seen_is_a_proof_of_consistency(self, stage, watch):
         anchor = read_anchor(stage.evidence)
         with closing(open_log(stage.url)) as log:
-            record = prove_record(log, anchor, anchor.last(), partition=0, offset=0)
+            record = prove_record(log, anchor, anchor.last(), Location(0, 0))
         watch.state.write_bytes(witnesses.encode_proof(record))
         with pytest.raises(EvidenceError, match="is not what `outcomes witness sign` has written"):
             check_as_witness(proof_since(stage), "p", watch)
