@@ -1,18 +1,16 @@
-"""Recompute an outcome ledger's yearly figures from its records, and compare them with a report.
+"""Recompute an outcome ledger's report from its records by docs/SPEC.md, without its code.
 
-    python3 ledger_verify.py RECORDS.jsonl --year 2022 [--policy ID|FILE] [--cut 0:10,1:20]
-    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--json]
+    python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--tzdata FOLDER]
 
-RECORDS.jsonl is what `outcomes tail --jsonl` prints. This file is self-contained: it needs only
-Python 3.11 and the zone rules described below, and shares no code with the ledger. It implements
-the specification, docs/SPEC.md, a second time, naively, one function for each paragraph, so that a
-person can compare the two side by side. Findings are not computed: they change no figure.
-
-The zone rules are those of the package `tzdata` where it is installed, or of --tzdata: an unpacked
-package, or a folder of compiled zones. Those of the machine are never used unless they are named.
+RECORDS.jsonl is what `outcomes tail --jsonl` prints; `ledger_evidence.py` reads archives, hashes
+and signatures. This file needs only Python 3.11 and the zone rules of the package `tzdata`, or of
+--tzdata: an unpacked package, or a folder of compiled zones. Those of the machine are never used
+unless they are named. Findings are not computed: they change no figure.
 
 In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
 instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
+
+Exit codes: 0 equal, 1 different, 2 usage, 65 bad input, 78 a policy that cannot be.
 """
 
 from __future__ import annotations
@@ -26,171 +24,32 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
 import reprlib
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-RULES = 1
-MOST_BYTES, MOST_LEVELS, MOST_CHARACTERS, MOST_EVENTS = 65_536, 16, 200, 1000
-FIRST_YEAR, LAST_YEAR = 1, 9999
-FIRST_DATE, LAST_DATE = "0001-01-01", "9999-12-31"
-EARLIEST, LATEST = "1900-01-01", "2199-12-31"
-ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
-ZONES_OF_A_MACHINE = ("localtime", "posixrules", "posix", "right")
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
-DAY = 86_400 * SECOND
-EPOCH = (date(1970, 1, 1).toordinal() - 1) * DAY
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - FIRST).days * 86_400 * SECOND
+FIRST_DATE, LAST_DATE, YEARS = "0001-01-01", "9999-12-31", range(1, 10_000)
 
 # Whatever a JSON text can say; its shape is checked before it is used.
 Json = Any
 Check = Callable[[Json], bool]
 Words = tuple[str, ...]
 Policy = Mapping[str, Any]
-Cells = Counter[tuple[str, str]]
 Record = Mapping[str, Any]
-# One student's facts in force, by type without `ledger.` and version, each list in log order.
-Student = dict[str, list["Event"]]
-
-# --- The words of the specification ---------------------------------------------------------------
-
-CATEGORIES: Words = (
-    "job_seeker", "low_qualification", "disadvantaged_area", "refugee", "disability",
-)  # fmt: skip
-KINDS: Words = (
-    "new_job", "internship", "apprenticeship", "business", "new_title", "raise",
-    "internal_mobility",
-)  # fmt: skip
-STATUSES: Words = (
-    "employed", "self_employed", "studying", "military", "volunteering", "seeking", "not_seeking",
-    "unknown",
-)  # fmt: skip
-FUNDINGS: Words = (
-    "self_paid", "cpf", "individual", "employer", "apprenticeship", "job_centre", "public_grant",
-    "other",
-)  # fmt: skip
-WITHDRAWALS: Words = ("left", "transferred", "deceased", "incarcerated", "military")
-RESCHEDULINGS: Words = ("student", "school", "employer", "other")
-APPLICATION, ENROLMENT = "application_id", "enrollment_id"
-RETRACTIONS: Words = ("entered_wrongly", "withdrawn_by_student", "superseded", "other")
-EMPLOYMENTS: Words = ("full_time", "part_time", "temporary", "freelance")
-STATED_BY: Words = ("student", "employer", "registry", "staff")
-
-NINE: Words = ("all", *CATEGORIES, "any_category", "no_category", "undeclared")
-OUTCOME_MEASURES: Words = ("career_outcomes", "outcomes_declared", "outcomes_repeated")
-STUDENT_MEASURES: Words = (
-    "applicants", "became_students", "expected_to_graduate", "graduated_as_expected", "graduates",
-    "respondents", "placed", "placed_in_field",
-)  # fmt: skip
-RATES: Words = (
-    "orientation_rate", "graduation_rate", "response_rate", "placement_rate",
-    "placement_in_field_rate", "placement_rate_if_silent_not_placed",
-    "placement_rate_if_silent_placed",
-)  # fmt: skip
-
-# --- SPEC section 1: JSON, with every fault in the order of the rules -----------------------------
-
-STRING = r'"(?:[^"\\]|\\.)*"'
-BRACKETS = re.compile(rf"({STRING}|[\[\]{{}}])", re.DOTALL)
-# An integer of a value may have as many digits as the value has bytes.
-sys.set_int_max_str_digits(0)
 
 
-def read_json(raw: bytes) -> tuple[Json, str | None]:
-    """Return the value of a JSON text, or the first of the four rules about JSON that it breaks."""
-    faults: set[str] = set()
-    try:
-        text = raw.decode("utf-8")
-        refuse_lone_surrogates(text)
-        try:
-            value = parse_json(text, faults)
-            # A text without so many brackets is not nested so deep; most need no second look.
-            brackets = text.count("{") + text.count("[")
-            is_deep = brackets > MOST_LEVELS and levels_of(value) > MOST_LEVELS
-        except RecursionError:
-            value, is_deep = None, True
-            parse_deep_json(text, faults)
-    except ValueError:
-        return None, "value_must_be_json"
-    for fault in ("members_must_be_unique", "numbers_must_be_finite"):
-        if fault in faults:
-            return None, fault
-    if is_deep:
-        return None, "nesting_must_not_exceed_16"
-    return value, None
-
-
-def parse_json(text: str, faults: set[str]) -> Json:
-    """Parse RFC 8259, and note which of the next two rules it breaks anywhere.
-
-    Raises:
-        ValueError: the text is no JSON.
-    """
-
-    def number(word: str) -> int | float:
-        value = float(word)
-        if math.isinf(value):
-            faults.add("numbers_must_be_finite")
-            return value
-        return value if re.search("[.eE]", word) else int(word)
-
-    def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            faults.add("members_must_be_unique")
-        return value
-
-    def constant(word: str) -> None:
-        raise ValueError(f"{word} is not JSON")
-
-    return json.loads(
-        text,
-        object_pairs_hook=members,
-        parse_int=number,
-        parse_float=number,
-        parse_constant=constant,
-    )
-
-
-def parse_deep_json(text: str, faults: set[str]) -> None:
-    """Parse a text that is nested deeper than Python recurses: inside out, each part once."""
-    parts: list[list[str]] = [[]]
-    for piece in BRACKETS.split(text):
-        if piece in ("{", "["):
-            parts.append([piece])
-        elif piece in ("}", "]"):
-            require(len(parts) > 1)
-            parse_json("".join([*parts.pop(), piece]), faults)
-            parts[-1].append(" 0 ")
-        else:
-            parts[-1].append(piece)
-    require(len(parts) == 1)
-    parse_json("".join(parts[0]), faults)
-
-
-def refuse_lone_surrogates(text: str) -> None:
-    """Raise ValueError where an escape stands for half a character."""
-    if "\\u" in text:
-        for word in re.findall(STRING, text, re.DOTALL):
-            if "\\u" in word:
-                str(json.loads(word)).encode("utf-8")
-
-
-def levels_of(value: Json) -> int:
-    """Return how deep arrays and objects are nested."""
-    levels, layer = 0, [value]
-    while layer := [item for item in layer if isinstance(item, dict | list)]:
-        levels += 1
-        layer = [
-            below for item in layer for below in (item.values() if isinstance(item, dict) else item)
-        ]
-    return levels
+class WrongError(Exception):
+    """What ends a program: an exit code and a sentence that names what is wrong."""
 
 
 def require(condition: object, message: str = "not JSON") -> None:
@@ -199,204 +58,241 @@ def require(condition: object, message: str = "not JSON") -> None:
         raise ValueError(message)
 
 
+def table(text: str) -> dict[str, Words]:
+    """Return the first word of every line with the words after it."""
+    rows = (line.split() for line in text.strip().splitlines())
+    return {name: tuple(words) for name, *words in rows}
+
+
+# --- SPEC section 1, rules: JSON ------------------------------------------------------------------
+
+MOST_BYTES, MOST_LEVELS = 65_536, 16
+STRING = r'"(?:[^"\\]|\\.)*"'
+BRACKETS = re.compile(rf"({STRING}|[\[\]{{}}])", re.DOTALL)
+# Those of two rules that the text which is being parsed breaks.
+BROKEN: set[str] = set()
+
+
+def read_json(raw: bytes) -> tuple[Json, str | None]:
+    """Return the value of a JSON text, or the first of the four rules about JSON that it breaks."""
+    BROKEN.clear()
+    try:
+        text = raw.decode("utf-8")
+        for word in re.findall(STRING, text, re.DOTALL) if "\\u" in text else ():
+            str(json.loads(word)).encode("utf-8")  # Which a lone surrogate cannot be.
+        is_shallow = text.count("{") + text.count("[") <= MOST_LEVELS
+        is_deep = not is_shallow and levels_of(text) > MOST_LEVELS
+        value = None if is_deep else PARSER.decode(text)
+    except ValueError:
+        return None, "value_must_be_json"
+    for rule in ("members_must_be_unique", "numbers_must_be_finite"):
+        if rule in BROKEN:
+            return None, rule
+    return value, "nesting_must_not_exceed_16" if is_deep else None
+
+
+def number_of(word: str) -> float:
+    """Return a number of a JSON text; NaN and the infinities are none."""
+    require(word[-1].isdigit())
+    value = float(word)
+    if math.isinf(value):
+        BROKEN.add("numbers_must_be_finite")
+    return value if math.isinf(value) or re.search("[.eE]", word) else int(word)
+
+
+def object_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Return an object of a JSON text."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        BROKEN.add("members_must_be_unique")
+    return value
+
+
+PARSER = json.JSONDecoder(
+    object_pairs_hook=object_of,
+    parse_int=number_of,
+    parse_float=number_of,
+    parse_constant=number_of,
+)
+
+
+def levels_of(text: str) -> int:
+    """Parse a JSON text inside out, since Python recurses less deep; return how deep it is."""
+    parts: list[list[str]] = [[]]
+    levels = 0
+    for piece in BRACKETS.split(text):
+        if piece in ("{", "["):
+            parts.append([])
+            levels = max(levels, len(parts) - 1)
+        parts[-1].append(piece)
+        if piece in ("}", "]"):
+            require(len(parts) > 1)
+            PARSER.decode("".join(parts.pop()))
+            parts[-1].append(" 0 ")
+    require(len(parts) == 1)
+    PARSER.decode("".join(parts[0]))
+    return levels
+
+
 # --- RFC 8785 -------------------------------------------------------------------------------------
 
-# ECMAScript writes no exponent while the decimal point is this near.
-MOST_PLACES, FEWEST_PLACES = 21, -6
 
-
-def canonical(obj: Json) -> bytes:
-    """Return the RFC 8785 canonical form of a JSON value.
-
-    Raises:
-        ValueError: a number is not finite, or a text holds a lone surrogate.
-        TypeError: something in it is not JSON.
-    """
-    return canonical_text(obj).encode("utf-8")
-
-
-def canonical_text(item: Json) -> str:
-    """Return the canonical form as a text."""
+def canonical(item: Json) -> bytes:
+    """Return the canonical form; ValueError for what has none."""
     if isinstance(item, dict):
-        ordered = sorted(item, key=utf_16_order)
-        members = (
-            f"{json.dumps(name, ensure_ascii=False)}:{canonical_text(item[name])}"
-            for name in ordered
-        )
-        return "{" + ",".join(members) + "}"
+        names = sorted(item, key=lambda name: str(name).encode("utf-16-be"))
+        return b"{" + b",".join(canonical(n) + b":" + canonical(item[n]) for n in names) + b"}"
     if isinstance(item, list):
-        return "[" + ",".join(map(canonical_text, item)) + "]"
+        return b"[" + b",".join(map(canonical, item)) + b"]"
     if isinstance(item, int | float) and not isinstance(item, bool):
-        return ecmascript_number(item)
-    if item is None or isinstance(item, bool | str):
-        return json.dumps(item, ensure_ascii=False)
-    raise TypeError(f"{type(item).__name__} is not JSON")
+        # Python chooses the digits that ECMAScript does, and prints them in another form.
+        require(abs(item) < 2**1024 and math.isfinite(item), "a number is not finite")
+        number = Decimal(repr(float(item))).normalize()
+        form = "f" if number.adjusted() in range(-6, 21) else "e"
+        return (f"{number:{form}}" if number else "0").encode()
+    require(item is None or isinstance(item, bool | str), "what is no JSON has no form")
+    return json.dumps(item, ensure_ascii=False).encode()
 
 
-def utf_16_order(name: Json) -> bytes:
-    """Return what a member name is sorted by."""
-    if not isinstance(name, str):
-        raise TypeError("a member name is a text")
-    return name.encode("utf-16-be")
-
-
-def ecmascript_number(number: float) -> str:
-    """Print a number as ECMAScript's Number::toString prints the binary64 nearest to it."""
-    try:
-        value = float(number)
-    except OverflowError:
-        value = math.inf
-    require(math.isfinite(value), "a number is not finite")
-    if value == 0:
-        return "0"
-    sign = "-" if value < 0 else ""
-    mantissa, _, exponent = repr(abs(value)).partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    # Python and ECMAScript choose the same digits; the value is 0.<digits> * 10 ** point.
-    digits = (whole + fraction).lstrip("0")
-    point = len(digits) - len(fraction) + int(exponent or "0")
-    digits = digits.rstrip("0")
-    if len(digits) <= point <= MOST_PLACES:
-        return sign + digits + "0" * (point - len(digits))
-    if 0 < point <= MOST_PLACES:
-        return sign + digits[:point] + "." + digits[point:]
-    if FEWEST_PLACES < point <= 0:
-        return sign + "0." + "0" * -point + digits
-    rest = "." + digits[1:] if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{rest}e{point - 1:+d}"
-
-
-def sha256(obj: object) -> str:
+def sha256(obj: Json) -> str:
     """Return the SHA-256 of the canonical form, in lower-case hex."""
     return hashlib.sha256(canonical(obj)).hexdigest()
 
 
-# --- SPEC section 1 and SPEC section 2: dates and instants ----------------------------------------
+# --- SPEC section 1, time, and SPEC section 2, months after ---------------------------------------
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
-    r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
+    rf"({DATE.pattern}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
+    r"(?:\.([0-9]{1,9}))?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
-
-
-@functools.lru_cache(maxsize=100_000)
-def day_number(text: str) -> int | None:
-    """Return how many days a date is after 0001-01-01; None if there is no such date."""
-    if not DATE.fullmatch(text):
-        return None
-    try:
-        return date.fromisoformat(text).toordinal() - 1
-    except ValueError:
-        return None
 
 
 def is_date(value: Json) -> bool:
     """Say whether it is a date of the calendar, from 0001-01-01 to 9999-12-31."""
-    return isinstance(value, str) and day_number(value) is not None
+    try:
+        return bool(isinstance(value, str) and DATE.fullmatch(value) and date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 @functools.lru_cache(maxsize=16)  # An event's is asked for more than once.
 def instant_of(time: str) -> int | None:
     """Return the instant of an RFC 3339 text, with all its digits; None if it is no such text."""
     match = TIME.fullmatch(time)
-    days = day_number(match[1]) if match else None
-    if match is None or days is None:
+    try:
+        since = datetime.fromisoformat(match[1] + match[3]) - FIRST if match else None
+    except ValueError:
         return None
-    _, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups("0")
-    seconds = int(hour) * 3600 + int(minute) * 60 + int(second)
-    offset = int(offset_hour) * 3600 + int(offset_minute) * 60
-    seconds += offset if sign == "-" else -offset
-    return days * DAY + seconds * SECOND + int(fraction.ljust(9, "0"))
+    if match is None or since is None:
+        return None
+    return (since.days * 86_400 + since.seconds) * SECOND + int((match[2] or "").ljust(9, "0"))
 
 
-class Zones:
-    """SPEC section 3, zone: the rules of one release, never silently those of the machine."""
-
-    def __init__(self) -> None:
-        self.folder: Path | None = None
-        self.release = "unknown"
-        self.known: dict[str, ZoneInfo | None] = {}
-
-    def use(self, folder: Path) -> bool:
-        """Take the rules of an unpacked package, or a folder of compiled zones; False if none."""
-        for place in (folder / "zoneinfo", folder):
-            if (place / "UTC").is_file():
-                self.folder, self.release, self.known = place, release_of(place), {}
-                return True
-        return False
-
-    def rules(self, name: str) -> ZoneInfo | None:
-        """Return the rules of a zone, whose name is exact on any file system; None if unknown."""
-        if name not in self.known:
-            self.known[name] = self.read(name)
-        return self.known[name]
-
-    def read(self, name: str) -> ZoneInfo | None:
-        """Read the compiled rules of a zone."""
-        if self.folder is None or not ZONE_NAME.fullmatch(name):
-            return None
-        path = self.folder
-        for part in name.split("/"):
-            if not path.is_dir() or part not in (entry.name for entry in path.iterdir()):
-                return None
-            path /= part
-        data = path.read_bytes() if path.is_file() else b""
-        return ZoneInfo.from_file(io.BytesIO(data), key=name) if data[:4] == b"TZif" else None
+def months_after(day: str, months: int) -> str:
+    """SPEC section 2, months after: the same day of the month, or the month's last day."""
+    year, month = divmod(int(day[:4]) * 12 + int(day[5:7]) - 1 + months, 12)
+    if year not in YEARS:
+        return LAST_DATE
+    last = calendar.monthrange(year, month + 1)[1]
+    return f"{year:04d}-{month + 1:02d}-{min(int(day[8:]), last):02d}"
 
 
-def release_of(folder: Path) -> str:
-    """Return the release of a folder of compiled zones, where a file in or above it says so."""
-    signs = (
-        (folder.parent / "__init__.py", r'^__version__ = "([^"]+)"'),
-        (folder / "+VERSION", r"^(\S+)"),
-        (folder / "tzdata.zi", r"^# version (\S+)"),
-    )
-    for path, pattern in signs:
+# --- SPEC section 3, zone -------------------------------------------------------------------------
+
+
+RELEASE = re.compile(r'^(?:__version__ = "|# version )?(2\d{3}[.\da-z]+)"?$', re.MULTILINE)
+# The files of the zones that are used, by name, and with them what says their release.
+ZONES: dict[str, Path] = {}
+# What names begin with that are of a machine and not of the database.
+OF_A_MACHINE = ("localtime", "posix", "right")
+NO_ZONES = "no zone rules: install the package tzdata, or give --tzdata FOLDER"
+
+
+def use_zones(named: str | None = None) -> None:
+    """SPEC section 3, zone: take rules that are named or installed, never those of the machine."""
+    installed = [Path(folder) / "tzdata" for folder in sys.path]
+    folders = [Path(named)] if named else installed
+    for place in (each for folder in folders for each in (folder / "zoneinfo", folder)):
+        if (place / "UTC").is_file():
+            ZONES.clear()
+            named = ((path.relative_to(place).as_posix(), path) for path in place.rglob("*"))
+            ZONES.update((name, path) for name, path in named if not name.startswith(OF_A_MACHINE))
+            zone_rules.cache_clear()
+            return
+    what = f"--tzdata {named}: no unpacked tzdata, and no compiled zones" if named else NO_ZONES
+    raise WrongError(2, what)
+
+
+@functools.cache
+def zone_rules(name: str) -> ZoneInfo | None:
+    """Return the rules of a zone, whose name is exact on any file system; None if unknown."""
+    if not ZONES:
+        use_zones()
+    data = ZONES[name].read_bytes() if name in ZONES and ZONES[name].is_file() else b""
+    return ZoneInfo.from_file(io.BytesIO(data), key=name) if data[:4] == b"TZif" else None
+
+
+def zone_release() -> str:
+    """Return the release of the zone rules, where a file in or above their folder says so."""
+    place = ZONES["UTC"].parent
+    for path in (place.parent / "__init__.py", place / "+VERSION", place / "tzdata.zi"):
         text = path.read_text("utf-8", errors="replace")[:1000] if path.is_file() else ""
-        match = re.search(pattern, text, re.MULTILINE)
-        if match:
+        if match := RELEASE.search(text):
             return match[1]
     return "unknown"
 
 
-ZONES = Zones()
-# Where packages are installed; nothing of the package is imported.
-INSTALLED = any(ZONES.use(Path(folder) / "tzdata") for folder in sys.path)
-
-
 def date_in_zone(instant: int, zone: str) -> str:
     """Return the calendar date of an instant in a time zone."""
-    rules = ZONES.rules(zone)
+    rules = zone_rules(zone)
     # Without rules astimezone would take those of the machine.
     require(rules is not None, f"no rules of zone {zone}")
     try:
-        moment = datetime(1, 1, 1, tzinfo=UTC) + timedelta(seconds=instant // SECOND)
+        moment = FIRST + timedelta(seconds=instant // SECOND)
         return moment.astimezone(rules).date().isoformat()
     except OverflowError:
         return FIRST_DATE if instant < EPOCH else LAST_DATE
 
 
-def months_after(day: str, months: int) -> str:
-    """SPEC section 2, months after: the same day of the month, or the month's last day."""
-    months_since_year_0 = int(day[:4]) * 12 + int(day[5:7]) - 1 + months
-    year, month = months_since_year_0 // 12, months_since_year_0 % 12 + 1
-    if year > LAST_YEAR:
-        return LAST_DATE
-    last = calendar.monthrange(year, month)[1]
-    return f"{year:04d}-{month:02d}-{min(int(day[8:]), last):02d}"
-
-
-def in_year(day: str, year: int) -> bool:
-    """Say whether a date lies in a calendar year."""
-    return day[:4] == f"{year:04d}"
-
-
 # --- SPEC section 1, types ------------------------------------------------------------------------
+
+DATA = table("""
+    student.applied         application_id programme applied_on categories?
+    student.enrolled        enrollment_id application_id? programme enrolled_on \
+                            expected_graduation_on funding categories?
+    enrollment.rescheduled  enrollment_id expected_graduation_on decided_on reason?
+    student.withdrew        enrollment_id withdrew_on reason
+    student.graduated       enrollment_id graduated_on credential?
+    survey.answered         survey enrollment_id? answered_on status job_found_on? in_field? \
+                            employment? by_school? stated_by? evidence?
+    outcome.declared        outcome_on kind credited stated_by evidence?
+    categories.declared     declared_on categories
+    event.retracted         retracts reason
+""")
+APPLIED, ENROLLED, RESCHEDULED, WITHDREW, GRADUATED, ANSWERED, OUTCOME, DECLARED, RETRACTED = DATA
+OBJECTS = DATA | table("""
+    evidence  sha256 uri?
+    retracts  source id
+""")
+WORDS = table("""
+    categories   job_seeker low_qualification disadvantaged_area refugee disability
+    kind         new_job internship apprenticeship business new_title raise internal_mobility
+    status       employed self_employed studying military volunteering seeking not_seeking unknown
+    funding      self_paid cpf individual employer apprenticeship job_centre public_grant other
+    employment   full_time part_time temporary freelance
+    stated_by    student employer registry staff
+    rescheduled  student school employer other
+    withdrew     left transferred deceased incarcerated military
+    retracted    entered_wrongly withdrawn_by_student superseded other
+""")
+CATEGORIES, KINDS, STATUSES, FUNDINGS, EMPLOYMENTS, STATED_BY, *_ = WORDS.values()
+RESCHEDULINGS, WITHDRAWALS, RETRACTIONS = list(WORDS.values())[-3:]
+MOST_CHARACTERS = 200
 
 
 def is_text(value: Json) -> bool:
-    """Say whether it is a string of 1 to 200 characters."""
+    """SPEC section 1, data: a string of 1 to 200 characters."""
     return isinstance(value, str) and 1 <= len(value) <= MOST_CHARACTERS
 
 
@@ -405,128 +301,63 @@ def is_boolean(value: Json) -> bool:
     return isinstance(value, bool)
 
 
-def one_of(words: Words) -> Check:
-    """Return the check for one of these words."""
-    return lambda value: isinstance(value, str) and value in words
-
-
-def some_of(words: Words) -> Check:
-    """Return the check for a list without duplicates out of these words; it may be empty."""
-    return lambda value: (
-        isinstance(value, list)
-        and all(isinstance(word, str) and word in words for word in value)
-        and len(set(value)) == len(value)
-    )
-
-
 def is_sha256(value: Json) -> bool:
     """Say whether it is 64 lower-case hex digits."""
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
-def an_object(members: dict[str, Check]) -> Check:
-    """Return the check for an object with these members only; `?`: may be absent or null."""
-    checks = [
-        (name.removesuffix("?"), name.endswith("?"), check) for name, check in members.items()
-    ]
-    known = {name for name, _, _ in checks}
+def one_of(*words: str) -> Check:
+    """Return the check for one of these words."""
+    return words.__contains__
 
-    def is_such(value: Json) -> bool:
-        return (
-            isinstance(value, dict)
-            and known.issuperset(value)
-            and all(
-                (optional and value.get(name) is None) or check(value.get(name))
-                for name, optional, check in checks
-            )
+
+def some_of(words: Words) -> Check:
+    """Return the check for a list out of these words, none twice; it may be empty."""
+    return lambda value: (
+        isinstance(value, list)
+        and all(word in words for word in value)
+        and len(set(value)) == len(value)
+    )
+
+
+def form_of(kind: str, name: str) -> Check:
+    """SPEC section 1, types: the form of a member, which its name tells."""
+    if name in OBJECTS:
+        return an_object(name)
+    if name == "categories":
+        return some_of(CATEGORIES)
+    if words := WORDS.get(kind.rpartition(".")[2] if name == "reason" else name):
+        return one_of(*words)
+    booleans = dict.fromkeys(("credited", "in_field", "by_school"), is_boolean)
+    return is_date if name.endswith("_on") else {"sha256": is_sha256, **booleans}.get(name, is_text)
+
+
+def an_object(kind: str) -> Check:
+    """Return the check for an object with the members of its row only; `?`: may be null."""
+    needed = {name for name in OBJECTS[kind] if not name.endswith("?")}
+    forms = {name: form_of(kind, name) for name in (each.rstrip("?") for each in OBJECTS[kind])}
+    return lambda value: (
+        isinstance(value, dict)
+        and needed <= value.keys()
+        and all(
+            name in forms and (forms[name](each) or (each is None and name not in needed))
+            for name, each in value.items()
         )
-
-    return is_such
-
-
-is_evidence = an_object({"sha256": is_sha256, "uri?": is_text})
-is_identity = an_object({"source": is_text, "id": is_text})
-DATA: dict[str, dict[str, Check]] = {
-    "student.applied": {
-        "application_id": is_text, "programme": is_text, "applied_on": is_date,
-        "categories?": some_of(CATEGORIES),
-    },
-    "student.enrolled": {
-        "enrollment_id": is_text, "application_id?": is_text, "programme": is_text,
-        "enrolled_on": is_date, "expected_graduation_on": is_date, "funding": one_of(FUNDINGS),
-        "categories?": some_of(CATEGORIES),
-    },
-    "enrollment.rescheduled": {
-        "enrollment_id": is_text, "expected_graduation_on": is_date, "decided_on": is_date,
-        "reason?": one_of(RESCHEDULINGS),
-    },
-    "student.withdrew": {
-        "enrollment_id": is_text, "withdrew_on": is_date, "reason": one_of(WITHDRAWALS),
-    },
-    "student.graduated": {
-        "enrollment_id": is_text, "graduated_on": is_date, "credential?": is_text,
-    },
-    "survey.answered": {
-        "survey": is_text, "enrollment_id?": is_text, "answered_on": is_date,
-        "status": one_of(STATUSES), "job_found_on?": is_date, "in_field?": is_boolean,
-        "employment?": one_of(EMPLOYMENTS), "by_school?": is_boolean,
-        "stated_by?": one_of(STATED_BY), "evidence?": is_evidence,
-    },
-    "outcome.declared": {
-        "outcome_on": is_date, "kind": one_of(KINDS), "credited": is_boolean,
-        "stated_by": one_of(STATED_BY), "evidence?": is_evidence,
-    },
-    "categories.declared": {"declared_on": is_date, "categories": some_of(CATEGORIES)},
-    "event.retracted": {"retracts": is_identity, "reason": one_of(RETRACTIONS)},
-}  # fmt: skip
-MATCHES = {name: an_object(members) for name, members in DATA.items()}
-
-# --- SPEC section 1, Which records count ----------------------------------------------------------
-
-NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-MEDIA_TYPE = re.compile(rf"{NAME}/({NAME})(?:[ \t]*;.*)?", re.DOTALL)
+    )
 
 
-def admission_rule(
-    key: bytes | None, value: bytes | None, partition: int, partitions: int
-) -> str | None:
-    """Name the first rule that a record fails, but for the last (1,000 events); None if none."""
-    return judge(key, value, partition, partitions)[0]
+MATCHES = {kind: an_object(kind) for kind in DATA}
 
+# --- SPEC section 1, rules: events ----------------------------------------------------------------
 
-def judge(
-    key: bytes | None, value: bytes | None, partition: int, partitions: int
-) -> tuple[str | None, dict[str, Json]]:
-    """SPEC section 1, rules: the first that a record fails, or None and its CloudEvent."""
-    if value is None:
-        return "tombstone_is_not_an_event", {}
-    if len(value) > MOST_BYTES:
-        return "value_must_not_exceed_64_kib", {}
-    event, fault = read_json(value)
-    if fault is not None:
-        return fault, {}
-    # A null key is judged as an empty one: no pseudonym is empty, so it equals no subject.
-    for rule, holds in EVENT_RULES:
-        if not holds(event, key or b"", partition, partitions):
-            return rule, {}
-    return None, event
-
-
-def is_pseudonym(subject: str) -> bool:
-    """SPEC section 1, subject: 1 to 64 characters out of A-Z a-z 0-9 and four marks."""
-    return re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", subject) is not None
-
-
-@functools.lru_cache(maxsize=1000)
-def pair_and_version(event_type: str) -> tuple[str, str]:
-    """SPEC section 1, type: its entity.fact and its version; two empty texts without the form."""
-    match = re.fullmatch(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)", event_type)
-    return ("", "") if match is None else (match[1], match[2])
-
-
-def matches_its_type(event: dict[str, Json]) -> bool:
-    """SPEC section 1, data_must_match_its_type."""
-    return MATCHES[pair_and_version(event["type"])[0]](event["data"])
+EARLIEST, LATEST = "1900-01-01", "2199-12-31"
+PLAUSIBLE = range(instant_of("1900-01-01T00:00:00Z") or 0, instant_of("2200-01-01T00:00:00Z") or 0)
+TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+JSON_MEDIA_TYPE = re.compile(
+    rf"{TCHAR}+/(?:{TCHAR}*\+)?json(?:[ \t]*;.*)?", re.DOTALL | re.IGNORECASE | re.ASCII
+)
+PSEUDONYM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+TYPE = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
 
 
 def is_cloud_event(event: Json) -> bool:
@@ -536,32 +367,13 @@ def is_cloud_event(event: Json) -> bool:
         and event.get("specversion") == "1.0"
         and is_text(event.get("id"))
         and is_text(event.get("source"))
-        and isinstance(event.get("type"), str)
-        and isinstance(event.get("subject"), str)
-        and isinstance(event.get("time"), str)
+        and all(isinstance(event.get(name), str) for name in ("type", "subject", "time"))
         and instant_of(event["time"]) is not None
         and isinstance(event.get("data"), dict)
         and "data_base64" not in event
-        and ("datacontenttype" not in event or is_json_media_type(event["datacontenttype"]))
+        and isinstance(event.get("datacontenttype", "application/json"), str)
+        and JSON_MEDIA_TYPE.fullmatch(event.get("datacontenttype", "application/json")) is not None
     )
-
-
-def is_json_media_type(value: Json) -> bool:
-    """SPEC section 1, datacontenttype: its subtype is json or ends in +json."""
-    match = MEDIA_TYPE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return False
-    subtype = match[1].lower()
-    return subtype == "json" or subtype.endswith("+json")
-
-
-def is_plausible(event: dict[str, Json]) -> bool:
-    """SPEC section 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
-    for name, value in event["data"].items():
-        if name.endswith("_on") and value is not None and not EARLIEST <= value <= LATEST:
-            return False
-    day = (instant_of(event["time"]) or 0) // DAY + 1
-    return date.fromisoformat(EARLIEST).toordinal() <= day <= date.fromisoformat(LATEST).toordinal()
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -581,17 +393,59 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (result & 0x7FFFFFFF) % partitions
 
 
+@functools.lru_cache(maxsize=1000)
+def type_of(name: str) -> tuple[str, str]:
+    """SPEC section 1, type: its entity.fact and its version; two empty texts without the form."""
+    match = TYPE.fullmatch(name)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def is_plausible(event: dict[str, Json]) -> bool:
+    """SPEC section 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
+    return instant_of(event["time"]) in PLAUSIBLE and all(
+        value is None or EARLIEST <= value <= LATEST
+        for name, value in event["data"].items()
+        if name.endswith("_on")
+    )
+
+
 # Each looks at (event, key, partition, partitions) and may rely on those above it.
 EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
     ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
-    ("subject_must_be_a_pseudonym", lambda event, *_: is_pseudonym(event["subject"])),
+    ("subject_must_be_a_pseudonym", lambda event, *_: bool(PSEUDONYM.fullmatch(event["subject"]))),
     ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
     ("partition_must_follow_key", lambda _, key, number, count: number == partition_of(key, count)),
-    ("type_must_be_known", lambda event, *_: pair_and_version(event["type"])[0] in DATA),
-    ("schema_version_must_be_known", lambda event, *_: pair_and_version(event["type"])[1] == "1"),
-    ("data_must_match_its_type", lambda event, *_: matches_its_type(event)),
+    ("type_must_be_known", lambda event, *_: type_of(event["type"])[0] in DATA),
+    ("schema_version_must_be_known", lambda event, *_: type_of(event["type"])[1] == "1"),
+    (
+        "data_must_match_its_type",
+        lambda event, *_: MATCHES[type_of(event["type"])[0]](event["data"]),
+    ),
     ("date_must_be_plausible", lambda event, *_: is_plausible(event)),
 )
+
+
+def judge(
+    key: bytes | None, value: bytes | None, partition: int, partitions: int
+) -> tuple[str | None, dict[str, Json]]:
+    """SPEC section 1, rules: the first that a record fails, but for the last, or its CloudEvent."""
+    if value is None:
+        return "tombstone_is_not_an_event", {}
+    if len(value) > MOST_BYTES:
+        return "value_must_not_exceed_64_kib", {}
+    event, fault = read_json(value)
+    if fault is not None:
+        return fault, {}
+    # A null key is judged as an empty one: no pseudonym is empty, so it equals no subject.
+    for rule, holds in EVENT_RULES:
+        if not holds(event, key or b"", partition, partitions):
+            return rule, {}
+    return None, event
+
+
+# --- SPEC section 1, which records count ----------------------------------------------------------
+
+MOST_EVENTS = 1000
 
 
 class Event(NamedTuple):
@@ -604,64 +458,49 @@ class Event(NamedTuple):
     time: str
     data: dict[str, Any]
 
-    def has_content_of(self, event: dict[str, Json]) -> bool:
-        """SPEC section 1, content: an admitted event has no number in it, so equal is the same."""
-        return bool(event["type"] == f"ledger.{self.type}.v1") and (self.time, self.data) == (
-            event["time"],
-            event["data"],
-        )
+
+# One student's facts in force, by type, each list in log order.
+Student = dict[str, list[Event]]
 
 
 def sort_out(
     records: Iterable[Record], partitions: int
 ) -> tuple[dict[str, list[Event]], dict[str, Any]]:
-    """SPEC section 1, identity: each student's events in log order, and the counters.
-
-    The records are in log order.
-    """
-    students: dict[str, list[Event]] = {}
-    firsts: dict[tuple[str, str, str], Event] = {}
-    quarantined: Counter[str] = Counter()
-    duplicates = conflicts = 0
+    """SPEC section 1, identity: each student's events in log order, and the counters."""
+    students: dict[str, dict[tuple[str, str], Event]] = defaultdict(dict)
+    counters = Counter(dict.fromkeys(("events", "duplicates", "conflicts"), 0))
+    quarantined = Counter[str]()
     for place, record in enumerate(records):
         rule, event = judge(record["key"], record["value"], record["partition"], partitions)
         if rule is not None:
             quarantined[rule] += 1
             continue
-        identity = (event["subject"], event["source"], event["id"])
-        events = students.setdefault(event["subject"], [])
-        if identity in firsts:
-            if firsts[identity].has_content_of(event):
-                duplicates += 1
-            else:
-                conflicts += 1
+        events, identity = students[event["subject"]], (event["source"], event["id"])
+        if first := events.get(identity):
+            # SPEC section 1, content: there is no number in an event, so equal is the same.
+            content = (type_of(event["type"])[0], event["time"], event["data"])
+            is_same = content == (first.type, first.time, first.data)
+            counters["duplicates" if is_same else "conflicts"] += 1
         elif len(events) >= MOST_EVENTS:
             quarantined["subject_must_not_exceed_1000_events"] += 1
         else:
-            pair, _ = pair_and_version(event["type"])
-            firsts[identity] = Event(
-                place, pair, event["source"], event["id"], event["time"], event["data"]
-            )
-            events.append(firsts[identity])
-    return students, {
-        "events": len(firsts),
-        "duplicates": duplicates,
-        "conflicts": conflicts,
-        "quarantined": dict(quarantined),
-    }
+            kind, _ = type_of(event["type"])
+            events[identity] = Event(place, kind, *identity, event["time"], event["data"])
+            counters["events"] += 1
+    lists = {subject: list(events.values()) for subject, events in students.items()}
+    return lists, {**counters, "quarantined": dict(quarantined)}
 
 
-def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
-    """SPEC section 1, retraction: what is in force by type, and how many of each are not."""
-    by_identity = {(event.source, event.id): event for event in events}
-    removed = set()
-    counters = {"pending": 0, "void": 0, "repeats": 0, "orphans": 0}
+def facts_of(events: list[Event]) -> tuple[Student, Counter[str]]:
+    """SPEC section 1, retraction, repeats, orphan: what is in force, and how many are not."""
+    kinds = {(event.source, event.id): event.type for event in events}
+    counters, removed = Counter[str](), set()
     for event in events:
-        if event.type == "event.retracted":
+        if event.type == RETRACTED:
             identity = (event.data["retracts"]["source"], event.data["retracts"]["id"])
-            if identity not in by_identity:
+            if identity not in kinds:
                 counters["pending"] += 1
-            elif by_identity[identity].type == "event.retracted":
+            elif kinds[identity] == RETRACTED:
                 counters["void"] += 1
             else:
                 removed.add(identity)
@@ -670,15 +509,15 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
     for event in events:
         if (event.source, event.id) not in removed:
             student[event.type].append(event)
-    # SPEC section 1, repeats: of the events that state one id, the first in log order is the fact.
-    for kind, member in (("student.applied", APPLICATION), ("student.enrolled", ENROLMENT)):
-        firsts = {event.data[member]: event for event in reversed(student[kind])}
+    for kind, member in ((APPLIED, "application_id"), (ENROLLED, "enrollment_id")):
+        firsts: dict[str, Event] = {}
+        for event in student[kind]:
+            firsts.setdefault(event.data[member], event)
         counters["repeats"] += len(student[kind]) - len(firsts)
-        student[kind] = sorted(firsts.values(), key=lambda event: event.place)
-    # SPEC section 1, orphan: what names no enrolment in force has no effect.
-    in_force = {event.data[ENROLMENT] for event in student["student.enrolled"]}
-    for kind in ("enrollment.rescheduled", "student.withdrew", "student.graduated"):
-        attached = [event for event in student[kind] if event.data[ENROLMENT] in in_force]
+        student[kind] = list(firsts.values())
+    in_force = {event.data["enrollment_id"] for event in student[ENROLLED]}
+    for kind in (RESCHEDULED, WITHDREW, GRADUATED):
+        attached = [event for event in student[kind] if event.data["enrollment_id"] in in_force]
         counters["orphans"] += len(student[kind]) - len(attached)
         student[kind] = attached
     return student, counters
@@ -686,15 +525,10 @@ def facts_of(events: list[Event]) -> tuple[Student, dict[str, int]]:
 
 # --- SPEC section 2: facts about one student ------------------------------------------------------
 
-
-DECLARED_ON = {
-    "student.applied": "applied_on",
-    "student.enrolled": "enrolled_on",
-    "categories.declared": "declared_on",
-}
+DECLARED_ON = {APPLIED: "applied_on", ENROLLED: "enrolled_on", DECLARED: "declared_on"}
 
 
-def membership(student: Student, day: str) -> list[str]:
+def membership(student: Student, day: str) -> Words:
     """SPEC section 2, groups: which of the nine groups a student is in at a date."""
     declarations = [
         (event.data[member], event.place, event.data["categories"])
@@ -703,15 +537,9 @@ def membership(student: Student, day: str) -> list[str]:
         if event.data.get("categories") is not None and event.data[member] <= day
     ]
     if not declarations:
-        return ["all", "undeclared"]
+        return ("all", "undeclared")
     _, _, categories = max(declarations)
-    return ["all", "any_category", *categories] if categories else ["all", "no_category"]
-
-
-def population(student: Student, day: str) -> str:
-    """SPEC section 2, population: that at a date."""
-    enrolled = any(event.data["enrolled_on"] <= day for event in student["student.enrolled"])
-    return "student" if enrolled else "learner"
+    return ("all", "any_category", *categories) if categories else ("all", "no_category")
 
 
 # --- SPEC section 3: policies ---------------------------------------------------------------------
@@ -728,49 +556,64 @@ def is_months(value: Json) -> bool:
 
 
 def is_zone(value: Json) -> bool:
-    """Say whether the time zone database has this zone, and not this machine alone."""
-    if not isinstance(value, str) or value.partition("/")[0] in ZONES_OF_A_MACHINE:
-        return False
-    return ZONES.rules(value) is not None
+    """SPEC section 3, zone: one of the database."""
+    return isinstance(value, str) and zone_rules(value) is not None
 
 
 def is_window(value: Json) -> bool:
-    """SPEC section 3: two days of a common year, `MM-DD`."""
+    """SPEC section 3, placement_window: two days of a common year, `MM-DD`."""
     is_pair = isinstance(value, list) and [type(day) for day in value] == [str, str]
     return is_pair and all(is_date(f"2023-{day}") for day in value)
 
 
 def is_funding_groups(value: Json) -> bool:
-    """SPEC section 3: non-empty groups that part the eight funding values."""
-    if not isinstance(value, dict) or not all(value.values()):
-        return False
-    if not all(isinstance(group, list) for group in value.values()):
+    """SPEC section 3, funding_groups: non-empty, and they part the eight funding values."""
+    if not isinstance(value, dict) or not all(isinstance(v, list) and v for v in value.values()):
         return False
     members = [member for group in value.values() for member in group]
     return len(members) == len(FUNDINGS) and all(funding in members for funding in FUNDINGS)
 
 
-POLICY: dict[str, Check] = {
-    "schema": one_of(("ledger/policy/v1",)),
-    "id": lambda value: isinstance(value, str) and value != "",
-    "version": is_integer,
-    "zone": is_zone,
-    "outcome_window_months": is_months,
-    "outcome_window_anchor": one_of(("last_counted", "last_declared", "calendar_year")),
-    "outcome_window_scope": one_of(("student", "student_and_kind")),
-    "outcome_date": one_of(("outcome_on", "time")),
-    "outcome_kinds": some_of(KINDS),
-    "outcome_must_be_credited": is_boolean,
-    "orientation_months": is_months,
-    "expected_date": one_of(("first", "latest")),
-    "graduation_deadline": one_of(("year_end", "expected_date")),
-    "excluded_withdrawals": some_of(WITHDRAWALS),
-    "placement_window": is_window,
-    "placement_months": is_months,
-    "placement_base": one_of(("respondents", "graduates")),
-    "placement_answer": one_of(("any", "latest")),
-    "placement_statuses": some_of(STATUSES),
-    "funding_groups": is_funding_groups,
+# SPEC section 3, parameters: the form of each, and its value in openclassrooms-2022.
+POLICY: dict[str, tuple[Check, Json]] = {
+    "schema": (one_of("ledger/policy/v1"), "ledger/policy/v1"),
+    "id": (lambda value: isinstance(value, str) and value != "", "openclassrooms-2022"),
+    "version": (is_integer, 1),
+    "zone": (is_zone, "Europe/Paris"),
+    "outcome_window_months": (is_months, 12),
+    "outcome_window_anchor": (
+        one_of("last_counted", "last_declared", "calendar_year"), "last_counted",
+    ),
+    "outcome_window_scope": (one_of("student", "student_and_kind"), "student"),
+    "outcome_date": (one_of("outcome_on", "time"), "outcome_on"),
+    "outcome_kinds": (some_of(KINDS), list(KINDS)),
+    "outcome_must_be_credited": (is_boolean, True),
+    "orientation_months": (is_months, 12),
+    "expected_date": (one_of("first", "latest"), "latest"),
+    "graduation_deadline": (one_of("year_end", "expected_date"), "year_end"),
+    "excluded_withdrawals": (some_of(WITHDRAWALS), ["deceased"]),
+    "placement_window": (is_window, ["01-01", "12-31"]),
+    "placement_months": (is_months, 6),
+    "placement_base": (one_of("respondents", "graduates"), "respondents"),
+    "placement_answer": (one_of("any", "latest"), "any"),
+    "placement_statuses": (some_of(STATUSES), ["employed", "self_employed"]),
+    "funding_groups": (is_funding_groups, {
+        "individual": ["self_paid", "cpf", "individual"],
+        "employer": ["employer"],
+        "apprenticeship": ["apprenticeship"],
+        "public": ["job_centre", "public_grant"],
+        "other": ["other"],
+    }),
+}  # fmt: skip
+POLICY_2022 = {name: value for name, (_, value) in POLICY.items()}
+POLICY_2023 = POLICY_2022 | {
+    "id": "openclassrooms-2023",
+    "graduation_deadline": "expected_date",
+    "placement_window": ["07-01", "06-30"],
+    "placement_base": "graduates",
+}
+BUILT_IN_POLICIES: dict[str, dict[str, Any]] = {
+    policy["id"]: policy for policy in (POLICY_2022, POLICY_2023)
 }
 
 
@@ -779,238 +622,162 @@ def check_policy(obj: Json) -> list[str]:
     if not isinstance(obj, dict):
         return ["a policy must be a JSON object"]
     faults = [f"{name} is no member of a policy" for name in obj if name not in POLICY]
-    for name, check in POLICY.items():
-        if name not in obj:
-            faults.append(f"{name} is missing")
-        elif not check(obj[name]):
-            faults.append(f"{name} must not be {reprlib.repr(obj[name])}")
-    if not faults:
-        try:
-            canonical(obj)
-        except (ValueError, TypeError) as error:
-            faults.append(f"it has no RFC 8785 form: {error}")
+    for name, (check, _) in POLICY.items():
+        if name not in obj or not check(obj[name]):
+            what = f"must not be {reprlib.repr(obj[name])}" if name in obj else "is missing"
+            faults.append(f"{name} {what}")
     return faults
 
 
-def refuse_impostor(policy: Policy) -> None:
-    """SPEC section 3: an id and version belong to one content.
-
-    Raises:
-        ValueError: it has the id and version of a built-in policy, and other parameters.
-    """
+def find_policy(name: str) -> Policy:
+    """SPEC section 3: a built-in policy or that in a file; id and version belong to one content."""
+    if name in BUILT_IN_POLICIES:
+        return BUILT_IN_POLICIES[name]
+    if not Path(name).is_file():
+        raise WrongError(2, f"policy {name} is not built in: give --policy FILE")
+    policy = read_object(name)
+    if faults := check_policy(policy):
+        raise WrongError(65, f"{name}: {'; '.join(faults)}")
     known = BUILT_IN_POLICIES.get(policy["id"], policy)
-    differing = [name for name in POLICY if policy[name] != known[name]]
-    if policy["version"] == known["version"] and differing:
-        name = differing[0]
-        raise ValueError(
-            f"{policy['id']} version {policy['version']} is a built-in policy, and this one has"
-            f" other contents: {', '.join(differing)} ({name} is {reprlib.repr(policy[name])},"
-            f" built in {reprlib.repr(known[name])})"
+    other = [member for member in POLICY if policy[member] != known[member]]
+    if policy["version"] == known["version"] and other:
+        raise WrongError(
+            78,
+            f"{name}: {policy['id']} version {policy['version']} is a built-in policy, and this one"
+            f" has other contents: {', '.join(other)} ({other[0]} is"
+            f" {reprlib.repr(policy[other[0]])}, built in {reprlib.repr(known[other[0]])})",
         )
+    return policy
 
-
-def built_in_policies() -> dict[str, dict[str, Any]]:
-    """SPEC section 3, parameters: the first two policies."""
-    policy_2022: dict[str, Any] = {
-        "schema": "ledger/policy/v1",
-        "id": "openclassrooms-2022",
-        "version": 1,
-        "zone": "Europe/Paris",
-        "outcome_window_months": 12,
-        "outcome_window_anchor": "last_counted",
-        "outcome_window_scope": "student",
-        "outcome_date": "outcome_on",
-        "outcome_kinds": list(KINDS),
-        "outcome_must_be_credited": True,
-        "orientation_months": 12,
-        "expected_date": "latest",
-        "graduation_deadline": "year_end",
-        "excluded_withdrawals": ["deceased"],
-        "placement_window": ["01-01", "12-31"],
-        "placement_months": 6,
-        "placement_base": "respondents",
-        "placement_answer": "any",
-        "placement_statuses": ["employed", "self_employed"],
-        "funding_groups": {
-            "individual": ["self_paid", "cpf", "individual"],
-            "employer": ["employer"],
-            "apprenticeship": ["apprenticeship"],
-            "public": ["job_centre", "public_grant"],
-            "other": ["other"],
-        },
-    }
-    policy_2023 = {
-        **policy_2022,
-        "id": "openclassrooms-2023",
-        "graduation_deadline": "expected_date",
-        "placement_window": ["07-01", "06-30"],
-        "placement_base": "graduates",
-    }
-    return {policy["id"]: policy for policy in (policy_2022, policy_2023)}
-
-
-BUILT_IN_POLICIES: dict[str, dict[str, Any]] = built_in_policies()
 
 # --- SPEC section 4: figures of a reference year --------------------------------------------------
+
+NINE: Words = ("all", *CATEGORIES, "any_category", "no_category", "undeclared")
+OF_OUTCOMES: Words = (
+    *NINE,
+    *(f"kind:{kind}" for kind in KINDS),
+    "population:student",
+    "population:learner",
+    *(f"month:{month:02d}" for month in range(1, 13)),
+)
+# Numerator and denominator; `base` is the policy's, and who is placed or silent are as many as
+# placed + graduates - respondents.
+RATES = table("""
+    orientation_rate                     became_students        applicants
+    graduation_rate                      graduated_as_expected  expected_to_graduate
+    response_rate                        respondents            graduates
+    placement_rate                       placed                 base
+    placement_in_field_rate              placed_in_field        base
+    placement_rate_if_silent_not_placed  placed                 graduates
+    placement_rate_if_silent_placed      placed_or_silent       graduates
+""")
+NEVER = "never"  # As a date, it is later than every other.
+Cells = Counter[tuple[str, str]]
+# The measures in which something is counted, the date of its membership, and its other groups.
+Counted = Iterator[tuple[Words, str, Words]]
 
 
 def rows_of(policy: Policy) -> list[tuple[str, str]]:
     """SPEC section 4, measures: every (measure, group), in the report's order."""
-    kinds = [f"kind:{kind}" for kind in KINDS]
-    months = [f"month:{month:02d}" for month in range(1, 13)]
-    by_outcome = [*NINE, *kinds, "population:student", "population:learner", *months]
-    by_enrolment = [*NINE, *(f"funding:{group}" for group in policy["funding_groups"])]
-    rows = [(measure, group) for measure in OUTCOME_MEASURES for group in by_outcome]
-    rows += [("students_enrolled", group) for group in by_enrolment]
-    rows += [(measure, group) for measure in STUDENT_MEASURES for group in NINE]
-    return sorted(rows)
+    of_rates = {measure for pair in RATES.values() for measure in pair}
+    groups = dict.fromkeys(of_rates - {"base", "placed_or_silent"}, NINE) | {
+        "students_enrolled": (*NINE, *(f"funding:{name}" for name in policy["funding_groups"])),
+        **dict.fromkeys(("career_outcomes", "outcomes_declared", "outcomes_repeated"), OF_OUTCOMES),
+    }
+    return sorted((measure, group) for measure in groups for group in groups[measure])
 
 
-def figures(students: list[Student], policy: Policy, year: int) -> Cells:
-    """SPEC section 4: every count of one reference year."""
-    cells: Cells = Counter()
-    for student in students:
-        count_outcomes(cells, student, policy, year)
-        count_orientation(cells, student, policy, year)
-        count_enrolment(cells, student, policy, year)
-        count_graduation(cells, student, policy, year)
-        count_placement(cells, student, policy, year)
-    return cells
+def count(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+    """SPEC section 4, measures: add what one student counts for in a year."""
+    for rule in (outcomes, orientation, enrolment, graduation, placement):
+        for measures, day, groups in rule(student, policy, year):
+            for group in membership(student, day) + groups:
+                for measure in measures:
+                    cells[measure, group] += 1
 
 
-def add(cells: Cells, measure: str, groups: list[str]) -> None:
-    """Count one more in each of the groups."""
-    for group in groups:
-        cells[measure, group] += 1
+def holding(**measures: object) -> Words:
+    """Return the names of the measures that hold."""
+    return tuple(name for name, holds in measures.items() if holds)
 
 
-def count_outcomes(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+def outcomes(student: Student, policy: Policy, year: int) -> Counted:
     """SPEC section 4, Career outcomes."""
     candidates = []
-    for event in student["outcome.declared"]:
-        if event.data["kind"] not in policy["outcome_kinds"]:
-            continue
-        if policy["outcome_must_be_credited"] and not event.data["credited"]:
-            continue
-        instant = instant_of(event.time) or 0
-        day = event.data["outcome_on"]
-        if policy["outcome_date"] == "time":
-            day = date_in_zone(instant, policy["zone"])
-        order = (day, instant, event.source.encode("utf-8"), event.id.encode("utf-8"))
-        candidates.append((order, day, event.data["kind"]))
-    candidates.sort()
-    if policy["outcome_window_scope"] == "student":
-        walks = [candidates]
-    else:
-        walks = [[each for each in candidates if each[2] == kind] for kind in KINDS]
-    for walk in walks:
-        counted = walk_outcomes([day for _, day, _ in walk], policy)
-        for (_, day, kind), is_counted in zip(walk, counted, strict=True):
-            if in_year(day, year):
-                groups = [*membership(student, day), f"kind:{kind}", f"month:{day[5:7]}"]
-                groups.append(f"population:{population(student, day)}")
-                add(cells, "outcomes_declared", groups)
-                add(cells, "career_outcomes" if is_counted else "outcomes_repeated", groups)
-
-
-def walk_outcomes(days: list[str], policy: Policy) -> list[bool]:
-    """SPEC section 4, Career outcomes: the walk; for each candidate whether it is counted."""
-    counted: list[bool] = []
-    anchor: str | None = None
-    for day in days:
-        if anchor is None:
-            counts = True
-        elif policy["outcome_window_anchor"] == "calendar_year":
-            counts = day[:4] != anchor[:4]
+    for event in student[OUTCOME]:
+        is_credited = event.data["credited"] or not policy["outcome_must_be_credited"]
+        if is_credited and event.data["kind"] in policy["outcome_kinds"]:
+            instant, day = instant_of(event.time) or 0, event.data["outcome_on"]
+            if policy["outcome_date"] == "time":
+                day = date_in_zone(instant, policy["zone"])
+            source, identity = event.source.encode("utf-8"), event.id.encode("utf-8")
+            candidates.append((day, instant, source, identity, event.data["kind"]))
+    anchors: dict[str, str] = {}
+    for day, _, _, _, kind in sorted(candidates):
+        walk = kind if policy["outcome_window_scope"] == "student_and_kind" else "all"
+        anchor = anchors.get(walk)
+        if anchor is None or policy["outcome_window_anchor"] == "calendar_year":
+            counts = anchor is None or day[:4] != anchor[:4]
         else:
             counts = day >= months_after(anchor, policy["outcome_window_months"])
-        counted.append(counts)
         if counts or policy["outcome_window_anchor"] == "last_declared":
-            anchor = day
-    return counted
+            anchors[walk] = day
+        if int(day[:4]) == year:
+            measures = ("outcomes_declared", "career_outcomes" if counts else "outcomes_repeated")
+            enrolled = any(each.data["enrolled_on"] <= day for each in student[ENROLLED])
+            people = f"population:{'student' if enrolled else 'learner'}"
+            yield measures, day, (f"kind:{kind}", f"month:{day[5:7]}", people)
 
 
-def count_orientation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+def orientation(student: Student, policy: Policy, year: int) -> Counted:
     """SPEC section 4, Orientation."""
-    applied = [event.data["applied_on"] for event in student["student.applied"]]
-    applied = [day for day in applied if in_year(day, year)]
-    if not applied:
-        return
-    first = min(applied)
-    groups = membership(student, first)
-    add(cells, "applicants", groups)
-    last = months_after(first, policy["orientation_months"])
-    if any(first <= event.data["enrolled_on"] <= last for event in student["student.enrolled"]):
-        add(cells, "became_students", groups)
+    days = [event.data["applied_on"] for event in student[APPLIED]]
+    if first := min((day for day in days if int(day[:4]) == year), default=None):
+        last = months_after(first, policy["orientation_months"])
+        became = any(first <= event.data["enrolled_on"] <= last for event in student[ENROLLED])
+        yield holding(applicants=True, became_students=became), first, ()
 
 
-def count_enrolment(cells: Cells, student: Student, policy: Policy, year: int) -> None:
-    """SPEC section 4, Enrolment."""
-    enrolled = [
-        event for event in student["student.enrolled"] if in_year(event.data["enrolled_on"], year)
-    ]
-    if not enrolled:
-        return
-    earliest = min(enrolled, key=lambda event: (event.data["enrolled_on"], event.place))
-    groups = membership(student, earliest.data["enrolled_on"])
-    for group, fundings in policy["funding_groups"].items():
-        if earliest.data["funding"] in fundings:
-            groups.append(f"funding:{group}")
-    add(cells, "students_enrolled", groups)
+def enrolment(student: Student, policy: Policy, year: int) -> Counted:
+    """SPEC section 4, Enrolment: of those of one date, the one earlier in the log."""
+    days = [(event.data["enrolled_on"], event) for event in student[ENROLLED]]
+    if first := min((each for each in days if int(each[0][:4]) == year), default=None):
+        day, event = first
+        groups = policy["funding_groups"].items()
+        named = tuple(f"funding:{name}" for name, group in groups if event.data["funding"] in group)
+        yield ("students_enrolled",), day, named
 
 
-def of_enrolment(events: list[Event], enrolment: Event) -> list[Event]:
-    """Return the events that name an enrolment."""
-    named = enrolment.data["enrollment_id"]
-    return [event for event in events if event.data["enrollment_id"] == named]
+def enrolments(student: Student, policy: Policy) -> Iterator[tuple[Event, str, str, list[Event]]]:
+    """SPEC section 4, Graduation: each, when expected, when graduated or "never", withdrawals."""
+    for enrolled in student[ENROLLED]:
+        moves, graduations, withdrawals = (
+            [e for e in student[kind] if e.data["enrollment_id"] == enrolled.data["enrollment_id"]]
+            for kind in (RESCHEDULED, GRADUATED, WITHDREW)
+        )
+        latest = max(moves, key=lambda event: (event.data["decided_on"], event.place), default=None)
+        decisive = latest if latest and policy["expected_date"] == "latest" else enrolled
+        graduated = min((event.data["graduated_on"] for event in graduations), default=NEVER)
+        yield enrolled, decisive.data["expected_graduation_on"], graduated, withdrawals
 
 
-def expected_on(student: Student, enrolment: Event, policy: Policy) -> str:
-    """SPEC section 4, Graduation: an enrolment's expected date."""
-    moves = of_enrolment(student["enrollment.rescheduled"], enrolment)
-    decisive = enrolment
-    if policy["expected_date"] == "latest" and moves:
-        decisive = max(moves, key=lambda event: (event.data["decided_on"], event.place))
-    return str(decisive.data["expected_graduation_on"])
-
-
-def graduated_on(student: Student, enrolment: Event) -> str | None:
-    """SPEC section 4, Graduation: the earliest of an enrolment's graduations."""
-    graduations = of_enrolment(student["student.graduated"], enrolment)
-    return min((event.data["graduated_on"] for event in graduations), default=None)
-
-
-def is_excluded(student: Student, enrolment: Event, policy: Policy, deadline: str) -> bool:
-    """SPEC section 4, Graduation: whether a withdrawal takes an enrolment out of the cohort."""
-    graduated = graduated_on(student, enrolment) or LAST_DATE
-    return any(
-        event.data["reason"] in policy["excluded_withdrawals"]
-        and event.data["withdrew_on"] <= deadline
-        and event.data["withdrew_on"] < graduated
-        for event in of_enrolment(student["student.withdrew"], enrolment)
-    )
-
-
-def count_graduation(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+def graduation(student: Student, policy: Policy, year: int) -> Counted:
     """SPEC section 4, Graduation."""
-    enrolled = []
-    as_expected = False
-    for enrolment in student["student.enrolled"]:
-        expected = expected_on(student, enrolment, policy)
-        if not in_year(expected, year):
-            continue
-        year_end = policy["graduation_deadline"] == "year_end"
-        deadline = f"{year:04d}-12-31" if year_end else expected
-        if is_excluded(student, enrolment, policy, deadline):
-            continue
-        enrolled.append(enrolment.data["enrolled_on"])
-        graduated = graduated_on(student, enrolment)
-        as_expected = as_expected or (graduated is not None and graduated <= deadline)
-    if enrolled:
-        groups = membership(student, min(enrolled))
-        add(cells, "expected_to_graduate", groups)
-        if as_expected:
-            add(cells, "graduated_as_expected", groups)
+    began, as_expected = [], False
+    for enrolled, expected, graduated, withdrawals in enrolments(student, policy):
+        by_year_end = policy["graduation_deadline"] == "year_end"
+        deadline = f"{year:04d}-12-31" if by_year_end else expected
+        is_excluded = any(
+            event.data["reason"] in policy["excluded_withdrawals"]
+            and event.data["withdrew_on"] <= deadline
+            and event.data["withdrew_on"] < graduated
+            for event in withdrawals
+        )
+        if int(expected[:4]) == year and not is_excluded:
+            began.append(enrolled.data["enrolled_on"])
+            as_expected |= graduated <= deadline
+    if began:
+        yield holding(expected_to_graduate=True, graduated_as_expected=as_expected), min(began), ()
 
 
 def placement_window(policy: Policy, year: int) -> tuple[str, str]:
@@ -1019,60 +786,39 @@ def placement_window(policy: Policy, year: int) -> tuple[str, str]:
     return f"{year - 1 if start > end else year:04d}-{start}", f"{year:04d}-{end}"
 
 
-def count_placement(cells: Cells, student: Student, policy: Policy, year: int) -> None:
+def placement(student: Student, policy: Policy, year: int) -> Counted:
     """SPEC section 4, Placement."""
-    first_day, last_day = placement_window(policy, year)
-    graduated = [graduated_on(student, enrolment) for enrolment in student["student.enrolled"]]
-    inside = [day for day in graduated if day is not None and first_day <= day <= last_day]
-    if not inside:
+    if not student[GRADUATED]:
         return
-    reference = min(inside)
-    groups = membership(student, reference)
-    add(cells, "graduates", groups)
-    answers = [
-        event
-        for event in student["survey.answered"]
+    first, last = placement_window(policy, year)
+    days = [graduated for _, _, graduated, _ in enrolments(student, policy)]
+    reference = min((day for day in days if first <= day <= last), default=NEVER)
+    if reference == NEVER:
+        return
+    answers = sorted(
+        (event.data["answered_on"], event.place, event.data)
+        for event in student[ANSWERED]
         if event.data["survey"] == "job"
         and event.data["answered_on"] >= reference
         and event.data["status"] != "unknown"
-    ]
-    if not answers:
-        return
-    add(cells, "respondents", groups)
-    if policy["placement_answer"] == "latest":
-        answers = [max(answers, key=lambda event: (event.data["answered_on"], event.place))]
+    )
     limit = months_after(reference, policy["placement_months"])
     placing = [
-        event
-        for event in answers
-        if event.data["status"] in policy["placement_statuses"]
-        and event.data.get("job_found_on") is not None
-        and event.data["job_found_on"] <= limit
+        answer
+        for _, _, answer in (answers if policy["placement_answer"] == "any" else answers[-1:])
+        if answer["status"] in policy["placement_statuses"]
+        and answer.get("job_found_on") is not None
+        and answer["job_found_on"] <= limit
     ]
-    if placing:
-        add(cells, "placed", groups)
-    if any(event.data.get("in_field") is True for event in placing):
-        add(cells, "placed_in_field", groups)
-
-
-def pair_of(cells: Cells, rate: str, group: str, policy: Policy) -> tuple[int, int]:
-    """SPEC section 4: numerator and denominator of a rate."""
-
-    def count(name: str) -> int:
-        return cells[name, group]
-
-    base = count(policy["placement_base"])
-    graduates, placed = count("graduates"), count("placed")
-    silent = graduates - count("respondents")
-    return {
-        "orientation_rate": (count("became_students"), count("applicants")),
-        "graduation_rate": (count("graduated_as_expected"), count("expected_to_graduate")),
-        "response_rate": (count("respondents"), graduates),
-        "placement_rate": (placed, base),
-        "placement_in_field_rate": (count("placed_in_field"), base),
-        "placement_rate_if_silent_not_placed": (placed, graduates),
-        "placement_rate_if_silent_placed": (placed + silent, graduates),
-    }[rate]
+    measures = holding(
+        graduates=True,
+        respondents=answers,
+        placed=placing,
+        placed_in_field=any(answer.get("in_field") for answer in placing),
+        placed_or_silent=placing or not answers,
+        base=answers or policy["placement_base"] == "graduates",
+    )
+    yield measures, reference, ()
 
 
 def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]:
@@ -1080,9 +826,8 @@ def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]
 
     `latest` is the latest `recorded_at` below the cut, in milliseconds since 1970.
     """
-    year_end = f"{year:04d}-12-31"
-    placement = months_after(placement_window(policy, year)[1], policy["placement_months"])
-    until = dict.fromkeys(RATES, placement)
+    year_end, (_, last) = f"{year:04d}-12-31", placement_window(policy, year)
+    until = dict.fromkeys(RATES, months_after(last, policy["placement_months"]))
     until["orientation_rate"] = months_after(year_end, policy["orientation_months"])
     until["graduation_rate"] = until["career_outcomes"] = year_end
     if latest is None:
@@ -1093,42 +838,21 @@ def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]
 
 # --- SPEC section 5: cut, report, digest ----------------------------------------------------------
 
+RULES = 1
 
-class Below:
-    """SPEC section 5, cut: the records below it in log order, and the cut in its one form.
 
-    Records that come one by one are in log order; a list of them is sorted.
-    """
-
-    def __init__(
-        self, records: Iterable[Record], partitions: int, cut: Mapping[Any, int] | None
-    ) -> None:
-        given = None if cut is None else {int(number): offset for number, offset in cut.items()}
-        listed = given is None or sorted(given) == list(range(partitions))
-        require(listed, f"a cut must list the partitions 0 to {partitions - 1}, all and no other")
-        self.given, self.partitions = given, partitions
-        self.records = (
-            records
-            if isinstance(records, Iterator)
-            else sorted(records, key=lambda record: (record["partition"], record["offset"]))
-        )
-        self.form = {str(number): 0 for number in range(partitions)}
-        self.count = 0
-        self.latest: int | None = None
-
-    def __iter__(self) -> Iterator[Record]:
-        """Yield the records below the cut; the attributes are final when all were."""
-        for record in self.records:
-            number, offset = record["partition"], record["offset"]
-            require(
-                0 <= number < self.partitions,
-                f"partition {number} is none of the {self.partitions}",
-            )
-            if self.given is None or offset < self.given[number]:
-                self.form[str(number)] = offset + 1
-                self.count += 1
-                self.latest = max(record["recorded_at"], self.latest or record["recorded_at"])
-                yield record
+def below(
+    records: Iterable[Record], cut: Mapping[int, float], heads: dict[int, tuple[int, int]]
+) -> Iterator[Record]:
+    """SPEC section 5, cut: yield what lies below it; `heads` gets ends and latest moments."""
+    for record in records:
+        number, offset = record["partition"], record["offset"]
+        require(number in cut, f"partition {number} is none of the {len(cut)}")
+        end, latest = heads.get(number, (0, record["recorded_at"]))
+        require(offset >= end, f"offset {offset} of partition {number} is not in order")
+        if offset < cut[number]:
+            heads[number] = (offset + 1, max(latest, record["recorded_at"]))
+            yield record
 
 
 def report(  # noqa: PLR0913  # What a report is a function of.
@@ -1140,45 +864,42 @@ def report(  # noqa: PLR0913  # What a report is a function of.
     log_name: str = "student-lifecycle",
     cut: Mapping[Any, int] | None = None,
 ) -> dict[str, Any]:
-    """SPEC section 5: the report of a year over the records below a cut (None: all of them).
-
-    Raises:
-        ValueError: the policy, the year, the cut or a record's partition cannot be.
-    """
-    faults = check_policy(policy)
-    require(not faults, "the policy is none: " + "; ".join(faults))
-    require(FIRST_YEAR <= year <= LAST_YEAR, "the year must be one of 1 to 9999")
-    below = Below(records, partitions, cut)
-    histories, counters = sort_out(below, partitions)
-    students = []
-    counters.update({"repeats": 0, "retracted": 0, "pending": 0, "void": 0, "orphans": 0})
+    """SPEC section 5: the report of a year over records that are in order in each partition."""
+    everything = dict.fromkeys(range(partitions), math.inf)
+    ends = everything if cut is None else {int(number): end for number, end in cut.items()}
+    heads: dict[int, tuple[int, int]] = {}
+    histories, counters = sort_out(below(records, ends, heads), partitions)
+    total = counters["events"] + counters["duplicates"] + counters["conflicts"]
+    set_aside = Counter(dict.fromkeys(("repeats", "retracted", "pending", "void", "orphans"), 0))
+    now, before = Cells(), Cells()
     for events in histories.values():
         student, numbers = facts_of(events)
-        students.append(student)
-        for name, number in numbers.items():
-            counters[name] += number
-    now, before = figures(students, policy, year), figures(students, policy, year - 1)
-    judged: dict[str, Any] = {
+        set_aside.update(numbers)
+        count(now, student, policy, year)
+        count(before, student, policy, year - 1)
+    computed: dict[str, Any] = {
+        "schema": "ledger/report/v1",
         "rules": RULES,
         "reference_year": year,
         "policy": {"id": policy["id"], "version": policy["version"], "sha256": sha256(policy)},
-        "records": counters,
+        "log": {
+            "name": log_name,
+            "cut": {str(number): heads.get(number, (0, 0))[0] for number in range(partitions)},
+            "records": total + sum(counters["quarantined"].values()),
+        },
+        "records": {**counters, **set_aside},
         "counts": [
             {"measure": row[0], "group": row[1], "count": now[row], "previous": before[row]}
             for row in rows_of(policy)
         ],
         "rates": [
-            {"measure": rate, "group": group, "numerator": over, "denominator": under}
-            for rate, group in sorted((rate, group) for rate in RATES for group in NINE)
-            for over, under in [pair_of(now, rate, group, policy)]
+            {"measure": rate, "group": group}
+            | {"numerator": now[over, group], "denominator": now[under, group]}
+            for rate, (over, under) in sorted(RATES.items())
+            for group in sorted(NINE)
         ],
-    }
-    computed = {
-        "schema": "ledger/report/v1",
-        **judged,
-        "log": {"name": log_name, "cut": below.form, "records": below.count},
-        "provisional": provisional(below.latest, policy, year),
-        "zone_data": ZONES.release,
+        "provisional": provisional(max((t for _, t in heads.values()), default=None), policy, year),
+        "zone_data": zone_release(),
     }
     return {**computed, "digest": digest_of(computed)}
 
@@ -1190,11 +911,7 @@ def digest_of(stated: Mapping[str, Json]) -> str:
     return f"sha256:{sha256({**digested, 'log': {'cut': stated['log']['cut']}})}"
 
 
-# --- The command line -----------------------------------------------------------------------------
-
-
-class UnusableError(Exception):
-    """What ends the command: an exit code and one line."""
+# --- Files ----------------------------------------------------------------------------------------
 
 
 def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
@@ -1211,9 +928,8 @@ def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
 def read_record(line: Json) -> dict[str, Any]:
     """docs/archive.md, A segment: the record that a line's JSON object holds."""
     require(isinstance(line, dict), "it is no JSON object")
-    numbers = [line.get("partition"), line.get("offset")]
+    numbers, time = [line.get("partition"), line.get("offset")], line.get("recorded_at")
     require(all(is_integer(n) and n >= 0 for n in numbers), "it has no partition, offset")
-    time = line.get("recorded_at")
     instant = instant_of(time) if isinstance(time, str) else None
     require(instant is not None, "recorded_at is no RFC 3339 time")
     return {
@@ -1225,215 +941,142 @@ def read_record(line: Json) -> dict[str, Any]:
     }
 
 
-def read_records(path: str) -> list[Record]:
-    """Read what `outcomes tail --jsonl` prints; no two records at one offset."""
-    records: dict[tuple[int, int], Record] = {}
-    with Path(path).open("rb") as file:
-        for number, text in enumerate(file, 1):
-            try:
-                record = read_record(json.loads(text.decode("utf-8")))
-                place = (record["partition"], record["offset"])
-                require(place not in records, "an earlier line has its partition and offset")
-                records[place] = record
-            except (ValueError, RecursionError) as error:
-                reason = " ".join(str(error).split())
-                raise UnusableError(65, f"{path}, line {number} is no record: {reason}") from None
-    return list(records.values())
+def read_records(path: str) -> list[dict[str, Any]]:
+    """Read what `outcomes tail --jsonl` prints, in log order; no two records at one offset."""
+    records: dict[tuple[int, int], dict[str, Any]] = {}
+    for number, text in enumerate(Path(path).read_bytes().splitlines(), 1):
+        try:
+            record = read_record(json.loads(text.decode("utf-8")))
+            place = (record["partition"], record["offset"])
+            require(place not in records, "an earlier line has its partition and offset")
+        except (ValueError, RecursionError) as error:
+            raise WrongError(65, f"{path}, line {number} is no record: {error}") from None
+        records[place] = record
+    return [records[place] for place in sorted(records)]
 
 
 def read_object(path: str) -> dict[str, Json]:
     """Read a file that holds one JSON object."""
     value, fault = read_json(Path(path).read_bytes())
     if fault is not None or not isinstance(value, dict):
-        raise UnusableError(65, f"{path}: {fault or 'it must be a JSON object'}")
+        raise WrongError(65, f"{path}: {fault or 'it must be a JSON object'}")
     return value
 
 
-def find_policy(name: str) -> Policy:
-    """Return a built-in policy or the one in a file."""
-    if name in BUILT_IN_POLICIES:
-        return BUILT_IN_POLICIES[name]
-    if not Path(name).is_file():
-        built_in = " or ".join(BUILT_IN_POLICIES)
-        raise UnusableError(2, f"policy {name} is not built in: give --policy FILE, or {built_in}")
-    policy = read_object(name)
-    faults = check_policy(policy)
-    if faults:
-        raise UnusableError(65, f"{name}: {'; '.join(faults)}")
-    try:
-        refuse_impostor(policy)
-    except ValueError as error:
-        raise UnusableError(78, f"{name}: {error}") from None
-    return policy
+# --- A report beside what is recomputed -----------------------------------------------------------
 
 
-def read_cut(text: str) -> dict[str, int]:
-    """Read a cut as it is written on the command line."""
-    parts = re.findall(r"(?:^|,)([0-9]{1,9}):([0-9]{1,15})(?=,|$)", text)
-    cut = {str(int(number)): int(offset) for number, offset in parts}
-    if len(cut) != text.count(",") + 1 or set(cut) != {str(number) for number in range(len(cut))}:
-        raise UnusableError(2, f"--cut {text}: list every partition once, like 0:1041,1:998")
-    return cut
+def is_log(log: Json) -> bool:
+    """SPEC section 5, cut: whether a name is there, and all partitions, each with a number."""
+    cut = log.get("cut") if isinstance(log, dict) and isinstance(log.get("name"), str) else None
+    listed = isinstance(cut, dict) and cut.keys() == {str(number) for number in range(len(cut))}
+    return bool(cut and listed and all(map(is_integer, cut.values())))
 
 
-def check_report(stated: dict[str, Json], path: str) -> None:
-    """Refuse a report that does not say what to recompute."""
+NEEDED: dict[str, Check] = {
+    "schema": one_of("ledger/report/v1"),
+    "rules": lambda rules: is_integer(rules) and rules == RULES,
+    "reference_year": lambda year: is_integer(year) and year in YEARS,
+    "policy": lambda policy: isinstance(policy, dict) and isinstance(policy.get("id"), str),
+    "log": is_log,
+}
 
-    def is_cut(cut: Json) -> bool:
-        numbers = {str(number) for number in range(len(cut))} if isinstance(cut, dict) else None
-        return bool(cut) and set(cut) == numbers and all(map(is_integer, cut.values()))
 
-    checks: dict[str, Check] = {
-        "schema": one_of(("ledger/report/v1",)),
-        "rules": lambda rules: is_integer(rules) and rules == RULES,
-        "reference_year": lambda year: is_integer(year) and FIRST_YEAR <= year <= LAST_YEAR,
-        "policy": lambda policy: isinstance(policy, dict) and isinstance(policy.get("id"), str),
-        "log": lambda log: (
-            isinstance(log, dict) and isinstance(log.get("name"), str) and is_cut(log.get("cut"))
-        ),
-    }
-    for name, check in checks.items():
+def read_report(stated: dict[str, Json], path: str) -> dict[str, Json]:
+    """Return a report if it says what to recompute."""
+    for name, check in NEEDED.items():
         if not check(stated.get(name)):
-            raise UnusableError(65, f"{path}: {name} must not be {reprlib.repr(stated.get(name))}")
+            raise WrongError(65, f"{path}: {name} must not be {reprlib.repr(stated.get(name))}")
+    return stated
 
 
-ROW = ("measure", "group")
-MEMBERS: Words = (
-    "schema", "rules", "reference_year", "policy", "log", "records", "counts", "rates",
-    "provisional", "digest",
-)  # fmt: skip
-LOG_MEMBERS: Words = ("name", "cut", "records")
+def recompute(stated: dict[str, Json], records: Iterable[Record], policy: str | None) -> Json:
+    """Return the report of the year, the policy and the cut that a report names."""
+    log, rules = stated["log"], find_policy(policy or stated["policy"]["id"])
+    of_log = {"partitions": len(log["cut"]), "log_name": log["name"], "cut": log["cut"]}
+    return report(records, rules, stated["reference_year"], **of_log)
 
 
-def cells_of(stated: dict[str, Json]) -> dict[str, Json]:
-    """Return every cell of a report by its name."""
-    cells: dict[str, Json] = {}
-    todo: list[tuple[str, Json]] = [("", stated)]
-    while todo:
-        name, item = todo.pop()
-        if isinstance(item, dict):
-            todo += [(f"{name} {member}".strip(), value) for member, value in item.items()]
-        elif isinstance(item, list):
-            for number, row in enumerate(item):
-                if isinstance(row, dict) and "measure" in row and "group" in row:
-                    rest = {member: row[member] for member in row if member not in ROW}
-                    todo.append((f"{name} {row['measure']} {row['group']}", rest))
-                else:
-                    todo.append((f"{name} {number}", row))
-        else:
-            cells[name + " (again)" * (name in cells)] = item
-    return cells
+def comparable(stated: dict[str, Json], computed: dict[str, Json]) -> dict[str, Json]:
+    """SPEC section 5, members outside the digest: a report without those that a reader ignores."""
+    log = {name: stated["log"].get(name) for name in computed["log"]}
+    names = computed.keys() - {"zone_data"}
+    return {name: stated[name] for name in names if name in stated} | {"log": log}
 
 
-def comparable(stated: dict[str, Json]) -> dict[str, Json]:
-    """SPEC section 5: a report without the members outside the digest that a reader ignores."""
-    left = {name: stated[name] for name in MEMBERS if name in stated}
-    if isinstance(stated.get("log"), dict):
-        left["log"] = {name: stated["log"][name] for name in LOG_MEMBERS if name in stated["log"]}
-    return left
+def cells_of(item: Json, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every cell of a report with its name, in which a row has its measure and group."""
+    if isinstance(item, dict):
+        for member, value in item.items():
+            yield from cells_of(value, f"{name} {member}".strip())
+    elif isinstance(item, list):
+        for number, row in enumerate(item):
+            is_row = isinstance(row, dict) and {"measure", "group"} <= row.keys()
+            rest = {m: row[m] for m in row if m not in ("measure", "group")} if is_row else row
+            own = f"{row['measure']} {row['group']}" if is_row else number
+            yield from cells_of(rest, f"{name} {own}")
+    else:
+        yield name, canonical(item).decode()
 
 
 def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]:
     """Return one line for each cell in which two reports differ."""
-    stated, computed = comparable(stated), comparable(computed)
-    left, right = cells_of(stated), cells_of(computed)
-    lines = []
-    for name in sorted({*left, *right}):
-        says = canonical(left[name]).decode() if name in left else "nothing"
-        recomputed = canonical(right[name]).decode() if name in right else "nothing"
-        if says != recomputed:
-            lines.append(f"{name}: the report says {says}, recomputed {recomputed}")
+    stated, computed = (comparable(each, computed) for each in (stated, computed))
+    left, right = Counter(cells_of(stated)), Counter(cells_of(computed))
+
+    def texts_of(cells: Cells, name: str) -> str:
+        return " and ".join(text for cell, text in cells.elements() if cell == name) or "nothing"
+
+    lines = [
+        f"{name}: the report says {texts_of(left, name)}, recomputed {texts_of(right, name)}"
+        for name in sorted({name for name, _ in (left - right) | (right - left)})
+    ]
     if not lines and canonical(stated) != canonical(computed):
         lines.append("every cell is equal, but the rows have another order or form")
     return lines
 
 
-def use_zones(folder: str | None) -> None:
-    """Take the zone rules of a folder, or see that those of a package were found."""
-    if folder is None and not INSTALLED:
-        line = "no zone rules: install the package tzdata, or give --tzdata FOLDER"
-        raise UnusableError(2, line)
-    if folder is not None and not ZONES.use(Path(folder)):
-        raise UnusableError(2, f"--tzdata {folder}: no unpacked tzdata, and no compiled zones")
+# --- The command line -----------------------------------------------------------------------------
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the command line asks, and return the exit code."""
+    """Compare a report with its records, and return the exit code."""
     use_zones(options.tzdata)
-    others = (options.year, options.cut, options.partitions)
-    stated = None if options.report is None else read_object(options.report)
-    if stated is not None:
-        if others != (None, None, None):
-            raise UnusableError(2, "--report says year, cut and partitions: leave them out")
-        check_report(stated, options.report)
-        year, cut, name = stated["reference_year"], stated["log"]["cut"], stated["log"]["name"]
-        policy = find_policy(options.policy or stated["policy"]["id"])
-    else:
-        if options.year is None or not FIRST_YEAR <= options.year <= LAST_YEAR:
-            raise UnusableError(2, "give --report, or --year from 1 to 9999")
-        cut = None if options.cut is None else read_cut(options.cut)
-        year, name = options.year, "student-lifecycle"
-        policy = find_policy(options.policy or "openclassrooms-2022")
-    records = read_records(options.records)
-    seen = 1 + max((record["partition"] for record in records), default=0)
-    listed = seen if cut is None else len(cut)
-    partitions = listed if options.partitions is None else options.partitions
-    if partitions < 1 or (cut is not None and partitions != listed):
-        raise UnusableError(2, f"--partitions {partitions}: 1 or more, and as many as --cut lists")
-    if seen > partitions:
-        line = f"{options.records}: a record in partition {seen - 1} of a log of {partitions}"
-        raise UnusableError(65, line)
-    computed = report(records, policy, year, partitions=partitions, log_name=name, cut=cut)
-    if stated is None:
-        print(json.dumps(computed, indent=1))
-        return 0
-    lines = differences(stated, computed)
-    releases = {"report": stated.get("zone_data"), "used": ZONES.release}
-    if options.json:
-        answer = {"equal": not lines, "zone_data": releases, "differences": lines}
-        print(json.dumps(answer, indent=1))
-    else:
-        rows = len(computed["counts"]) + len(computed["rates"])
-        other = releases["report"] not in (None, ZONES.release)
-        note = f"; the report was made with {reprlib.repr(releases['report'])}" if other else ""
-        print(f"zone data {ZONES.release}{note}")
-        print("\n".join(lines) or f"equal: {rows} rows, the counters and {computed['digest']}")
+    stated = read_report(read_object(options.report), options.report)
+    computed = recompute(stated, read_records(options.records), options.policy)
+    lines, used = differences(stated, computed), computed["zone_data"]
+    release = stated.get("zone_data", used)
+    note = f"; the report was made with {reprlib.repr(release)}" if release != used else ""
+    print(f"zone data {used}{note}")
+    rows = len(computed["counts"]) + len(computed["rates"])
+    print("\n".join(lines) or f"equal: {rows} rows, the counters and {computed['digest']}")
     return 1 if lines else 0
 
 
-def main() -> int:
-    """Run the command line; a failure is one line and an exit code."""
+def exit_code(run: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser) -> int:
+    """Run a command line; a failure is one line."""
     # Nothing here refers to itself; to look for what does takes an eighth of the time.
     gc.disable()
-    parser = argparse.ArgumentParser(
-        description="Recompute the figures of an outcome ledger, or compare them with a report.",
-        epilog="Exit codes: 0 fine or equal, 1 different, 2 usage, 65 bad input.",
-    )
-    parser.add_argument("records", metavar="RECORDS", help="what outcomes tail --jsonl prints")
-    parser.add_argument("--report", help="the report to verify, at its cut, policy and year")
-    parser.add_argument("--year", type=int, help="the reference year")
-    parser.add_argument("--policy", help="the id of a built-in policy, or a JSON file")
-    parser.add_argument("--cut", help="like 0:1041,1:998 (default: the end)")
-    parser.add_argument("--partitions", type=int, help="how many the log has")
-    parser.add_argument("--tzdata", metavar="FOLDER", help="of zone rules (default: installed)")
-    parser.add_argument("--json", action="store_true", help="print differences as JSON")
-    line = ""
     try:
-        code = run(parser.parse_args())
-        sys.stdout.flush()
-    except UnusableError as error:
+        return run(parser.parse_args())
+    except WrongError as error:
         code, line = error.args
-    except BrokenPipeError:
-        # Whoever read the output has gone; nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         code, line = 65, str(error)
     except KeyboardInterrupt:
         code, line = 130, "interrupted"
-    if line:
-        print(line, file=sys.stderr)
+    print(" ".join(line.split()), file=sys.stderr)
     return int(code)
+
+
+def main() -> int:
+    """Read the options, and run."""
+    parser = argparse.ArgumentParser(description="Recompute an outcome ledger's report.")
+    parser.add_argument("records", metavar="RECORDS", help="what outcomes tail --jsonl prints")
+    parser.add_argument("--report", metavar="FILE", required=True, help="what to compare with")
+    parser.add_argument("--policy", metavar="FILE", help="of the report, where it is not built in")
+    parser.add_argument("--tzdata", metavar="FOLDER", help="of zone rules (default: installed)")
+    return exit_code(run, parser)
 
 
 if __name__ == "__main__":

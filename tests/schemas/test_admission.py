@@ -29,7 +29,7 @@ def rule_of(value, key=b"s-1", partition=0, partitions=1):
     record = Record(partition, 7, 0, key, value)
     admitted = admit(record, partitions)
     rule = admitted.rule if isinstance(admitted, Quarantined) else None
-    assert oracle().admission_rule(key, value, partition, partitions) == rule
+    assert oracle().judge(key, value, partition, partitions)[0] == rule
     assert {fault.rule for fault in faults(record, partitions)} == ({rule} - {None})
     return rule
 

@@ -68,7 +68,7 @@ class TestVectors:
     def test_signed_checkpoints_are_read_and_believed(self, size, tmp_path):
         log = json.loads((VECTORS / "checkpoints.json").read_text("utf-8"))["log"]
         (tmp_path / "key").write_text(log["vkey"])
-        key = evidence.read_key(str(tmp_path / "key"))
+        key = evidence.read_key(str(tmp_path / "key"), evidence.LOG_KEY)
         checkpoint = evidence.read_checkpoint(log["checkpoints"][size].encode(), "c")
         evidence.check_signature(checkpoint, key)
         tree = evidence.Tree()

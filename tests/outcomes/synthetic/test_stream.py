@@ -229,7 +229,7 @@ class TestAdmission:
         refused = [
             record.value
             for record in world
-            if not record.broken and verifier.admission_rule(record.key, record.value, 0, 1)
+            if not record.broken and verifier.judge(record.key, record.value, 0, 1)[0]
         ]
 
         assert refused == []
@@ -237,7 +237,7 @@ class TestAdmission:
     def test_whatever_is_broken_is_quarantined_in_several_ways(self, verifier):
         broken = [record for record in generate(15_000, SEED) if record.broken]
         rules = Counter(
-            verifier.admission_rule(record.key, record.value, 0, 1) for record in broken
+            verifier.judge(record.key, record.value, 0, 1)[0] for record in broken
         )
 
         assert None not in rules
@@ -347,13 +347,13 @@ class TestWords:
                         words[event["type"].split(".")[2], name, value] += 1
         for fact, name, expected in (
             ("declared", "kind", verifier.KINDS),
-            ("declared", "stated_by", verifier.STATED_BY),
+            ("declared", "stated_by", verifier.WORDS["stated_by"]),
             ("answered", "status", verifier.STATUSES),
-            ("answered", "employment", verifier.EMPLOYMENTS),
+            ("answered", "employment", verifier.WORDS["employment"]),
             ("enrolled", "funding", verifier.FUNDINGS),
-            ("withdrew", "reason", verifier.WITHDRAWALS),
-            ("rescheduled", "reason", verifier.RESCHEDULINGS),
-            ("retracted", "reason", verifier.RETRACTIONS),
+            ("withdrew", "reason", verifier.WORDS["withdrew"]),
+            ("rescheduled", "reason", verifier.WORDS["rescheduled"]),
+            ("retracted", "reason", verifier.WORDS["retracted"]),
             ("enrolled", "programme", tuple(assumptions.PROGRAMMES)),
         ):
             used = {word for a, b, word in words if (a, b) == (fact, name)}
