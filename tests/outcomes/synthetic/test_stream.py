@@ -236,9 +236,7 @@ class TestAdmission:
 
     def test_whatever_is_broken_is_quarantined_in_several_ways(self, verifier):
         broken = [record for record in generate(15_000, SEED) if record.broken]
-        rules = Counter(
-            verifier.judge(record.key, record.value, 0, 1)[0] for record in broken
-        )
+        rules = Counter(verifier.judge(record.key, record.value, 0, 1)[0] for record in broken)
 
         assert None not in rules
         assert set(rules) == {
