@@ -216,8 +216,8 @@ def use_zones(named: str | None = None) -> None:
     for place in (each for folder in folders for each in (folder / "zoneinfo", folder)):
         if (place / "UTC").is_file():
             ZONES.clear()
-            named = ((path.relative_to(place).as_posix(), path) for path in place.rglob("*"))
-            ZONES.update((name, path) for name, path in named if not name.startswith(OF_A_MACHINE))
+            files = ((path.relative_to(place).as_posix(), path) for path in place.rglob("*"))
+            ZONES.update((name, path) for name, path in files if not name.startswith(OF_A_MACHINE))
             zone_rules.cache_clear()
             return
     what = f"--tzdata {named}: no unpacked tzdata, and no compiled zones" if named else NO_ZONES
