@@ -168,8 +168,7 @@ class Health(NamedTuple):
             total,
         ).format(count=self.language.number(total), rule=rule)
         if total > _QUARANTINE_SHARE * self.live.report.log.records:
-            more = self.language.gettext("more than one in a hundred")
-            text = f"{text}; {more}"
+            text = self.language.gettext("{text}; more than one in a hundred").format(text=text)
         yield Alert(text, "/dead-letters")
 
     @property

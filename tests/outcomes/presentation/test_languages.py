@@ -63,13 +63,15 @@ class TestCatalogues:
             for text in strings:
                 assert set(FIELDS.findall(ids[-1])) == set(FIELDS.findall(text)), entry.id
 
-    def test_french_has_its_spaces_before_double_punctuation(self):
+    def test_french_has_the_spaces_that_do_not_break_before_double_punctuation(self):
         for entry in catalogue("fr"):
             if not entry.id:
                 continue
             strings = [entry.string] if isinstance(entry.string, str) else entry.string
             for text in strings:
-                assert not re.search(r"[^ \u00a0\u202f]([;!?]|:(?!//))( |$)", text), text
+                for mark in re.finditer(r"(.)([;!?:])(?= |$)", text):
+                    space = "\u00a0" if mark[2] == ":" else "\u202f"
+                    assert space == mark[1], text
 
     def test_a_third_language_is_a_catalogue_and_nothing_else(self, tmp_path):
         folder = tmp_path / "de" / "LC_MESSAGES"
