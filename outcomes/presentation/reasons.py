@@ -5,7 +5,7 @@ from __future__ import annotations
 from outcomes.presentation.languages import Language
 from outcomes.presentation.words import _
 
-__all__ = ["REASONS", "reason_words"]
+__all__ = ["REASONS", "VERDICTS", "reason_words", "verdict_words"]
 
 
 REASONS = {
@@ -41,6 +41,18 @@ REASONS = {
     "not_of_this_group_then": _("not in this group then"),
 }
 
+VERDICTS = {
+    "event": _("in force"),
+    "duplicate": REASONS["duplicate_of"],
+    "conflict": REASONS["conflict_with"],
+    "quarantined": REASONS["quarantined_by_rule"],
+    "repeat": REASONS["repeat_of"],
+    "retracted": REASONS["retracted_by"],
+    "orphan": REASONS["orphan"],
+    "pending": _("retracts an event that is not there"),
+    "void": _("retracts a retraction"),
+}
+
 
 def reason_words(reason: str, language: Language) -> str:
     """A reason in a language.
@@ -50,3 +62,13 @@ def reason_words(reason: str, language: Language) -> str:
         language: To say it in.
     """
     return language.gettext(REASONS[reason])
+
+
+def verdict_words(verdict: str, language: Language) -> str:
+    """What became of a record, in a language.
+
+    Args:
+        verdict: A `projections.student.RecordVerdict`.
+        language: To say it in.
+    """
+    return language.gettext(VERDICTS[verdict])

@@ -5,6 +5,8 @@ A key of a policy of one's own has no words: it is shown as it is.
 
 from __future__ import annotations
 
+from outcomes.presentation.languages import Language
+
 __all__ = [
     "DEFINITION",
     "DISCLAIMER",
@@ -13,7 +15,9 @@ __all__ = [
     "KINDS",
     "MEASURES",
     "POPULATIONS",
+    "group_words",
     "key_words",
+    "measure_words",
 ]
 
 
@@ -86,3 +90,18 @@ DISCLAIMER = _("Differences between groups say nothing about their cause.")
 def key_words(key: str) -> str:
     """A key without words of its own."""
     return key.replace("_", " ")
+
+
+def measure_words(measure: str, language: Language) -> str:
+    """A measure in a language."""
+    return language.gettext(MEASURES.get(measure, key_words(measure)))
+
+
+def group_words(group: str, language: Language) -> str:
+    """A group in a language, such as `refugee`, `kind:raise` or `month:03`."""
+    key, _, value = group.partition(":")
+    if key == "month":
+        return language.month(int(value))
+    name = value or key
+    words = GROUPS | KINDS | FUNDING | POPULATIONS
+    return language.gettext(words.get(name, key_words(name)))

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ledger.diagnostics import logger
+from ledger.log import LogAddress
 from outcomes.serve.access import Doors
 from outcomes.serve.appender import Appender
 from outcomes.serve.explain_routes import explain_router
@@ -28,6 +29,7 @@ from outcomes.serve.metrics import Metrics
 from outcomes.serve.pages import Pages, pages_router
 from outcomes.serve.problems import Problem
 from outcomes.serve.read_api import metrics_router, read_router
+from outcomes.serve.record_pages import record_pages_router
 
 __all__ = ["Parts", "make_app"]
 
@@ -48,6 +50,7 @@ class Parts(NamedTuple):
         metrics: Of the server.
         desk: For dead letters.
         explainer: Opens figures.
+        address: Of the log.
     """
 
     doors: Doors
@@ -58,6 +61,7 @@ class Parts(NamedTuple):
     metrics: Metrics
     desk: LetterDesk
     explainer: Explainer
+    address: LogAddress
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -91,6 +95,8 @@ def make_app(parts: Parts) -> FastAPI:
     app.include_router(letters_router(parts.doors, parts.desk))
     app.include_router(explain_router(parts.pages, parts.hub, parts.explainer))
     app.include_router(letter_pages_router(parts.pages, parts.desk))
+    policy = next(iter(parts.hub.policies.values()))
+    app.include_router(record_pages_router(parts.pages, parts.address, policy))
     app.include_router(pages_router(parts.pages))
     _answer_errors(app, parts.pages)
     _describe(app)

@@ -20,7 +20,7 @@ from ledger.errors import UsageError
 from ledger.log import Cut, format_cut, parse_cut
 from outcomes.presentation.languages import Language
 from outcomes.presentation.reasons import reason_words
-from outcomes.presentation.words import FUNDING, GROUPS, KINDS, MEASURES, key_words
+from outcomes.presentation.words import group_words, measure_words
 from outcomes.serve.access import Caller
 from outcomes.serve.explaining import Explained, Explainer, is_cell
 from outcomes.serve.figures import FiguresKey, LiveHub
@@ -29,7 +29,8 @@ from outcomes.serve.pages import Pages, language_for, read_form
 from outcomes.serve.problems import Problem, problems
 from outcomes.serve.read_api import read_live
 from outcomes.serve.tokens import Role
-from projections.explanations import Explanation, Reference
+from projections.candidates import Reason
+from projections.explanations import Explanation
 from schemas.envelope import SUBJECT
 
 __all__ = ["explain_router"]
@@ -249,16 +250,8 @@ def _answer(
 
 
 def _title(query: ExplainQuery, language: Language) -> str:
-    measure = MEASURES.get(query.measure)
-    name = key_words(query.measure) if measure is None else language.gettext(measure)
-    _, separator, value = query.group.partition(":")
-    words = GROUPS | KINDS | FUNDING
-    key = value if separator else query.group
-    if query.group.startswith("month:"):
-        group = language.month(int(value))
-    else:
-        group = language.gettext(words[key]) if key in words else key_words(key)
-    return f"{name} {query.year}" if query.group == "all" else f"{name} {query.year}, {group}"
+    name = f"{measure_words(query.measure, language)} {query.year}"
+    return name if query.group == "all" else f"{name} · {group_words(query.group, language)}"
 
 
 def _figure_text(explained: Explained, language: Language) -> str:
@@ -274,13 +267,15 @@ def _parts(explained: Explained, language: Language) -> Any:  # noqa: ANN401 - r
     """Of each count: its name, how many count, and how many do not for which reason."""
     totals = explained.totals
     for part in explained.query.parts():
-        measure = MEASURES.get(part.measure)
-        name = key_words(part.measure) if measure is None else language.gettext(measure)
+        name = measure_words(part.measure, language)
         reasons = sorted(
             ((count, reason) for (each, reason), count in totals.reasons.items() if each == part),
             key=lambda row: (-row[0], row[1]),
         )
-        listed = [(reason_words(reason, language), language.number(n)) for n, reason in reasons]
+        listed = [
+            (reason_words(reason, language), reason == Reason.QUARANTINED, language.number(count))
+            for count, reason in reasons
+        ]
         sign = "− " if part.sign < 0 else ""
         yield f"{sign}{name}", language.number(totals.counted[part]), listed
 
@@ -290,16 +285,12 @@ def _row(explanation: Explanation, language: Language) -> dict[str, Any]:
     reason = explanation.reason
     return {
         "student": explanation.subject,
-        "place": _place(first),
+        "place": first,
         "type": (first.type or "").removeprefix("ledger.").rpartition(".v")[0],
         "source": first.source,
         "counts": explanation.is_counted,
         "reason": "" if reason is None else reason_words(reason.value, language),
         "rule": explanation.rule,
-        "cause": None if explanation.cause is None else _place(explanation.cause),
-        "measure": language.gettext(MEASURES.get(explanation.measure, explanation.measure)),
+        "cause": explanation.cause,
+        "measure": measure_words(explanation.measure, language),
     }
-
-
-def _place(reference: Reference) -> str:
-    return f"{reference.partition}:{reference.offset}"

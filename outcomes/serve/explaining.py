@@ -17,8 +17,7 @@ from ledger.audit.explain import (
 from ledger.log import Log, LogAddress, format_cut
 from ledger.log.progress import ProgressCallback
 from outcomes.console.explain_page import explain_head, totals_as_json
-from outcomes.serve.log_reading import LogReading
-from outcomes.serve.problems import Problem
+from outcomes.serve.log_reading import LogReading, TooLongProblem
 from projections.explanations import Explanation
 from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
 from projections.policy import Policy
@@ -76,7 +75,8 @@ class Explainer:
             page: Of the rows, from 1.
 
         Raises:
-            Problem: 503 if the log is too long to be read now, or out of reach.
+            Problem: 503 if the log is out of reach.
+            TooLongProblem: If it is too long to be read now; its member `command` does it.
         """
 
         def work(log: Log, check: ProgressCallback) -> Explained:
@@ -84,7 +84,7 @@ class Explainer:
             totals, first, count = Totals(), (page - 1) * ROWS, 0
             rows = list[tuple[Part, Explanation]]()
             for part, explanation in explain_figure(log, normal, totals, check):
-                check(count)
+                check(0)
                 if wanted in ("all", "counted" if explanation.is_counted else "near"):
                     if first <= count < first + ROWS:
                         rows.append((part, explanation))
@@ -92,11 +92,11 @@ class Explainer:
             return Explained(normal, log.name, totals, rows, max(1, -(-count // ROWS)))
 
         try:
-            return await self._reading.run(work)
-        except Problem as problem:
-            if "too long" in problem.detail:
-                problem.detail = f"the log is too long for a page; {_command(query)}"
-            raise
+            return await self._reading.run(work, records=sum(query.cut.values()))
+        except TooLongProblem as problem:
+            command = _command(query)
+            detail = f"the log is too long for a page; run `{command}`"
+            raise TooLongProblem(503, detail, command=command) from problem
 
 
 def is_cell(measure: str, group: str, policy: Policy) -> bool:
@@ -108,6 +108,6 @@ def is_cell(measure: str, group: str, policy: Policy) -> bool:
 
 def _command(query: ExplainQuery) -> str:
     return (
-        f"run `outcomes explain --year {query.year} --measure {query.measure}"
-        f" --group {query.group} --policy {query.policy.id} --cut {format_cut(query.cut)}`"
+        f"outcomes explain --year {query.year} --measure {query.measure}"
+        f" --group {query.group} --policy {query.policy.id} --cut {format_cut(query.cut)}"
     )

@@ -16,7 +16,7 @@ from outcomes.ingest.resubmitting import UNCHANGED_RULES
 from outcomes.serve.access import Caller
 from outcomes.serve.letters import Letter, LetterDesk, LetterQuery
 from outcomes.serve.letters_api import EVENT_BYTES_MAX, Offset, Partition
-from outcomes.serve.pages import Pages, language_for, number_within, read_form
+from outcomes.serve.pages import Pages, number_within, read_form
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
 
@@ -49,7 +49,6 @@ class _LetterPages:
         query = _query(request)
         letters = await self.desk.page(query)
         is_operator = Role.OPERATOR in caller.roles
-        language = language_for(request)
         if is_operator:
             rows = len(letters.rows)
             logger().info("rows.shown", caller=caller.name, what="dead letters", rows=rows)
@@ -60,7 +59,6 @@ class _LetterPages:
             here=_PATH,
             address=address,
             page_link=lambda page: address(state=query.state, rule=query.rule, page=page),
-            lang_suffix=f"?lang={language.code}" if "lang" in request.query_params else "",
             state=query.state,
             chosen=query.rule,
             counts=letters.counts,

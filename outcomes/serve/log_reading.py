@@ -16,7 +16,7 @@ from ledger.log import Log, LogAddress, open_log
 from ledger.log.progress import ProgressCallback
 from outcomes.serve.problems import Problem
 
-__all__ = ["LogReading"]
+__all__ = ["LogReading", "TooLongProblem"]
 
 _AT_ONCE = 2
 _SECONDS = 15.0
@@ -24,8 +24,29 @@ _NOT_TAKEN = "the log does not take all of it now; sending the same again is saf
 _Result = TypeVar("_Result")
 
 
-class _TooLongError(Exception):
-    """The log is longer than a request may wait for."""
+class TooLongProblem(Problem):
+    """The log is longer than a request may wait for: 503."""
+
+
+class _Patience:
+    """Ends work after a time, and before if a third of it shows that twice as much is needed."""
+
+    def __init__(self, seconds: float, records: int | None) -> None:
+        self._seconds = seconds
+        self._records = records
+        self._read = 0
+        self._begun = time.monotonic()
+
+    def __call__(self, read: int) -> None:
+        self._read = max(self._read, read)
+        elapsed = time.monotonic() - self._begun
+        if elapsed > self._seconds or (elapsed > self._seconds / 3 and self._is_hopeless(elapsed)):
+            raise TooLongProblem(503, f"the log is too long to be read in {self._seconds:.0f} s")
+
+    def _is_hopeless(self, elapsed: float) -> bool:
+        if not self._read or self._records is None:
+            return False
+        return elapsed * self._records / self._read > 2 * self._seconds
 
 
 class LogReading:
@@ -43,36 +64,39 @@ class LogReading:
         self._busy = asyncio.Semaphore(_AT_ONCE)
 
     async def run(
-        self, work: Callable[[Log, ProgressCallback], _Result], *, appends: bool = False
+        self,
+        work: Callable[[Log, ProgressCallback], _Result],
+        *,
+        appends: bool = False,
+        records: int | None = None,
     ) -> _Result:
         """Do some work with the log, in a thread.
 
         Args:
-            work: Gets the log, and what it has to call now and then; that ends work that takes too
-                long.
+            work: Gets the log, and what it has to call now and then with the number of records
+                that it has read; that ends work that takes too long.
             appends: Open the log to append.
+            records: How many there are to read, so that what cannot succeed ends early.
 
         Raises:
-            Problem: 503 if others are at it, the log cannot be read, or it takes too long.
+            Problem: 503 if others are at it, or the log cannot be read.
+            TooLongProblem: If it takes too long.
         """
         if self._busy.locked():
             raise Problem(503, "others are reading the log", headers={"Retry-After": "5"})
         async with self._busy:
-            return await run_in_threadpool(self._run, work, appends)
+            check = _Patience(self._seconds, records)
+            return await run_in_threadpool(self._run, work, check, appends)
 
-    def _run(self, work: Callable[[Log, ProgressCallback], _Result], appends: bool) -> _Result:  # noqa: FBT001
-        deadline = time.monotonic() + self._seconds
-
-        def check(_: int) -> None:
-            if time.monotonic() > deadline:
-                raise _TooLongError
-
+    def _run(
+        self,
+        work: Callable[[Log, ProgressCallback], _Result],
+        check: ProgressCallback,
+        appends: bool,  # noqa: FBT001
+    ) -> _Result:
         try:
             with closing(open_log(self.address, create=appends)) as log:
                 return work(log, check)
-        except _TooLongError as error:
-            detail = f"the log is too long to be read in {self._seconds:.0f} s; use the command"
-            raise Problem(503, detail) from error
         except LedgerError as error:
             logger().warning("append.failed" if appends else "log.unread", reason=str(error))
             detail = _NOT_TAKEN if appends else "the log cannot be read now; see the server's log"

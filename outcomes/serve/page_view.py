@@ -12,7 +12,7 @@ from ledger.report import Report
 from ledger.report.words import SMALL_GROUP, Cells
 from outcomes.presentation.charts import Month, bar, interval, months_chart
 from outcomes.presentation.languages import Language
-from outcomes.presentation.words import FUNDING, GROUPS, KINDS, MEASURES, key_words
+from outcomes.presentation.words import FUNDING, GROUPS, KINDS, MEASURES, key_words, measure_words
 
 __all__ = ["PageView"]
 
@@ -194,10 +194,10 @@ class PageView:
         """What is not final yet: some measures, and the date until when."""
         names = dict[str, list[str]]()
         for measure, until in self.report.provisional.items():
-            name = self.language.gettext(MEASURES.get(measure, key_words(measure)))
+            name = measure_words(measure, self.language)
             names.setdefault(until, []).append(name)
         return [
-            (", ".join(measures), self.language.date(date.fromisoformat(until)))
+            (" · ".join(measures), self.language.date(date.fromisoformat(until)))
             for until, measures in sorted(names.items())
         ]
 

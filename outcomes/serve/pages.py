@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from ledger.clock import now_ms
 from ledger.errors import LedgerError
 from ledger.report.words import SMALL_GROUP
+from outcomes.presentation.fault_words import fault_words
 from outcomes.presentation.languages import Language, language_of, languages, negotiate
-from outcomes.presentation.words import DEFINITION, DISCLAIMER
+from outcomes.presentation.words import DEFINITION, DISCLAIMER, _
 from outcomes.serve.access import COOKIE, SESSION_SECONDS, Caller, Doors
 from outcomes.serve.figures import FiguresKey, LiveHub
 from outcomes.serve.health import Health
@@ -39,6 +40,11 @@ _FORM = "application/x-www-form-urlencoded"
 _FORM_BYTES_MAX = 65_536
 _FIELDS_MAX = 20
 _CACHED = 32
+_TOO_LONG_HEAD = _("The log is too long for a page")
+_TOO_LONG = _(
+    "A page reads the log for a few seconds only. On the machine of the server, with the same"
+    " OUTCOMES_LOG, this command does it:"
+)
 _YEARS_BACK = 8
 _CSRF = "csrf-of-the-session"
 _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
@@ -121,6 +127,7 @@ class Pages:
         shared = {
             "home": f"/{suffix}",
             "letters": f"/dead-letters{suffix}",
+            "lang_suffix": suffix,
             "languages": others,
             "is_made_up": self._is_made_up,
             "csrf": session.csrf if session else "",
@@ -132,9 +139,11 @@ class Pages:
     def problem(self, request: Request, problem: Problem) -> Response:
         """A problem for a person, as a page."""
         language = language_for(request)
+        say, command = language.gettext, problem.members.get("command")
         names = {
-            "heading": language.gettext("This cannot be shown"),
-            "text": problem.detail,
+            "heading": say("This cannot be shown") if command is None else say(_TOO_LONG_HEAD),
+            "text": problem.detail if command is None else say(_TOO_LONG),
+            "command": command,
             "refresh": False,
             "home": f"/?lang={language.code}" if "lang" in request.query_params else "/",
         }
@@ -144,7 +153,11 @@ class Pages:
     def render(self, template: str, language: Language, **names: Any) -> str:  # noqa: ANN401
         """A template in a language."""
         return self._environment.get_template(template).render(
-            language=language, _=language.gettext, ngettext=language.ngettext, **names
+            language=language,
+            _=language.gettext,
+            ngettext=language.ngettext,
+            fault_words=fault_words,
+            **names,
         )
 
     async def live(self, request: Request) -> Response:
@@ -209,7 +222,9 @@ class Pages:
     def _waiting(self, language: Language) -> Response:
         heading = language.gettext("There are no figures yet")
         text = language.gettext("A worker has just begun, or none runs. This page looks again.")
-        page = self.render("message.html", language, heading=heading, text=text, refresh=True)
+        page = self.render(
+            "message.html", language, heading=heading, text=text, command=None, refresh=True
+        )
         return HTMLResponse(page, 503, headers={**_HEADERS, "Retry-After": "2"})
 
     async def _year(self, request: Request, policy: str) -> int:

@@ -164,7 +164,17 @@ def _parts(options: ServeOptions, folder: Path, following: Following | None) -> 
     is_secure = options.certificate is not None or options.proxy is not None
     pages = Pages(doors, hub, is_made_up=options.is_made_up, is_secure=is_secure)
     desk = LetterDesk(options.address, options.state)
-    return Parts(doors, appender, hub, ready, pages, metrics, desk, Explainer(options.address))
+    return Parts(
+        doors,
+        appender,
+        hub,
+        ready,
+        pages,
+        metrics,
+        desk,
+        Explainer(options.address),
+        options.address,
+    )
 
 
 def _config(options: ServeOptions, app: object) -> uvicorn.Config:

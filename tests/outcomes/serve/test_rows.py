@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
+from starlette.requests import Request
 
 from ledger.audit.explain import ExplainQuery
 from ledger.log import NewRecord, open_log, parse_address
+from outcomes.serve import log_reading
 from outcomes.serve.explaining import Explainer
-from outcomes.serve.log_reading import LogReading
+from outcomes.serve.log_reading import LogReading, TooLongProblem
+from outcomes.serve.pages import Pages
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role, TokenFile
 from outcomes.synthetic.stream import generate
 from tests.support.applications import APPLIED, changed
 from tests.support.histories import policy_of
 from tests.support.server import EVENT, serving
-from tests.support.workers import wait_until
+from tests.support.workers import OUTCOMES, wait_until
 
 FORM = "application/x-www-form-urlencoded"
 ROLES = ("emitter", "reader", "operator", "nobody", "stranger")
@@ -118,6 +124,7 @@ class TestRoles:
         ("GET", "/dead-letters"): {"reader": 200, "operator": 200},
         ("GET", "/dead-letters/0/99999"): {"reader": 403, "operator": 404},
         ("GET", f"/explain?{FIGURE}"): {"reader": 200, "operator": 200},
+        ("GET", "/records/0/99999"): {"reader": 403, "operator": 404},
     }
 
     @pytest.mark.parametrize("role", ROLES)
@@ -369,6 +376,44 @@ class TestExplain:
         assert b'<a href="/">' in page.body
 
 
+class TestRecords:
+    """A place is a link to its record, for operators; no address has a pseudonym."""
+
+    def test_every_place_of_an_explained_figure_leads_to_its_record(self, server):
+        cookie = session(server)[0]
+        page = server.ask(f"/explain?{FIGURE}&rows=near&lang=fr", Cookie=cookie).body.decode()
+        cause = re.search(r'\(<a href="(/records/[^"]+)"', page)[1]
+        rows = page.partition('<table class="rows">')[2].partition("</table>")[0]
+        places = re.findall(r">\(?(\d+:\d+)\)?<", rows)
+        links = re.findall(r'href="/records/(\d+)/(\d+)\?lang=fr">(\d+:\d+)</a>', rows)
+        assert len(links) > rows.count("<tr>") - 1
+        assert places == [f"{partition}:{offset}" for partition, offset, _ in links]
+
+        record = server.ask(cause, Cookie=cookie)
+
+        assert (200, "no-store") == (record.status, record.headers["cache-control"])
+        text = record.body.decode()
+        student = re.search(r"<dt>Étudiant</dt><dd><code>([^<]+)<", text)[1]
+        assert f"Enregistrement {cause.removeprefix('/records/').partition('?')[0]}" in (
+            text.replace(":", "/")
+        )
+        assert "Réussites professionnelles" in text
+        assert student not in "".join(re.findall(r'(?:href|action)="[^"]*"', text))
+        assert student not in "".join(server.lines)
+
+    def test_a_quarantined_record_is_shown_as_the_letter_that_it_is(self, server, places):
+        answer = server.ask(f"/records/{places['hostile']}?lang=fr", Cookie=session(server)[0])
+
+        expected = (303, f"/dead-letters/{places['hostile']}?lang=fr")
+        assert expected == (answer.status, answer.headers["location"])
+
+    def test_what_the_figure_says_of_rejected_records_leads_to_them(self, server):
+        query = "year=2022&measure=placement_rate&lang=fr"
+        page = server.ask(f"/explain?{query}", Cookie=session(server, "reader")[0]).body.decode()
+
+        assert re.search(r'<a href="/dead-letters\?lang=fr">\d+ enregistrements? rejeté', page)
+
+
 class TestLongLog:
     """A log that is too long for a request is refused with what does it; nothing waits for ever."""
 
@@ -385,6 +430,36 @@ class TestLongLog:
         assert 503 == refused.value.status
         command = f"--measure career_outcomes --group all --policy {policy.id} --cut 0:{cut[0]},1:"
         assert command in refused.value.detail
+
+    def test_a_person_gets_the_command_on_a_page_and_it_opens_the_figure(self, log):
+        policy, path = policy_of(), f"sqlite:{log}"
+        with closing(open_log(path)) as opened:
+            query = ExplainQuery(opened.end(), policy, 2022, "career_outcomes", "kind:raise")
+        explained = asyncio.run(Explainer(parse_address(path)).explain(query, "all", 1))
+        with pytest.raises(TooLongProblem) as refused:
+            asyncio.run(Explainer(parse_address(path), seconds=0).explain(query, "all", 1))
+
+        request = Request({"type": "http", "query_string": b"lang=fr", "headers": []})
+        answer = Pages(None, None, is_made_up=False, is_secure=False).problem(
+            request, refused.value
+        )
+
+        page = answer.body.decode()
+        assert "Le journal est trop long pour une page" in page
+        (command,) = re.findall(r"<code>outcomes ([^<]+)</code>", page)
+        words = [sys.executable, str(OUTCOMES), *shlex.split(command), "--json", "--log", path]
+        printed = subprocess.run(words, check=True, capture_output=True, timeout=120).stdout
+        assert explained.totals.figures(query) == json.loads(printed)["figure"]
+
+    def test_what_cannot_succeed_ends_before_its_time(self, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(log_reading.time, "monotonic", lambda: now[0])
+        slow, quick = log_reading._Patience(15.0, 1_000_000), log_reading._Patience(15.0, 1_000_000)
+        now[0] = 5.1
+
+        quick(200_000)
+        with pytest.raises(TooLongProblem):
+            slow(100_000)
 
     def test_a_third_reader_at_once_is_sent_away(self, log):
         reading = LogReading(parse_address(f"sqlite:{log}"))
