@@ -1,4 +1,4 @@
-"""The broker for tests that ask for `kafka`, the order of files, hypothesis profiles, ids of cases.
+"""Broker and browser for tests that ask for them, the order of files, profiles, ids of cases.
 
 Of the profiles `ci` gives the same examples every time, `soak` looks for new ones, and `mutants` is
 for tests that are expected to fail: it does not shrink a failure.
@@ -12,7 +12,7 @@ from datetime import date
 import pytest
 from hypothesis import Phase, settings
 
-pytest_plugins = ("tests.support.broker",)
+pytest_plugins = ("tests.support.broker", "tests.support.browser")
 
 settings.register_profile("ci", derandomize=True, max_examples=40, deadline=None)
 settings.register_profile("soak", max_examples=5_000, deadline=None, print_blob=True)

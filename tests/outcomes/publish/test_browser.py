@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -18,16 +15,12 @@ from outcomes.publish.edition import EDITION_FILE, load_edition, read_edition
 from outcomes.publish.html import render_index, render_page
 from outcomes.publish.material import Source
 from outcomes.synthetic.stream import generate
+from tests.support.browser import PICTURES, is_cut_off, needs_browser, picture, violations
 from tests.support.publication import source_of
 from tests.support.repository import ROOT
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+needs_browser()
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
-PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
 EDITION = """
 school: LONG
 published_on: 2023-09-12
@@ -50,12 +43,6 @@ CUT = ".contents, section:not(#categories)"
 # It takes seconds a page, and colours and order do not depend on the width.
 JUDGED = (VIEWS[0], VIEWS[1], VIEWS[-1])
 
-if CHROMIUM is None:
-    reason = "needs chromium"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason, allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -73,14 +60,6 @@ def folder(tmp_path_factory):
         (folder / f"report.{document.language}.html").write_bytes(page)
     (folder / "index.html").write_bytes(render_index(documents))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
 
 
 @contextmanager
@@ -103,13 +82,10 @@ def test_nothing_is_cut_off_and_axe_finds_nothing(browser, folder, view):
     name, width, scheme, medium = view
     with page_of(browser, folder / name, width, color_scheme=scheme) as page:
         page.emulate_media(media=medium, color_scheme=scheme)
-        if PICTURES:
-            picture = Path(PICTURES) / f"publication-{name}-{width}-{scheme}-{medium}.png"
-            page.screenshot(path=str(picture), full_page=True)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        picture(page, f"publication-{name}-{width}-{scheme}-{medium}", full_page=True)
+        assert not is_cut_off(page)
         if view in JUDGED:
-            violations = axe.Axe().run(page).response["violations"]
-            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
+            assert [] == violations(page)
 
 
 def test_a_reader_without_script_or_mouse_reaches_everything(browser, folder):
@@ -140,8 +116,5 @@ def test_the_picture_of_the_documents_is_the_page_of_the_demo(browser, tmp_path)
         shown.evaluate(f"document.querySelectorAll('{CUT}').forEach(each => each.remove())")
         box = shown.locator(".pair").first.bounding_box()
         bottom = box["y"] + box["height"]
-        shown.screenshot(
-            path=f"{PICTURES}/publication.png",
-            full_page=True,
-            clip={"x": 0, "y": 0, "width": 1_280, "height": bottom + 36},
-        )
+        clip = {"x": 0, "y": 0, "width": 1_280, "height": bottom + 36}
+        picture(shown, "publication", full_page=True, clip=clip)

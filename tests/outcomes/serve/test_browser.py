@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import http.server
-import os
-import shutil
 import threading
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 
 from ledger.log import NewRecord, open_log
 from outcomes.serve.tokens import Role, TokenFile
 from outcomes.synthetic.stream import generate
+from tests.support.browser import is_cut_off, needs_browser, picture, violations
 from tests.support.histories import story
 from tests.support.server import eventually, serving
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe")
+needs_browser()
+expect = pytest.importorskip("playwright.sync_api").expect
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT_MS = 60_000
 SIZES = {
     "phone": (360, 800),
@@ -28,15 +25,6 @@ SIZES = {
     "laptop": (1_280, 1_000),
     "screen": (1_920, 1_200),
 }
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", "--no-first-run")  # fmt: skip
-PICTURES = os.environ.get("OUTCOMES_TEST_PICTURES")
-
-if CHROMIUM is None:
-    reason = "needs chromium"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason, allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +39,13 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield chromium
-        chromium.close()
+def guarded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guarded")
+    secret = TokenFile(folder / "tokens.json").add("ops", Role.OPERATOR, None, None)
+    environment = {"OUTCOMES_TOKENS": str(folder / "tokens.json")}
+    with serving(f"sqlite:{folder / 'l.db'}", environment=environment) as guarded:
+        eventually(lambda: guarded.ask("/v1/kpis?year=2022", token=secret), 200, "figures")
+        yield guarded, secret
 
 
 @contextmanager
@@ -96,25 +86,13 @@ class TestLivePage:
             assert 200 == server.post([outcome(number) for number in range(3)]).status
 
             expected = f"{before + 3:,}"
-            playwright.expect(page.locator("#kpi")).to_have_text(expected, timeout=WAIT_MS)
+            expect(page.locator("#kpi")).to_have_text(expected, timeout=WAIT_MS)
             assert page.evaluate("window.same")
 
     def test_it_reads_without_a_script(self, browser, server):
         with page_of(browser, server, java_script_enabled=False) as page:
             assert page.inner_text("#kpi").isdigit()
             assert page.locator("svg.months").count()
-
-    def test_a_server_that_is_gone_is_told(self, browser, server, tmp_path):
-        with serving(f"sqlite:{tmp_path / 'l.db'}", "--insecure-dev") as other:
-            other.post(outcome(0))
-            other.wait_for_figures()
-            context = browser.new_context()
-            page = context.new_page()
-            page.goto(f"{other.origin}/?year=2022", wait_until="domcontentloaded")
-            playwright.expect(page.locator("#state")).to_contain_text("Live", timeout=WAIT_MS)
-            other.kill()
-            page.wait_for_selector("#state.off", timeout=WAIT_MS)
-            context.close()
 
     def test_every_control_is_reached_by_keyboard(self, browser, server):
         with page_of(browser, server) as page:
@@ -129,63 +107,82 @@ class TestLivePage:
 class TestLooks:
     """At every size, light and dark, in both languages: axe finds nothing, nothing is cut off."""
 
-    @pytest.mark.parametrize("size", SIZES)
-    @pytest.mark.parametrize(("scheme", "language"), [("light", "en"), ("dark", "fr")])
-    def test_axe_finds_nothing(self, browser, server, size, scheme, language):
-        width, height = SIZES[size]
-        options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-        with page_of(browser, server, f"/?year=2022&lang={language}", **options) as page:
+    @pytest.mark.parametrize(
+        ("scheme", "language", "judged"),
+        [("light", "en", ("phone", "screen")), ("dark", "fr", ("laptop",))],
+    )
+    def test_axe_finds_nothing(self, browser, server, scheme, language, judged):
+        path = f"/?year=2022&lang={language}"
+        with page_of(browser, server, path, color_scheme=scheme) as page:
             assert language == page.get_attribute("html", "lang")
-            if PICTURES:
-                name = f"live-{size}-{scheme}-{language}.png"
-                page.screenshot(path=str(Path(PICTURES) / name), full_page=size != "laptop")
-            violations = axe.Axe().run(page).response["violations"]
-            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            for size, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                picture(page, f"live-{size}-{scheme}-{language}", full_page=size != "laptop")
+                assert not is_cut_off(page), size
+                if size in judged:
+                    assert [] == violations(page)
 
 
 class TestSession:
-    """A person signs in with a token, and out."""
+    """A person signs in with a token, and out, and hears when the server is gone."""
 
-    def test_signing_in_and_out(self, browser, tmp_path):
-        tokens = TokenFile(tmp_path / "tokens.json")
-        secret = tokens.add("ops", Role.OPERATOR, None, None)
-        environment = {"OUTCOMES_TOKENS": str(tmp_path / "tokens.json")}
-        with serving(f"sqlite:{tmp_path / 'l.db'}", environment=environment) as other:
-            eventually(lambda: other.ask("/v1/kpis?year=2022", token=secret), 200, "figures")
-            with page_of(browser, other, "/login", java_script_enabled=False) as page:
-                page.fill("#token", secret)
-                page.keyboard.press("Enter")
-                page.wait_for_url(f"{other.origin}/")
-                page.click("nav a[href='/dead-letters']")
-                page.click("footer button")
-                page.wait_for_url(f"{other.origin}/login")
+    def sign_in(self, page, origin, secret):
+        page.fill("#token", secret)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{origin}/")
+
+    def test_signing_in_and_out(self, browser, guarded):
+        server, secret = guarded
+        with page_of(browser, server, "/login", java_script_enabled=False) as page:
+            self.sign_in(page, server.origin, secret)
+            page.click("nav a[href='/dead-letters']")
+            page.click("footer button")
+            page.wait_for_url(f"{server.origin}/login")
+
+    def test_a_server_that_is_gone_is_told(self, browser, guarded):
+        server, secret = guarded
+        with closing(browser.new_context()) as context:
+            context.set_default_timeout(WAIT_MS)
+            page = context.new_page()
+            page.goto(f"{server.origin}/login", wait_until="domcontentloaded")
+            self.sign_in(page, server.origin, secret)
+            expect(page.locator("#state")).to_contain_text("Live", timeout=WAIT_MS)
+            server.kill()
+            page.wait_for_selector("#state.off")
 
 
 class TestRows:
     """Dead letters and what is behind a figure: by keyboard and without a script as well."""
 
-    @pytest.mark.parametrize("look", [("phone", "dark", "fr"), ("laptop", "light", "en")])
-    @pytest.mark.parametrize(
-        "name", ["dead-letters", "dead-letters?rule=value_must_be_json", "letter", "explain"]
+    # What is judged twice has the classes of all of them.
+    PAGES = (
+        ("dead-letters", "/dead-letters?", 1),
+        ("dead-letters-of-a-rule", "/dead-letters?rule=value_must_be_json&", 1),
+        ("letter", "/dead-letters/{letter}?", 2),
+        ("record", "/records/{event}?", 1),
+        ("explain", "/explain?year=2022&measure=placement_rate&", 2),
     )
-    def test_axe_finds_nothing_in_rows(self, browser, server, look, name):
+
+    @pytest.mark.parametrize(
+        ("look", "times"), [(("phone", "dark", "fr"), 1), (("laptop", "light", "en"), 2)]
+    )
+    def test_axe_finds_nothing_in_rows(self, browser, server, look, times):
         size, scheme, language = look
         width, height = SIZES[size]
         options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-        letter = server.ask("/v1/dead-letters").json()["dead_letters"][0]
-        path = {
-            "letter": f"/dead-letters/{letter['partition']}/{letter['offset']}?",
-            "explain": "/explain?year=2022&measure=placement_rate&",
-        }.get(name, f"/{name}{'&' if '?' in name else '?'}")
-        with page_of(browser, server, f"{path}lang={language}", **options) as page:
-            assert language == page.get_attribute("html", "lang")
-            if PICTURES:
-                file = f"{name.partition('?')[0]}-{size}-{scheme}-{language}.png"
-                page.screenshot(path=str(Path(PICTURES) / file), full_page=True)
-            violations = axe.Axe().run(page).response["violations"]
-            assert [] == [(each["id"], each["nodes"][0]["html"]) for each in violations]
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        rows = server.ask("/v1/dead-letters").json()["dead_letters"]
+        letter = f"{rows[0]['partition']}/{rows[0]['offset']}"
+        letters = {(row["partition"], row["offset"]) for row in rows}
+        event = next(f"0/{offset}" for offset in range(99) if (0, offset) not in letters)
+        with page_of(browser, server, "/dead-letters", **options) as page:
+            for name, path, judged in self.PAGES:
+                filled = path.format(letter=letter, event=event)
+                page.goto(f"{server.origin}{filled}lang={language}")
+                assert language == page.get_attribute("html", "lang")
+                picture(page, f"{name}-{size}-{scheme}-{language}", full_page=True)
+                assert not is_cut_off(page), name
+                if judged >= times:
+                    assert [] == violations(page), name
 
     def test_a_figure_opens_by_keyboard_without_a_script(self, browser, server):
         with page_of(browser, server, java_script_enabled=False) as page:
