@@ -1,7 +1,7 @@
 """What is wrong with a record, in words of a language (`schemas.faults`, `schemas.reasons`).
 
-Those who find a fault say it in English, with values in it. Here the sentence is told from its
-values, so that a page can say it in another language; what is not recognised stays English.
+Those who find a fault say it in English, with values in it. Here the sentence is taken apart
+from its values, so that a page can say it in another language; what is not recognised stays English.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def record_pages_router(pages: Pages, address: LogAddress, policy: Policy) -> AP
     Args:
         pages: For people.
         address: Of the log.
-        policy: Under which effects on figures are told.
+        policy: Under which effects on figures are shown.
     """
     router = APIRouter(include_in_schema=False)
     reading = LogReading(address)
