@@ -1,7 +1,7 @@
 """What is wrong with a record, in words of a language (`schemas.faults`, `schemas.reasons`).
 
 Those who find a fault say it in English, with values in it. Here the sentence is taken apart
-from its values, so that a page can say it in another language; what is not recognised stays English.
+from its values, so that a page can say it in another language; what is not known stays English.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ def fault_words(reason: str, language: Language) -> str | None:
         language: To say it in.
     """
     for remedy in _REMEDIES:
-        found = _pattern(remedy).fullmatch(reason)
-        if found is not None:
-            inner = fault_words(found["reason"], language)
-            return inner and _said(remedy, found.groupdict() | {"reason": inner}, language)
+        match = _pattern(remedy).fullmatch(reason)
+        if match is not None:
+            inner = fault_words(match["reason"], language)
+            return inner and _say(remedy, match.groupdict() | {"reason": inner}, language)
     for sentence in _SENTENCES:
-        found = _pattern(sentence).fullmatch(reason)
-        if found is not None:
-            return _said(sentence, found.groupdict(), language)
+        match = _pattern(sentence).fullmatch(reason)
+        if match is not None:
+            return _say(sentence, match.groupdict(), language)
     return None
 
 
-def _said(sentence: str, fields: dict[str, str], language: Language) -> str:
+def _say(sentence: str, fields: dict[str, str], language: Language) -> str:
     say = language.gettext
     values = {name: say(text) if text in _VALUES else text for name, text in fields.items()}
     return say(sentence).format(**values)

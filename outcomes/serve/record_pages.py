@@ -38,7 +38,7 @@ __all__ = ["record_pages_router"]
 _BYTES_SHOWN = 65_536
 
 
-class _Found(NamedTuple):
+class _Traced(NamedTuple):
     """An event of the log, and all records that concern its student."""
 
     record: Record
@@ -67,8 +67,8 @@ def record_pages_router(pages: Pages, address: LogAddress, policy: Policy) -> AP
         if isinstance(admitted, Quarantined):
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(f"/dead-letters/{partition}/{offset}{query}", 303)
-        found = await _found(reading, record, admitted, policy)
-        return _answer(pages, request, found, caller)
+        traced = await _trace(reading, record, admitted, policy)
+        return _answer(pages, request, traced, caller)
 
     return router
 
@@ -83,20 +83,20 @@ def _judged(log: Log, place: Location) -> tuple[Record, Event | Quarantined]:
     return record, admit(record, log.partitions)
 
 
-async def _found(reading: LogReading, record: Record, event: Event, policy: Policy) -> _Found:
+async def _trace(reading: LogReading, record: Record, event: Event, policy: Policy) -> _Traced:
     def work(log: Log, check: ProgressCallback) -> Trace:
         return student_trace(log, log.end(), event.subject, policy, check)
 
     try:
-        return _Found(record, event, await reading.run(work))
+        return _Traced(record, event, await reading.run(work))
     except TooLongProblem as problem:
         command = shlex.join(["outcomes", "trace", "--event", event.source, event.id])
         detail = f"the log is too long for a page; run `{command}`"
         raise TooLongProblem(503, detail, command=command) from problem
 
 
-def _answer(pages: Pages, request: Request, found: _Found, caller: Caller) -> Response:
-    record, event, trace = found
+def _answer(pages: Pages, request: Request, traced: _Traced, caller: Caller) -> Response:
+    record, event, trace = traced
     language = language_for(request)
     what, rows = "record", len(trace.records)
     logger().info("rows.shown", caller=caller.name, what=what, rows=rows)

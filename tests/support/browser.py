@@ -41,8 +41,8 @@ def violations(page):
     """What axe finds in a page: rule, and the first place."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"]) for each in found]
+    result = Axe().run(page).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"]) for each in result]
 
 
 def is_cut_off(page):

@@ -36,11 +36,11 @@ class TestReasons:
     """Every reason is known; nothing of it is lost on the way."""
 
     def test_every_reason_is_said_in_english_as_it_was(self):
-        found = reasons()
+        known = reasons()
 
-        assert len(found) > 60
-        assert {reason: reason for reason in found} == {
-            reason: fault_words(reason, ENGLISH) for reason in found
+        assert len(known) > 60
+        assert {reason: reason for reason in known} == {
+            reason: fault_words(reason, ENGLISH) for reason in known
         }
 
     def test_none_of_them_is_english_on_a_french_page(self):
