@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, groupby, islice
-from operator import attrgetter
+from operator import itemgetter
 
 from ledger.diagnostics import logger
 from ledger.log.identity import record_hash
-from ledger.log.progress import with_progress
 from ledger.log.record_sort import sort_by_key
 from processors.dead_letters import DeadLetter, dead_letter_of
 from processors.read_model.checksum import student_hash
@@ -38,6 +38,7 @@ _RECORDS_AT_ONCE = 5_000
 """Of one key; a student has at most 1,000 events, but a producer may send anything."""
 
 _CHECK_EVERY = 500
+_RECORDED_AT, _KEY = itemgetter(2), itemgetter(3)
 _PROGRESS_SECONDS = 5.0
 
 
@@ -90,25 +91,22 @@ class Build:
             StoreError: If the read model or the temporary folder cannot take them.
         """
         state, increment = PartitionState(), Increment.under(self._policies)
-        read = with_progress(records, lambda count: self._show("build.read", partition, count))
-        by_key = sort_by_key(self._observed(read, state))
-        first = next(by_key, None)
-        if first is None:
-            return None
-        ordered = with_progress(
-            chain([first], by_key), lambda count: self._show("build.folded", partition, count)
-        )
         with _collection_in_steps() as collect:
+            ordered = sort_by_key(self._observed(partition, records, state))
+            first = next(ordered, None)
+            if first is None:
+                return None
 
             def rows() -> Iterator[Rows]:
-                students = self._students(ordered, state, increment)
-                while batch := list(islice(students, _STUDENTS_AT_ONCE)):
+                folded = 0
+                for count, batch in self._batches(chain([first], ordered), state, increment):
+                    folded += count
+                    self._show("build.folded", partition, folded)
+                    yield batch
                     collect()
-                    yield _together(batch)
                 state.records.merge(increment.records)
-                for policy, tally in increment.tallies.items():
-                    for _ in state.add(policy, tally.figures()):
-                        pass
+                for policy, changes in increment.figures().items():
+                    deque(state.add(policy, changes), maxlen=0)
 
             self._store.replace_partition(partition, state, rows())
         return state
@@ -119,56 +117,64 @@ class Build:
             self._next_progress = time.monotonic() + _PROGRESS_SECONDS
             logger().info(event, partition=partition, records=records)
 
-    def _observed(self, records: Iterable[Record], state: PartitionState) -> Iterator[Record]:
+    def _observed(
+        self, partition: int, records: Iterable[Record], state: PartitionState
+    ) -> Iterator[Record]:
         """The records as they come; afterwards the state knows the first, the last and the end."""
-        last: Record | None = None
-        latest: int | None = None
-        for number, record in enumerate(records):
-            if number % _CHECK_EVERY == 0:
-                self._check()
-            if last is None:
-                state.first_record = record_hash(record)
-            last, recorded_at = record, record.recorded_at
-            latest = recorded_at if latest is None or recorded_at > latest else latest
-            yield record
-        if last is not None:
-            assert latest is not None
+        rest, read, latest = iter(records), 0, 0
+        while chunk := list(islice(rest, _CHECK_EVERY)):
+            self._check()
+            if not read:
+                state.first_record, latest = record_hash(chunk[0]), chunk[0].recorded_at
+            latest = max(latest, *map(_RECORDED_AT, chunk))
+            yield from chunk
+            read += len(chunk)
+            self._show("build.read", partition, read)
+            last = chunk[-1]
+        if read:
             state.next_offset, state.latest_recorded_at = last.offset + 1, latest
             # As the log gives it, where recorded_at never goes back.
             state.last_record = record_hash(last._replace(recorded_at=latest))
 
-    def _students(
+    def _batches(
         self, ordered: Iterable[Record], state: PartitionState, increment: Increment
-    ) -> Iterator[Rows]:
-        for number, (_, records) in enumerate(groupby(ordered, key=attrgetter("key"))):
+    ) -> Iterator[tuple[int, Rows]]:
+        """Some students at a time: the number of their records, and their rows."""
+        count, rows = 0, Rows([], [])
+        for number, (_, records) in enumerate(groupby(ordered, key=_KEY), 1):
+            count += self._fold_key(records, rows, state, increment)
             if number % _CHECK_EVERY == 0:
                 self._check()
-            yield self._fold_key(records, state, increment)
+            if number % _STUDENTS_AT_ONCE == 0:
+                yield count, rows
+                count, rows = 0, Rows([], [])
+        if count:
+            yield count, rows
 
     def _fold_key(
-        self, records: Iterator[Record], state: PartitionState, increment: Increment
-    ) -> Rows:
-        """What the records of one key come to: the state of a student, and dead letters."""
-        subject, bytes_ = "", None
-        dead_letters: list[DeadLetter] = []
+        self, records: Iterator[Record], rows: Rows, state: PartitionState, increment: Increment
+    ) -> int:
+        """Add what the records of one key come to, a student and dead letters; their number."""
+        subject, bytes_, count = "", None, 0
         while chunk := list(islice(records, _RECORDS_AT_ONCE)):
+            count += len(chunk)
             events = list[Event]()
             for record in chunk:
                 admitted = admit_with_content(record, self._partitions)
                 if isinstance(admitted, Quarantined):
                     increment.records.quarantined[admitted.rule] += 1
-                    dead_letters.append(dead_letter_of(record, admitted.rule))
+                    rows.dead_letters.append(dead_letter_of(record, admitted.rule))
                 else:
                     events.append(admitted)
             if events:
                 subject = events[0].subject
-                bytes_ = fold_student(subject, bytes_, events, self._policies, increment)
+                bytes_ = fold_student(subject, bytes_, events, increment)
             if increment.over_limit:
-                dead_letters += _over_limit(chunk, increment)
-        if bytes_ is None:
-            return Rows([], dead_letters)
-        state.add_hash(student_hash(subject, bytes_))
-        return Rows([(subject, bytes_)], dead_letters)
+                rows.dead_letters.extend(_over_limit(chunk, increment))
+        if bytes_ is not None:
+            state.add_hash(student_hash(subject, bytes_))
+            rows.students.append((subject, bytes_))
+        return count
 
 
 def _over_limit(records: Iterable[Record], increment: Increment) -> list[DeadLetter]:
@@ -176,11 +182,6 @@ def _over_limit(records: Iterable[Record], increment: Increment) -> list[DeadLet
     increment.over_limit.clear()
     rule = Disposition.OVER_LIMIT.value
     return [dead_letter_of(record, rule) for record in records if record.offset in offsets]
-
-
-def _together(batch: Sequence[Rows]) -> Rows:
-    students = [student for rows in batch for student in rows.students]
-    return Rows(students, [letter for rows in batch for letter in rows.dead_letters])
 
 
 @contextmanager

@@ -238,8 +238,8 @@ class LiveFold:
         state.last_record = record_hash(last)
         cells = [
             cell
-            for policy, tally in increment.tallies.items()
-            for cell in state.add(policy, tally.figures())
+            for policy, changes in increment.figures().items()
+            for cell in state.add(policy, changes)
         ]
         folded = time.perf_counter()
         self.store.commit(
@@ -263,7 +263,7 @@ class LiveFold:
         for number, (subject, events) in enumerate(by_subject.items()):
             self.raise_if_cancelled(number)
             before = stored.get(subject)
-            after = fold_student(subject, before, events, self.policies, increment)
+            after = fold_student(subject, before, events, increment)
             if after is None or after is before:
                 continue
             changed[subject] = after

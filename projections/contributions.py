@@ -6,15 +6,15 @@ old contributions away and add the new ones. A replay adds them all to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import cast
+from typing import NamedTuple, cast
 
 from projections.facts import Facts
 from projections.measures.catalogue import FAMILIES, Contribution
 from projections.policy import Policy
 
-__all__ = ["FAMILY_RULES", "contributions", "family_function"]
+__all__ = ["FAMILY_RULES", "SharedRule", "contributions", "family_function", "shared_rules"]
 
 FamilyRule = Callable[[Facts, Policy], Iterator[Contribution]]
 
@@ -35,3 +35,26 @@ def contributions(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """
     for rule in FAMILY_RULES:
         yield from rule(facts, policy)
+
+
+class SharedRule(NamedTuple):
+    """A family's rule under policies that give it the same parameters.
+
+    Attributes:
+        rule: Adds the same for each of the policies.
+        policies: At least one.
+    """
+
+    rule: FamilyRule
+    policies: list[Policy]
+
+
+def shared_rules(policies: Iterable[Policy]) -> list[SharedRule]:
+    """What `contributions` under several policies comes to, without doing anything twice."""
+    shared: dict[tuple[str, str], SharedRule] = {}
+    for policy in policies:
+        for family, rule in zip(FAMILIES, FAMILY_RULES, strict=True):
+            parameters = None if family.parameters is None else set(family.parameters)
+            given = policy.model_dump_json(include=parameters)
+            shared.setdefault((family.name, given), SharedRule(rule, [])).policies.append(policy)
+    return list(shared.values())

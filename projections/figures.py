@@ -13,6 +13,8 @@ from projections.policy import Policy
 
 __all__ = ["Figures", "RecordCounts", "Tally"]
 
+_WAITING_MAX = 10_000
+
 
 class Figures:
     """Counts by (year, measure, group); an absent cell is 0."""
@@ -44,6 +46,26 @@ class Figures:
         return numerator, self.count(year, rate.denominator or policy.placement_base, group)
 
 
+class _Counted:
+    """Contributions and how often each was added; counted many at once, which is quicker."""
+
+    __slots__ = ("_counts", "_waiting")
+
+    def __init__(self) -> None:
+        self._counts: Counter[Contribution] = Counter()
+        self._waiting: list[Contribution] = []
+
+    def add(self, contributions: Iterable[Contribution]) -> None:
+        self._waiting.extend(contributions)
+        if len(self._waiting) > _WAITING_MAX:
+            self.counts()
+
+    def counts(self) -> Counter[Contribution]:
+        self._counts.update(self._waiting)
+        self._waiting.clear()
+        return self._counts
+
+
 class Tally:
     """Contributions counted as they are; they are spread over their cells once, at the end.
 
@@ -54,19 +76,19 @@ class Tally:
     __slots__ = ("_additions", "_removals")
 
     def __init__(self) -> None:
-        self._additions: Counter[Contribution] = Counter()
-        self._removals: Counter[Contribution] = Counter()
+        self._additions = _Counted()
+        self._removals = _Counted()
 
     def add(self, contributions: Iterable[Contribution], sign: int = 1) -> None:
         """Add a student's contributions, or with sign -1 take earlier ones away."""
-        (self._additions if sign > 0 else self._removals).update(contributions)
+        (self._additions if sign > 0 else self._removals).add(contributions)
 
     def figures(self) -> Figures:
         """Their sum; cells may be negative, or 0."""
         figures = Figures()
         cells = figures.cells
-        for tally, sign in ((self._additions, 1), (self._removals, -1)):
-            for (year, measure, groups), count in tally.items():
+        for counted, sign in ((self._additions, 1), (self._removals, -1)):
+            for (year, measure, groups), count in counted.counts().items():
                 for group in groups:
                     cells[year, measure, group] += sign * count
         return figures

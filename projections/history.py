@@ -22,7 +22,9 @@ EVENTS_MAX = 1_000
 
 Identity = tuple[str, str]
 
-_DEPENDENTS = (Graduated, Withdrew, Rescheduled)
+# Looked up by exact type: `isinstance` is slow where a model's answer is no, as for most events.
+_STATEMENTS = frozenset({Applied, Enrolled})
+_DEPENDENTS = frozenset({Graduated, Withdrew, Rescheduled})
 
 
 class Disposition(StrEnum):
@@ -98,7 +100,7 @@ def resolve(events: Sequence[Event]) -> Resolution:
 def _without_retracted(
     events: Sequence[Event],
 ) -> tuple[Sequence[Event], list[Event], list[Event], list[Event]]:
-    if not any(type(event.fact) is Retracted for event in events):
+    if Retracted not in {type(event.fact) for event in events}:
         return events, [], [], []
     by_identity = {(event.source, event.id): event for event in events}
     targets: set[Identity] = set()
@@ -127,12 +129,14 @@ def _without_repeats(events: Iterable[Event]) -> tuple[list[Event], list[Event]]
     facts: list[Event] = []
     repeats: list[Event] = []
     for event in events:
-        identity = business_identity(event)
+        identity = business_identity(event) if type(event.fact) in _STATEMENTS else None
         if identity is None:
             facts.append(event)
-            continue
-        (repeats if identity in known else facts).append(event)
-        known.add(identity)
+        elif identity in known:
+            repeats.append(event)
+        else:
+            known.add(identity)
+            facts.append(event)
     return facts, repeats
 
 
@@ -147,11 +151,19 @@ def business_identity(event: Event) -> tuple[type, str] | None:
 
 
 def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:
+    if _DEPENDENTS.isdisjoint({type(event.fact) for event in facts}):
+        return facts, []
     enrolments = {event.fact.enrollment_id for event in facts if type(event.fact) is Enrolled}
     in_force: list[Event] = []
     orphans: list[Event] = []
     for event in facts:
-        fact = event.fact
-        is_orphan = isinstance(fact, _DEPENDENTS) and fact.enrollment_id not in enrolments
+        enrolment = _enrolment_needed(event) if type(event.fact) in _DEPENDENTS else None
+        is_orphan = enrolment is not None and enrolment not in enrolments
         (orphans if is_orphan else in_force).append(event)
     return in_force, orphans
+
+
+def _enrolment_needed(event: Event) -> str:
+    fact = event.fact
+    assert isinstance(fact, Graduated | Withdrew | Rescheduled)
+    return fact.enrollment_id

@@ -9,12 +9,13 @@ Source: SPEC section 1, Which records count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from schemas.canonical import Content
-from schemas.envelope import SUBJECT, is_ordinary
+from schemas.envelope import SUBJECT, ordinary_attributes
 from schemas.events import FACTS, Fact
 from schemas.json_text import Shape
 from schemas.partition import partition_of
@@ -36,6 +37,7 @@ __all__ = [
     "admit_by_rules",
     "admit_decoded",
     "admit_with_content",
+    "as_event",
 ]
 
 _VALIDATE: dict[str, Callable[[object], Fact]] = {
@@ -69,6 +71,10 @@ class Event(NamedTuple):
     content: Content
 
 
+as_event = cast("Callable[[tuple[object, ...]], Event]", partial(tuple.__new__, Event))
+"""What `Event._make` comes to, several times as fast."""
+
+
 class Quarantined(NamedTuple):
     """A record that is no event, and the first rule it fails."""
 
@@ -96,7 +102,7 @@ def admit_decoded(
 ) -> Event | Quarantined:
     """What `admit` says, where `decode` has made a reading of the record's value already."""
     decoded, shape = reading
-    if shape is PLAIN and is_ordinary(decoded):
+    if shape is PLAIN:
         event = _ordinary_event(record, partitions, decoded)
         if event is not None:
             return event
@@ -121,13 +127,16 @@ def _ordinary_event(record: Record, partitions: int, members: dict[str, Any]) ->
     """The event of a record that surely keeps every rule; None where the rules are to be asked.
 
     Args:
-        record: Its value is plain, and `members` are ordinary.
+        record: Its value is plain.
         partitions: The log's partition count.
         members: Of the decoded value.
     """
+    attributes = ordinary_attributes(members)
+    if attributes is None:
+        return None
+    event_id, source, event_type, subject, time, data = attributes
     partition, offset, recorded_at, key, value = record
-    subject, source, time = members["subject"], members["source"], members["time"]
-    validate = _VALIDATE.get(members["type"])
+    validate = _VALIDATE.get(event_type)
     if (
         validate is None
         or key is None
@@ -137,13 +146,13 @@ def _ordinary_event(record: Record, partitions: int, members: dict[str, Any]) ->
     ):
         return None
     try:
-        fact = validate(members["data"])
+        fact = validate(data)
     except ValidationError:
         return None
-    if any(implausible_dates(fact, time)):
+    if implausible_dates(fact, time):
         return None
     place = (partition, offset, recorded_at)
-    return Event(*place, subject, source, members["id"], time, fact, Content(value))
+    return as_event((*place, subject, source, event_id, time, fact, Content(value)))
 
 
 def _judge(reading: Reading) -> Event | Quarantined:

@@ -33,7 +33,12 @@ def content(event: bytes) -> bytes:
 
 
 def _content_of(members: dict[str, Any]) -> bytes:
-    chosen = {name: members[name] for name in ("data", "specversion", "time", "type")}
+    chosen = {
+        "data": members["data"],
+        "specversion": members["specversion"],
+        "time": members["time"],
+        "type": members["type"],
+    }
     return orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS)
 
 

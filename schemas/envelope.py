@@ -6,6 +6,7 @@ Any other member, of any name and JSON type, is an extension attribute: kept in 
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema
@@ -15,11 +16,12 @@ from schemas.events import TEXT_MAX, Text
 from schemas.moments import is_time
 from schemas.patterns import MEDIA_TYPE, TIME, text_schema
 
-__all__ = ["DEFAULT_MEDIA_TYPE", "SUBJECT", "TYPE_FORM", "Envelope", "is_ordinary"]
+__all__ = ["DEFAULT_MEDIA_TYPE", "SUBJECT", "TYPE_FORM", "Envelope", "ordinary_attributes"]
 
 SUBJECT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TYPE_FORM = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
 DEFAULT_MEDIA_TYPE = "application/json"
+_ATTRIBUTES = itemgetter("specversion", "id", "source", "type", "subject", "time", "data")
 _MEDIA_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _JSON_MEDIA_TYPE = re.compile(
     rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)(?:[ \t]*;.*)?",
@@ -75,25 +77,34 @@ class Envelope(BaseModel):
     data_base64: Annotated[None, PlainValidator(_never), WithJsonSchema({"not": {}})] = None
 
 
-def is_ordinary(members: dict[str, Any]) -> bool:
-    """Whether `Envelope` surely accepts an object; where False it may still accept it.
+def ordinary_attributes(
+    members: dict[str, Any],
+) -> tuple[str, str, str, str, str, dict[str, Any]] | None:
+    """What an object says that `Envelope` surely accepts; where None it may still accept it.
 
     Args:
         members: Of a decoded JSON object.
+
+    Returns:
+        Its id, source, type, subject, time and data.
     """
-    get = members.get
-    event_id, source, time = get("id"), get("source"), get("time")
-    return (
-        get("specversion") == "1.0"
+    try:
+        specversion, event_id, source, event_type, subject, time, data = _ATTRIBUTES(members)
+    except KeyError:
+        return None
+    if (
+        specversion == "1.0"
         and type(event_id) is str
         and 1 <= len(event_id) <= TEXT_MAX
         and type(source) is str
         and 1 <= len(source) <= TEXT_MAX
         and type(time) is str
         and is_time(time)
-        and type(get("type")) is str
-        and type(get("subject")) is str
-        and type(get("data")) is dict
-        and get("datacontenttype", DEFAULT_MEDIA_TYPE) == DEFAULT_MEDIA_TYPE
+        and type(event_type) is str
+        and type(subject) is str
+        and type(data) is dict
+        and members.get("datacontenttype", DEFAULT_MEDIA_TYPE) == DEFAULT_MEDIA_TYPE
         and "data_base64" not in members
-    )
+    ):
+        return event_id, source, event_type, subject, time, data
+    return None

@@ -7,10 +7,18 @@ member is an error, and `null` means the same as absent where a member may be ab
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetPydanticSchema,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError, core_schema
 
 from schemas.moments import day
 from schemas.patterns import DAY, text_schema
@@ -98,10 +106,14 @@ TEXT_MAX = 200
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 
 
-def _as_day(value: object) -> date:
-    calendar_day = day(value) if isinstance(value, str) else None
+_NO_DAY = ("calendar_date", "a date that exists, as YYYY-MM-DD")
+
+
+@lru_cache(maxsize=16_384)
+def _as_day(text: str) -> date:
+    calendar_day = day(text)
     if calendar_day is None:
-        raise PydanticCustomError("calendar_date", "a date that exists, as YYYY-MM-DD")
+        raise PydanticCustomError(*_NO_DAY)
     return calendar_day
 
 
@@ -116,9 +128,20 @@ def _as_category_set(value: object) -> frozenset[str]:
 _CATEGORY_SET = frozenset[str](CATEGORIES)
 _SHA256 = "^[0-9a-f]{64}$"
 
+# A text first, since the cache could not look anything else up.
+_DAY = core_schema.chain_schema(
+    [
+        core_schema.custom_error_schema(
+            core_schema.str_schema(strict=True),
+            custom_error_type=_NO_DAY[0],
+            custom_error_message=_NO_DAY[1],
+        ),
+        core_schema.no_info_plain_validator_function(_as_day),
+    ]
+)
 Day = Annotated[
     date,
-    PlainValidator(_as_day),
+    GetPydanticSchema(lambda _source, _handler: _DAY),
     WithJsonSchema(text_schema(DAY, format="date")),
 ]
 Categories = Annotated[

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, cast
 
-__all__ = ["Record"]
+__all__ = ["Record", "as_record"]
 
 
 class Record(NamedTuple):
@@ -23,3 +25,7 @@ class Record(NamedTuple):
     recorded_at: int
     key: bytes | None
     value: bytes | None
+
+
+as_record = cast("Callable[[tuple[object, ...]], Record]", partial(tuple.__new__, Record))
+"""What `Record._make` comes to, several times as fast."""

@@ -8,7 +8,7 @@ Source: SPEC section 1, Rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -170,7 +170,7 @@ def date_must_be_plausible(reading: Reading) -> bool:
     fact, envelope = reading.fact, reading.envelope
     if fact is None or envelope is None:
         return False
-    return not any(implausible_dates(fact, envelope.time))
+    return not implausible_dates(fact, envelope.time)
 
 
 Rule = Callable[[Reading], bool]
@@ -235,15 +235,17 @@ def _members(decoded: dict[str, Any]) -> int:
     return members
 
 
-def implausible_dates(fact: Fact, time: str) -> Iterator[str]:
+def implausible_dates(fact: Fact, time: str) -> list[str]:
     """JSON pointers to the dates of an event that are not plausible."""
+    pointers = []
     for name in _DATES[type(fact)]:
         day = getattr(fact, name)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            yield f"/data/{name}"
+            pointers.append(f"/data/{name}")
     if "1901" <= time[:4] <= "2198":
-        return
+        return pointers
     stated_at = instant(time)
     assert stated_at is not None
     if not _FIRST_SECOND <= stated_at.seconds <= _LAST_SECOND:
-        yield "/time"
+        pointers.append("/time")
+    return pointers

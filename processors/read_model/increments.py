@@ -9,16 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from processors.read_model.student_state import append_events, decode_history
-from projections.contributions import contributions
+from projections.contributions import FamilyRule, shared_rules
 from projections.facts import facts_of
-from projections.figures import RecordCounts, Tally
+from projections.figures import Figures, RecordCounts, Tally
 from projections.history import Disposition, History, resolve
 from projections.policy import Policy
 from schemas.admission import Event
 
 __all__ = ["Increment", "fold_student"]
+
+_EVENT, _OVER_LIMIT = Disposition.EVENT, Disposition.OVER_LIMIT
+
+
+class _Share(NamedTuple):
+    """What a family's rule adds under policies that it cannot tell apart."""
+
+    rule: FamilyRule
+    policies: Sequence[Policy]
+    tally: Tally
 
 
 @dataclass(slots=True)
@@ -26,27 +37,42 @@ class Increment:
     """What some records add to a partition's figures and counters.
 
     Attributes:
-        tallies: Changes of the figures, by `Policy.figures_key`.
+        shares: Changes of the figures.
         records: Changes of the counters.
         over_limit: Admitted records that the rule on 1,000 events quarantines.
     """
 
-    tallies: dict[str, Tally]
+    shares: Sequence[_Share]
     records: RecordCounts = field(default_factory=RecordCounts)
     over_limit: list[Event] = field(default_factory=list)
 
     @classmethod
     def under(cls, policies: Iterable[Policy]) -> Increment:
         """An increment that changes nothing yet."""
-        return cls({policy.figures_key: Tally() for policy in policies})
+        return cls([_Share(*shared, Tally()) for shared in shared_rules(policies)])
+
+    def count(self, events: Sequence[Event], sign: int) -> None:
+        """Add what a student's events come to, or with sign -1 take it away."""
+        if not events:
+            return
+        resolution = resolve(events)
+        self.records.count_resolution(resolution, sign)
+        facts = facts_of(resolution.in_force)
+        for rule, policies, tally in self.shares:
+            tally.add(rule(facts, policies[0]), sign)
+
+    def figures(self) -> dict[str, Figures]:
+        """The changes of the figures, by `Policy.figures_key`."""
+        figures: dict[str, Figures] = {}
+        for _, policies, tally in self.shares:
+            changes = tally.figures()
+            for policy in policies:
+                figures.setdefault(policy.figures_key, Figures()).merge(changes)
+        return figures
 
 
 def fold_student(
-    subject: str,
-    state: bytes | None,
-    events: Sequence[Event],
-    policies: Sequence[Policy],
-    increment: Increment,
+    subject: str, state: bytes | None, events: Sequence[Event], increment: Increment
 ) -> bytes | None:
     """Fold new events of one student, and add their changes to an increment.
 
@@ -54,7 +80,6 @@ def fold_student(
         subject: The student.
         state: Before these events; None for a student not seen before.
         events: In log order, all after those in the state.
-        policies: Those that the increment has tallies for.
         increment: Changes are added to it.
 
     Returns:
@@ -62,28 +87,24 @@ def fold_student(
     """
     history = History() if state is None else decode_history(subject, state)
     before = list(history.events.values())
-    new: list[Event] = []
-    for event in events:
-        disposition = history.add(event)
-        increment.records.count_record(disposition)
-        if disposition is Disposition.EVENT:
-            new.append(event)
-        elif disposition is Disposition.OVER_LIMIT:
-            increment.over_limit.append(event)
+    dispositions = list(map(history.add, events))
+    new = [event for event, was in zip(events, dispositions, strict=True) if was is _EVENT]
+    increment.records.events += len(new)
+    if len(new) < len(events):
+        _count_others(events, dispositions, increment)
     if not new:
         return state
-    _count(before, policies, increment, sign=-1)
-    _count([*before, *new], policies, increment, sign=1)
+    increment.count(before, -1)
+    increment.count([*before, *new], 1)
     return append_events(state, new)
 
 
-def _count(
-    events: Sequence[Event], policies: Sequence[Policy], increment: Increment, *, sign: int
+def _count_others(
+    events: Sequence[Event], dispositions: Sequence[Disposition], increment: Increment
 ) -> None:
-    if not events:
-        return
-    resolution = resolve(events)
-    increment.records.count_resolution(resolution, sign)
-    facts = facts_of(resolution.in_force)
-    for policy in policies:
-        increment.tallies[policy.figures_key].add(contributions(facts, policy), sign)
+    """Count the records that are no new events."""
+    for event, disposition in zip(events, dispositions, strict=True):
+        if disposition is not _EVENT:
+            increment.records.count_record(disposition)
+        if disposition is _OVER_LIMIT:
+            increment.over_limit.append(event)

@@ -40,8 +40,8 @@ class Rows(NamedTuple):
         dead_letters: Of quarantined records.
     """
 
-    students: Sequence[tuple[str, bytes]]
-    dead_letters: Sequence[DeadLetter]
+    students: list[tuple[str, bytes]]
+    dead_letters: list[DeadLetter]
 
 
 class Store:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from projections.history import History
-from schemas.admission import Event
+from schemas.admission import Event, as_event
 from schemas.canonical import Content
 from schemas.events import (
     CATEGORIES,
@@ -140,7 +140,9 @@ def decode_history(subject: str, state: bytes) -> History:
     for source, event_id, time, digest, number, *members in orjson.loads(state):
         content = Content(None, bytes.fromhex(digest))
         fact = _decode_fact(_CODECS[number], members)
-        events[source, event_id] = Event(0, 0, 0, subject, source, event_id, time, fact, content)
+        events[source, event_id] = as_event(
+            (0, 0, 0, subject, source, event_id, time, fact, content)
+        )
     return history
 
 

@@ -80,6 +80,7 @@ class Family(NamedTuple):
         counts: Each is shown by the membership groups and the breakdowns.
         headline: The count that a page shows for the family, None where it shows rates alone.
         maturity: Of the rates, or of the headline where there are none; None for final at once.
+        parameters: The policy's members that the rules read; None for any of them.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Family(NamedTuple):
     rates: tuple[Rate, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
     maturity: Maturity | None = None
+    parameters: tuple[str, ...] | None = None
 
     @property
     def maturing(self) -> tuple[str, ...]:
@@ -106,6 +108,15 @@ FAMILIES = (
             Breakdown("month", tuple(f"{month:02}" for month in range(1, 13))),
         ),
         maturity=Maturity("year_end"),
+        parameters=(
+            "zone",
+            "outcome_window_months",
+            "outcome_window_anchor",
+            "outcome_window_scope",
+            "outcome_date",
+            "outcome_kinds",
+            "outcome_must_be_credited",
+        ),
     ),
     Family(
         "orientation",
@@ -113,12 +124,14 @@ FAMILIES = (
         headline="applicants",
         rates=(Rate("orientation_rate", (("became_students", 1),), "applicants", "conversion"),),
         maturity=Maturity("year_end", "orientation_months"),
+        parameters=("orientation_months",),
     ),
     Family(
         "enrolment",
         counts=("students_enrolled",),
         headline="students_enrolled",
         breakdowns=(Breakdown("funding", None),),
+        parameters=("funding_groups",),
     ),
     Family(
         "graduation",
@@ -132,6 +145,7 @@ FAMILIES = (
             ),
         ),
         maturity=Maturity("year_end"),
+        parameters=("expected_date", "graduation_deadline", "excluded_withdrawals"),
     ),
     Family(
         "placement",
@@ -157,6 +171,12 @@ FAMILIES = (
             ),
         ),
         maturity=Maturity("placement_window_end", "placement_months"),
+        parameters=(
+            "placement_window",
+            "placement_months",
+            "placement_answer",
+            "placement_statuses",
+        ),
     ),
 )
 

@@ -249,7 +249,7 @@ class TestWhen:
 class TestProgress:
     def test_a_long_build_says_how_far_it_is(self, monkeypatch):
         monkeypatch.setattr(build, "_PROGRESS_SECONDS", 0)
-        monkeypatch.setattr("ledger.log.progress.PROGRESS_EVERY", 10)
+        monkeypatch.setattr(build, "_CHECK_EVERY", 10)
         with (
             temporary_log(outcomes(25, 8)) as (log, folder),
             open_fold(log, folder / "live.db") as fold,
@@ -258,6 +258,8 @@ class TestProgress:
             fold.build(0, everything(log))
 
         shown = [(line["event"], line["records"]) for line in logs]
+        # Eight students of three or four records, two at a time.
         assert [
-            (event, count) for event in ("build.read", "build.folded") for count in (10, 20)
+            *(("build.read", count) for count in (10, 20, 25)),
+            *(("build.folded", count) for count in (7, 13, 19, 25)),
         ] == shown

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from projections.contributions import FAMILY_RULES, contributions
+from projections.contributions import FAMILY_RULES, contributions, shared_rules
 from projections.measures.catalogue import COUNTS, FAMILIES, groups_shown
-from projections.policy import parse_policy
+from projections.policy import built_in_policies, parse_policy
 from tests.support.histories import encode, facts, policy_of, story
 from tests.support.strategies import histories, policies
 
@@ -80,3 +81,43 @@ class TestContributions:
         ]
 
         assert len(set(results)) == len(results)
+
+
+class TestSharedRules:
+    """Policies that a family cannot tell apart share what it adds."""
+
+    @given(histories(subjects=("s-1",)), policies, policies)
+    def test_a_family_reads_only_the_parameters_that_it_names(self, history, policy, other):
+        life, chosen = facts(history), parse_policy(encode(policy), "of a test")
+        for family, rule in zip(FAMILIES, FAMILY_RULES, strict=True):
+            named = {name: policy[name] for name in family.parameters}
+            alike = parse_policy(encode({**other, **named}), "of a test")
+            assert list(rule(life, chosen)) == list(rule(life, alike)), family.name
+
+    @given(histories(subjects=("s-1",)), st.lists(policies, max_size=3))
+    def test_they_add_what_each_policy_adds_by_itself(self, history, several):
+        life = facts(history)
+        parsed = [parse_policy(encode(policy), "of a test") for policy in several]
+        shared = shared_rules([*parsed, *built_in_policies().values()])
+        for policy in (*parsed, *built_in_policies().values()):
+            added = [
+                contribution
+                for rule, alike in shared
+                if policy in alike
+                for contribution in rule(life, alike[0])
+            ]
+            assert sorted(contributions(life, policy)) == sorted(added)
+
+    def test_what_differs_between_the_built_in_policies_is_not_shared(self):
+        shared = shared_rules(built_in_policies().values())
+
+        assert {
+            "career_outcomes": [2],
+            "orientation": [2],
+            "enrolment": [2],
+            "graduation": [1, 1],
+            "placement": [1, 1],
+        } == {
+            family.name: [len(alike) for rule, alike in shared if rule.__name__ == family.name]
+            for family in FAMILIES
+        }

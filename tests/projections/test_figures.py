@@ -92,7 +92,9 @@ class TestFigures:
 class TestTally:
     """Contributions counted as they are come to the figures that adding each one makes."""
 
-    def test_its_figures_are_those_of_every_addition_and_removal(self):
+    @pytest.mark.parametrize("waiting_max", [0, 10_000])
+    def test_its_figures_are_those_of_every_addition_and_removal(self, waiting_max, monkeypatch):
+        monkeypatch.setattr("projections.figures._WAITING_MAX", waiting_max)
         figures, tally = Figures(), Tally()
         for each in (figures, tally):
             each.add(CONTRIBUTIONS)

@@ -25,7 +25,7 @@ from ledger.log.sqlite.opening import UnlockedFile, open_to_read, open_to_write
 from ledger.numbers import pluralise
 from ledger.sqlite_file import checkpoint, translate_sqlite_errors, waiting_at_most
 from schemas.partition import partition_of
-from schemas.record import Record
+from schemas.record import Record, as_record
 
 __all__ = ["SqliteLog"]
 
@@ -183,7 +183,7 @@ class SqliteLog:
         """All records under the keys of some students, by (key, partition, offset)."""
         texts = json.dumps(list(subjects))
         with self._reading():
-            yield from map(Record._make, self._connection.execute(_READ_SUBJECTS, (texts,)))
+            yield from map(as_record, self._connection.execute(_READ_SUBJECTS, (texts,)))
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
@@ -276,7 +276,7 @@ class SqliteLog:
 
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
         with self._reading():
-            yield from map(Record._make, self._connection.execute(query, bounds))
+            yield from map(as_record, self._connection.execute(query, bounds))
 
     def _checkpoint(self) -> None:
         checkpoint(self._connection)
