@@ -13,7 +13,7 @@ from ledger.log import NewRecord
 from processors.metrics.endpoint import MetricsPlace
 from processors.metrics.figures import FiguresCollector, StatusReader
 from processors.metrics.folder import metrics_folder
-from processors.metrics.folding import FoldMetrics
+from processors.metrics.folding import BatchHistogram, FoldMetrics
 from tests.support.live_fold import open_fold, outcome_record, temporary_log
 from tests.support.metrics import address_of, exposed, scraped, value_of
 from tests.support.workers import Worker, wait_until
@@ -37,6 +37,19 @@ def test_a_batch_is_counted_by_what_its_records_are():
     assert 3 == value_of(text, f'outcomes_folded_events_total{{type="{DECLARED}"}}')
     assert 4 == value_of(text, "outcomes_visible_seconds_count")
     assert 1 == value_of(text, "outcomes_read_model_commit_seconds_count")
+
+
+def test_values_that_are_taken_at_once_count_like_one_by_one():
+    amounts, texts = [0, 0.1, 0.11, 0.5, 0.5, 4, 9], []
+    for take in (BatchHistogram.observe_all, lambda one, many: [*map(one.observe, many)]):
+        registry = CollectorRegistry()
+        take(
+            BatchHistogram("age", "Of a record.", buckets=(0.1, 0.5, 5), registry=registry), amounts
+        )
+        texts.append([line for line in generate_latest(registry).splitlines() if b"_c" not in line])
+
+    assert texts[0] == texts[1]
+    assert b'age_bucket{le="0.5"} 5.0' in texts[0]
 
 
 def test_figures_that_cannot_be_read_are_a_metric_and_no_failure():
