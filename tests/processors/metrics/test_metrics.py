@@ -41,7 +41,10 @@ def test_a_batch_is_counted_by_what_its_records_are():
 
 def test_values_that_are_taken_at_once_count_like_one_by_one():
     amounts, texts = [0, 0.1, 0.11, 0.5, 0.5, 4, 9], []
-    for take in (BatchHistogram.observe_all, lambda one, many: [*map(one.observe, many)]):
+    for take in (
+        BatchHistogram.observe_all,
+        lambda histogram, many: [*map(histogram.observe, many)],
+    ):
         registry = CollectorRegistry()
         take(
             BatchHistogram("age", "Of a record.", buckets=(0.1, 0.5, 5), registry=registry), amounts
