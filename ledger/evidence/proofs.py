@@ -30,10 +30,12 @@ from schemas.record import Record
 __all__ = [
     "PROOF_SCHEMA",
     "ConsistencyProof",
+    "CutProof",
     "Proof",
     "RecordProof",
     "ReportProof",
     "Signed",
+    "check_cut",
     "check_proof",
     "check_signatures",
     "cosigned_by",
@@ -108,6 +110,20 @@ class ConsistencyProof(_Members):
     new: Signed
     anchor_path: _Path
     paths: Mapping[_Partition, _Path]
+
+
+class CutProof(_Members):
+    """That the records below a cut are the beginning of what was signed.
+
+    Attributes:
+        sizes: How many records of each partition are below it.
+        paths: The proof for each partition that holds a record below it.
+        signed: The trees that continue those at the cut.
+    """
+
+    sizes: Mapping[_Partition, _Count]
+    paths: Mapping[_Partition, _Path]
+    signed: Signed
 
 
 class ReportProof(_Members):
@@ -250,15 +266,15 @@ def check_signatures(signed: SignedCheckpoint, quorum: Quorum) -> Mapping[str, i
 
 
 def check_signed(
-    part: Signed, quorum: Quorum, place: str
+    part: Signed, quorum: Quorum | None, place: str
 ) -> tuple[SignedCheckpoint, dict[str, int]]:
-    """The checkpoint of a proof, checked, and its witnesses.
+    """The checkpoint of a proof, checked, and its witnesses; without a quorum no signature is.
 
     Raises:
         EvidenceError: If it does not cover the entry, or is not signed.
     """
     signed = decode_checkpoint(part.checkpoint.encode(), f"the checkpoint of {place}")
-    cosigners = check_signatures(signed, quorum)
+    cosigners = {} if quorum is None else check_signatures(signed, quorum)
     checkpoint, leaf = signed.checkpoint, hash_leaf(part.entry.line())
     path = _path(part.path)
     if not check_inclusion(leaf, part.index, checkpoint.size, path, root=checkpoint.root):
@@ -348,8 +364,29 @@ def _check_consistency(proof: ConsistencyProof, quorum: Quorum, place: str) -> C
 
 
 def _check_report(proof: ReportProof, quorum: Quorum, place: str) -> Checked:
+    signed, cosigners = check_cut(proof, proof.report.get("log"), quorum, place)
+    statement = (
+        f"the report {proof.report.get('digest')} names a cut of signed records, and its figures"
+        " are not checked by a proof"
+    )
+    return Checked(signed, cosigners, statement)
+
+
+def check_cut(
+    proof: CutProof | ReportProof, log: object, quorum: Quorum | None, place: str
+) -> tuple[SignedCheckpoint, dict[str, int]]:
+    """The checkpoint that a cut is covered by, and its witnesses.
+
+    Args:
+        proof: That the cut is covered.
+        log: The member `log` of a report, with `cut` and `roots`.
+        quorum: Whose signatures are believed; without it none is checked.
+        place: Where the proof comes from, for messages.
+
+    Raises:
+        EvidenceError: If the cut is not covered, or the checkpoint is not signed.
+    """
     signed, cosigners = check_signed(proof.signed, quorum, place)
-    log = proof.report.get("log")
     cut = log.get("cut") if isinstance(log, dict) else None
     roots = log.get("roots") if isinstance(log, dict) else None
     if not isinstance(cut, dict) or not isinstance(roots, dict):
@@ -369,11 +406,7 @@ def _check_report(proof: ReportProof, quorum: Quorum, place: str) -> Checked:
             raise EvidenceError(
                 f"{place}: what its report has read of partition {number} is not what was signed"
             )
-    statement = (
-        f"the report {proof.report.get('digest')} names a cut of signed records, and its figures"
-        " are not checked by a proof"
-    )
-    return Checked(signed, cosigners, statement)
+    return signed, cosigners
 
 
 def _continues(old: TreeHead, new: TreeHead, path: list[bytes]) -> bool:

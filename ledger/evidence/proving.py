@@ -33,16 +33,17 @@ from ledger.evidence.merkle import (
 )
 from ledger.evidence.proofs import (
     ConsistencyProof,
+    CutProof,
     RecordProof,
     ReportProof,
     hexadecimal,
     signed_entry,
 )
-from ledger.log import Location, Log
+from ledger.log import Cut, Location, Log
 from ledger.log.archive import ArchiveLog, as_archive
 from ledger.log.record_lines import format_record
 
-__all__ = ["prove_consistency", "prove_record", "prove_report"]
+__all__ = ["prove_consistency", "prove_cut", "prove_record", "prove_report"]
 
 Notify = Callable[[str], None]
 
@@ -151,8 +152,35 @@ def prove_report(
     Raises:
         EvidenceError: If the report's cut is not below what was signed, or its roots differ.
     """
-    entry = signed_entry(anchor, signed)
     cut = {int(partition): end for partition, end in report["log"]["cut"].items()}
+    roots, proof = prove_cut(log, anchor, signed, cut, notify)
+    stated = report["log"].get("roots", roots)
+    if stated != roots:
+        raise EvidenceError("the roots of the report are not those of the log")
+    return ReportProof(
+        report={**report, "log": {**report["log"], "roots": roots}},
+        sizes=proof.sizes,
+        paths=proof.paths,
+        signed=proof.signed,
+    )
+
+
+def prove_cut(
+    log: Log, anchor: Anchor, signed: SignedCheckpoint, cut: Cut, notify: Notify = _no_notice
+) -> tuple[dict[str, str], CutProof]:
+    """The roots at a cut by partition, and the proof that they are part of what was signed.
+
+    Args:
+        log: Any log.
+        anchor: What was signed of it.
+        signed: One of its checkpoints.
+        cut: Of the log.
+        notify: As in `prove_record`.
+
+    Raises:
+        EvidenceError: If the cut is not below what was signed, or the log is not what was.
+    """
+    entry = signed_entry(anchor, signed)
     if set(cut) != set(entry.entry.cut) or any(
         end > entry.entry.cut[partition] for partition, end in cut.items()
     ):
@@ -164,16 +192,12 @@ def prove_report(
         heads = heads_at(log, [log.normalise(cut)], notify=notify)[0]
     except CutNotHeldError as error:
         raise EvidenceError(f"the log is not that of the report: {error}") from error
-    roots = {str(partition): head.root.hex() for partition, head in sorted(heads.items())}
-    stated = report["log"].get("roots", roots)
-    if stated != roots:
-        raise EvidenceError("the roots of the report are not those of the log")
-    return ReportProof(
-        report={**report, "log": {**report["log"], "roots": roots}},
+    proof = CutProof(
         sizes={str(partition): head.size for partition, head in heads.items()},
         paths=_paths(log, heads, entry.entry),
         signed=entry,
     )
+    return {str(partition): head.root.hex() for partition, head in sorted(heads.items())}, proof
 
 
 def _paths(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.disclosure.profile import Profile
+    from ledger.log import Log
     from outcomes.publish.disclosing import Disclosed
     from outcomes.publish.publishing import Published, Wishes
 
@@ -80,6 +81,13 @@ def publish(
         Path | None,
         typer.Option(metavar="FILE", help="The school's own words, a YAML file; it is published."),
     ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Carry the checkpoint along that `outcomes checkpoint` signed of the log.",
+        ),
+    ] = None,
     revise: Annotated[
         str | None,
         typer.Option(
@@ -101,10 +109,10 @@ def publish(
         if report is not None:
             if log or as_of or cut:
                 raise UsageError("--log, --as-of and --cut say what is replayed; drop the report")
-            disclosed = _from_report(report, policy, profile)
+            disclosed = _from_report(report, policy, profile, evidence)
         else:
             assert year is not None
-            disclosed = _from_log((log, policy, as_of, cut), year, profile)
+            disclosed = _from_log((log, policy, as_of, cut), year, profile, evidence)
         published = publish_report(out, disclosed, _wishes(lang, edition, revise), notify=inform)
     if json:
         terminal.print_json(_as_json(published))
@@ -129,18 +137,23 @@ def extra_at_hand(command: str) -> Iterator[None]:
         ) from error
 
 
-def _from_report(file: str, policy: str | None, profile: Profile) -> Callable[[], Disclosed]:
+def _from_report(
+    file: str, policy: str | None, profile: Profile, evidence: Path | None
+) -> Callable[[], Disclosed]:
     from ledger.policies import find_policies
     from outcomes.ingest.files import name_of, read_file
     from outcomes.publish.disclosing import disclosed_from_report
 
     data = read_file(file, "name a file that `outcomes report --json` printed")
     policies = find_policies([policy] if policy else [])
-    return partial(disclosed_from_report, data, name_of(file), policies, profile)
+    return lambda: _covered(disclosed_from_report(data, name_of(file), policies, profile), evidence)
 
 
 def _from_log(
-    options: tuple[str | None, str | None, str | None, str | None], year: int, profile: Profile
+    options: tuple[str | None, str | None, str | None, str | None],
+    year: int,
+    profile: Profile,
+    evidence: Path | None,
 ) -> Callable[[], Disclosed]:
     from ledger.log import ArchiveAddress, open_log, parse_cut
     from ledger.policies import chosen_policy
@@ -156,11 +169,25 @@ def _from_log(
         policies=[chosen_policy(policy)],
         cuts=[] if cut is None else [parse_cut(cut)],
         moments=[] if as_of is None else [moment(as_of)],
-        roots=isinstance(address, ArchiveAddress),
+        roots=evidence is not None or isinstance(address, ArchiveAddress),
     )
-    return lambda: disclosed_from_log(
-        open_log(address), query, profile, progress=_REPLAYING, notify=inform
-    )
+
+    def disclosed() -> Disclosed:
+        opened = open_log(address)
+        shown = disclosed_from_log(opened, query, profile, progress=_REPLAYING, notify=inform)
+        return _covered(shown, evidence, opened)
+
+    return disclosed
+
+
+def _covered(disclosed: Disclosed, evidence: Path | None, log: Log | None = None) -> Disclosed:
+    """With the checkpoint that covers its cut, if evidence is named."""
+    if evidence is None:
+        return disclosed
+    from ledger.evidence.anchor import read_anchor
+    from outcomes.publish.evidence import cover
+
+    return disclosed._replace(checkpoint=cover(disclosed.shown.log, read_anchor(evidence), log))
 
 
 def _wishes(lang: str, edition: Path | None, revise: str | None) -> Wishes:

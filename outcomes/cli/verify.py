@@ -74,17 +74,21 @@ def verify(
         )
     given, unreadable = _read(files or ())
     reports, proofs, checkpoints = given.reports, given.proofs, given.checkpoints
-    if (key or quorum) is not None and not (proofs or checkpoints or evidence):
+    signed = proofs or checkpoints or evidence is not None
+    if (key or quorum) is not None and not (signed or given.folders):
         raise UsageError("--key and --quorum are for signatures; add --evidence, or a proof")
     results: dict[str, Any] = {}
-    if proofs or checkpoints or evidence is not None:
-        believed = _believed(key, quorum)
+    believed = _believed(key, quorum) if signed or key or quorum else None
+    if signed and believed is not None:
         results["proofs"] = [_check_proof(*proof, believed) for proof in proofs.items()]
         results["checkpoints"] = _check_checkpoints(list(checkpoints.values()), believed)
     if given.folders:
-        results["publications"] = [_check_folder(folder, log) for folder in given.folders]
+        results["publications"] = [
+            _check_folder(folder, log, believed, checkpoints) for folder in given.folders
+        ]
     opened = open_log(log_address(log)) if reports or evidence is not None else None
     if evidence is not None and opened is not None:
+        assert believed is not None
         kept = list(checkpoints.values())
         results["evidence"] = _check_evidence(opened, evidence, (believed, kept), reports)
     results |= _check_columns(opened)
@@ -168,8 +172,16 @@ def _check_proof(name: str, data: bytes, believed: Quorum) -> dict[str, Any]:
     return {"file": one_line(name), "faults": [], "statements": [f"{name}: {checked.line()}"]}
 
 
-def _check_folder(folder: Path, log: str | None) -> dict[str, Any]:
+def _check_folder(
+    folder: Path, log: str | None, believed: Quorum | None, kept: dict[str, SignedCheckpoint]
+) -> dict[str, Any]:
     """Check a publication, against a log only where one is named: the default one need not be its.
+
+    Args:
+        folder: The publication.
+        log: As it was named.
+        believed: Whose signatures are believed.
+        kept: Gets the checkpoints that the publication carries, by their files.
 
     Raises:
         UsageError: If the extra is missing.
@@ -183,7 +195,8 @@ def _check_folder(folder: Path, log: str | None) -> dict[str, Any]:
 
         is_named = log is not None or "log" in variables()
         opened = open_log(log_address(log)) if is_named else None
-        checked = verify_folder(folder, opened, progress=_REPLAYING, notify=inform)
+        checked = verify_folder(folder, opened, quorum=believed, progress=_REPLAYING, notify=inform)
+    kept.update((signed.place, signed) for signed in checked.checkpoints)
     return {"folder": one_line(str(folder)), **_members(checked)}
 
 

@@ -11,6 +11,7 @@ from ledger.disclosure.disclose import disclose
 from ledger.disclosure.profile import Profile, built_in_profiles
 from ledger.disclosure.shown import ShownReport
 from ledger.errors import BadInputError, ConfigurationError
+from ledger.evidence.proofs import CutProof
 from ledger.log import Log
 from ledger.replay import ENGINES, Engine
 from ledger.report import (
@@ -49,12 +50,14 @@ class Disclosed(NamedTuple):
         policy: That of the report.
         profile: What may be shown.
         exact: Of the report, under the profile `exact` alone.
+        checkpoint: The signed checkpoint that covers its cut, where there is one.
     """
 
     shown: ShownReport
     policy: Policy
     profile: Profile
     exact: Exact | None
+    checkpoint: CutProof | None = None
 
 
 def disclosed_from_report(

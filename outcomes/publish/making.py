@@ -11,6 +11,7 @@ from outcomes.publish.content import make_document
 from outcomes.publish.data_table import data_table_files
 from outcomes.publish.document import Document
 from outcomes.publish.edition import EDITION_FILE, NO_EDITION, Edition, read_edition
+from outcomes.publish.evidence import CHECKPOINT
 from outcomes.publish.folder import INDEX
 from outcomes.publish.html import file_of, render_index, render_page
 from outcomes.publish.material import Source
@@ -72,6 +73,8 @@ def make_files(order: Order) -> dict[str, bytes]:
         files |= _files_in(document, order)
     if order.exact is not None:
         files[REPORT] = order.exact.report
+    if order.source.checkpoint is not None:
+        files[CHECKPOINT] = order.source.checkpoint.signed.checkpoint.encode()
     named = {name: name_file(data) for name, data in files.items()}
     files[PROVENANCE] = encode_provenance(provenance_head(order), versions(), named)
     return files
@@ -109,6 +112,8 @@ def provenance_head(order: Order) -> dict[str, Any]:
     report = {name: shown[name] for name in ("rules", "reference_year", "log", "zone_data")}
     if order.exact is not None:
         report["digest"] = order.exact.digest
+    proof = source.checkpoint
+    signed = {} if proof is None else {"checkpoint": proof.model_dump(mode="json", by_alias=True)}
     return {
         "revision": {
             "number": order.number,
@@ -116,6 +121,7 @@ def provenance_head(order: Order) -> dict[str, Any]:
             "supersedes": None if before is None else sha256_hex(encode_shown(before)),
         },
         "report": report,
+        **signed,
         "policy": source.policy.model_dump(mode="json"),
         "disclosure": source.profile.model_dump(mode="json"),
         "edition": bool(order.edition.files),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ledger.disclosure.profile import Profile
 from ledger.disclosure.shown import ShownReport
+from ledger.evidence.proofs import CutProof
 from outcomes.presentation.languages import Language
 from outcomes.publish.document import Column, Inline, Paragraph
 from outcomes.publish.figures import Figures
@@ -25,6 +26,7 @@ class Source(NamedTuple):
         profile: The disclosure profile that it names.
         before: The shown report that this one takes the place of; None for a first publication.
         reason: Why it does, a key of `outcomes.publish.sections.changes.REASONS`.
+        checkpoint: The signed checkpoint that covers the cut, where there is one.
     """
 
     shown: ShownReport
@@ -32,6 +34,7 @@ class Source(NamedTuple):
     profile: Profile
     before: ShownReport | None = None
     reason: str | None = None
+    checkpoint: CutProof | None = None
 
 
 class Material:

@@ -10,9 +10,10 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.errors import BadInputError
+from ledger.evidence.proofs import CutProof
 from outcomes.presentation.languages import languages
 from outcomes.publish.revisions import REASONS
-from schemas.canonical import sha256_hex
+from schemas.canonical import canonical, sha256_hex
 
 __all__ = [
     "PROVENANCE",
@@ -71,23 +72,28 @@ class Provenance(_Members):
         revision: Which one it is.
         report: The head of `shown.json`: rules, year, log, cut and, where there are, roots; the
             release of the zone data; under a profile that protects nothing the report's digest.
+        checkpoint: Where there is one: the signed checkpoint that covers the cut, and what leads
+            from the roots to it.
         policy: The policy, whole.
         disclosure: The profile, whole.
         edition: Whether the school's own words are in the folder.
         languages: In the order in which they were asked for.
         versions: Program → version; other versions may make other bytes.
         files: Every other file of the revision, by its path.
+        sha256: Of the other members in the form of RFC 8785: the hash of every other file is here.
     """
 
     schema_name: Annotated[Literal["ledger/provenance/v1"], Field(alias="schema")] = _SCHEMA
     revision: RevisionName
     report: Annotated[dict[str, Any], AfterValidator(_with_year)]
+    checkpoint: CutProof | None = None
     policy: dict[str, Any]
     disclosure: dict[str, Any]
     edition: bool
     languages: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     versions: dict[str, str]
     files: dict[str, FileName]
+    sha256: str
 
 
 def name_file(data: bytes) -> FileName:
@@ -107,6 +113,7 @@ def encode_provenance(
     """
     named = {name: files[name].model_dump() for name in sorted(files)}
     provenance = {"schema": _SCHEMA, **head, "versions": {**programs}, "files": named}
+    provenance["sha256"] = sha256_hex(canonical(provenance))
     return orjson.dumps(provenance, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -128,8 +128,8 @@ def _last_shown(out: Path, before: Folder) -> ShownReport | None:
 
 
 def _order(disclosed: Disclosed, before: ShownReport | None, wishes: Wishes, number: int) -> Order:
-    shown, policy, profile, exact = disclosed
-    source = Source(shown, policy, profile, before, wishes.reason)
+    shown, policy, profile, exact, checkpoint = disclosed
+    source = Source(shown, policy, profile, before, wishes.reason, checkpoint)
     return Order(source, number, wishes.languages, wishes.edition, exact)
 
 

@@ -10,7 +10,9 @@ import orjson
 
 from ledger.disclosure.profile import Profile, profile_faults
 from ledger.disclosure.shown import ShownReport, decode_shown
-from ledger.errors import BadInputError
+from ledger.errors import BadInputError, EvidenceError
+from ledger.evidence.anchor import SignedCheckpoint
+from ledger.evidence.quorum import Quorum
 from ledger.log import Log
 from ledger.numbers import pluralise
 from outcomes.publish.data_table import TABLE, cell_rows, data_table_files
@@ -23,6 +25,7 @@ from outcomes.publish.disclosing import (
     is_exact,
     no_progress_bar,
 )
+from outcomes.publish.evidence import CHECKPOINT, check_checkpoint, checkpoint_of
 from outcomes.publish.folder import INDEX, Folder, read_folder, revision_name
 from outcomes.publish.index import make_index
 from outcomes.publish.making import (
@@ -57,10 +60,12 @@ class FolderCheck(NamedTuple):
     Attributes:
         faults: What is not as it is made, a sentence each.
         statements: What was compared with what, a sentence for each revision without a fault.
+        checkpoints: Those that the revisions carry.
     """
 
     faults: list[str]
     statements: list[str]
+    checkpoints: list[SignedCheckpoint]
 
 
 class _Claim(NamedTuple):
@@ -88,6 +93,7 @@ def verify_folder(
     out: Path,
     log: Log | None = None,
     *,
+    quorum: Quorum | None = None,
     progress: ProgressBar = no_progress_bar,
     notify: Notify = lambda _: None,
 ) -> FolderCheck:
@@ -97,6 +103,7 @@ def verify_folder(
         out: The publication.
         log: To make the figures again from, by both engines. Without it each revision is made
             again from its own `shown.json`, or from its exact report where it has one.
+        quorum: Whose signatures of a checkpoint are believed; without it none is checked.
         progress: Shows how far a replay is.
         notify: Gets what a person may want to know of how it was done, one sentence.
 
@@ -106,21 +113,26 @@ def verify_folder(
         StoreError: If the folder or the log cannot be read.
     """
     folder = read_folder(out)
-    check = FolderCheck([], [])
+    check = FolderCheck([], [], [])
     claims: list[_Claim] = []
     for number, files in enumerate(folder.revisions, 1):
         place = out / revision_name(number)
         try:
             claim = _claim(place, number, files, claims)
+            source = claim.order.source
+            signed = check_checkpoint(source.checkpoint, source.shown.log, quorum, str(place))
             faults = [*_figures(claim, log, progress, notify), *_files(claim)]
-        except BadInputError as error:
+        except (BadInputError, EvidenceError) as error:
             check.faults.append(str(error))
             # What follows a revision that cannot be read is compared with it, so it cannot be, too.
             break
         claims.append(claim)
         check.faults.extend(faults)
+        if source.checkpoint is not None:
+            carried = checkpoint_of(source.checkpoint, str(place / CHECKPOINT))
+            check.checkpoints.append(carried)
         if not faults:
-            check.statements.append(_statement(claim, log))
+            check.statements.append(f"{_statement(claim, log)}{signed}")
     check.faults.extend(_rest(out, folder, claims))
     return check
 
@@ -142,6 +154,7 @@ def _claim(place: Path, number: int, files: Mapping[str, bytes], before: list[_C
         _profile(place, provenance, shown),
         before[-1].order.source.shown if before else None,
         provenance.revision.reason,
+        provenance.checkpoint,
     )
     _refuse_contradiction(place, source)
     exact = None

@@ -11,7 +11,7 @@ __all__ = ["files_section"]
 def files_section(material: Material) -> Section:
     """A list with links."""
     code = material.language.code
-    items = (
+    items = [
         material.item(
             "[report.{code}.html](report.{code}.html): this report as a page.", code=code
         ),
@@ -34,5 +34,13 @@ def files_section(material: Material) -> Section:
             "[provenance.json](provenance.json): what it was made from and by, with the SHA-256 of"
             " each file."
         ),
-    )
-    return Section("files", material.say("The files of this publication"), (Bullets(items),))
+    ]
+    if material.source.checkpoint is not None:
+        items.append(
+            material.item(
+                "[checkpoint.txt](checkpoint.txt): the signed checkpoint that covers what the"
+                " report has read."
+            )
+        )
+    title = material.say("The files of this publication")
+    return Section("files", title, (Bullets(tuple(items)),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from outcomes.publish.document import (
     Section,
     Table,
 )
+from outcomes.publish.evidence import checkpoint_of
 from outcomes.publish.material import Material
 from schemas.canonical import sha256_hex
 
@@ -141,7 +143,10 @@ def _measures(material: Material) -> list[Inline]:
         )
     )
     if profile.left_out:
-        names = [material.figures.measure_name(measure) for measure in profile.left_out]
+        names = [
+            material.say("“{name}”", name=material.figures.measure_name(measure))
+            for measure in profile.left_out
+        ]
         items.append(
             material.item("Not published: {measures}.", measures=material.language.listing(names))
         )
@@ -161,6 +166,7 @@ def checking_section(material: Material) -> Section:
             " and the school's words, and compares them byte for byte. It needs no access to the"
             " log."
         ),
+        *_signed_step(material),
         material.item(
             "`outcomes verify FOLDER --log LOG` makes it again from the log itself. Auditors"
             " follow a figure down to its events as `docs/audit.md` of the program describes."
@@ -177,6 +183,35 @@ def checking_section(material: Material) -> Section:
     )
 
 
+def _signed_step(material: Material) -> list[Inline]:
+    if material.source.checkpoint is None:
+        return []
+    return [
+        material.item(
+            "`outcomes verify FOLDER --key KEY` checks, with the public key of the log, that what"
+            " the report has read was signed: the file `checkpoint.txt` is a signed note of"
+            " [C2SP](https://c2sp.org/tlog-checkpoint). Whoever has another checkpoint of that"
+            " number holds the proof of a second history."
+        )
+    ]
+
+
+def _signed(material: Material) -> list[tuple[str, str]]:
+    if material.source.checkpoint is None:
+        return []
+    checkpoint = checkpoint_of(material.source.checkpoint).checkpoint
+    name = material.say(
+        "number {number} of {origin}",
+        number=material.language.number(checkpoint.size),
+        origin=checkpoint.origin,
+    )
+    root = base64.b64encode(checkpoint.root).decode()
+    return [
+        (material.say("Signed checkpoint"), name),
+        (material.say("Root of the checkpoint"), root),
+    ]
+
+
 def _identity(material: Material) -> Table:
     shown, say = material.shown, material.say
     facts = [
@@ -188,6 +223,7 @@ def _identity(material: Material) -> Table:
             for head in (say("Root of partition"),)
             for partition, root in _in_order(shown.log.roots or {})
         ),
+        *_signed(material),
         (say("Policy"), _versioned(material, shown.policy.id, shown.policy.version)),
         (say("SHA-256 of the policy"), shown.policy.sha256),
         (
@@ -195,7 +231,7 @@ def _identity(material: Material) -> Table:
             _versioned(material, shown.disclosure.id, shown.disclosure.version),
         ),
         (say("SHA-256 of the profile"), shown.disclosure.sha256),
-        (say("Rules"), str(shown.rules)),
+        (say("Version of the specification"), str(shown.rules)),
         (say("Zone data"), shown.zone_data),
         (say("SHA-256 of shown.json"), sha256_hex(encode_shown(shown))),
     ]

@@ -30,18 +30,29 @@ def is_same(shape, seed, policy, profile):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2, help="schools of each shape")
+    parser.add_argument("--begin", type=int, default=0, help="how many reports are left out")
+    parser.add_argument("--minutes", type=float, default=90, help="no report begins after them")
     request = parser.parse_args()
-    differing, began, number = [], time.monotonic(), 0
-    for seed in range(request.seeds):
-        for shape in SHAPES:
-            policy = policy_of(POLICIES[seed % 2])
-            for name in ("threshold-5", "round-5"):
-                number += 1
-                if not is_same(shape, seed, policy, built_in_profiles()[name]):
-                    differing.append((shape, seed, policy.id, name))
-                    print(f"differs: {differing[-1]}")
-    seconds = time.monotonic() - began
-    print(f"{number} reports disclosed twice, {len(differing)} differ, {seconds:.0f} s")
+    cases = [
+        (shape, seed, POLICIES[seed % 2], name)
+        for seed in range(request.seeds)
+        for shape in SHAPES
+        for name in ("threshold-5", "round-5")
+    ]
+    differing, began, tried = [], time.monotonic(), 0
+    for number, (shape, seed, policy, name) in enumerate(cases[request.begin :], request.begin):
+        if time.monotonic() - began > request.minutes * 60:
+            break
+        before = time.process_time()
+        same = is_same(shape, seed, policy_of(policy), built_in_profiles()[name])
+        tried += 1
+        verdict, seconds = "same" if same else "DIFFERS", time.process_time() - before
+        print(f"{number}: {shape} {seed}, {policy}, {name}: {verdict}, {seconds:.0f} CPU s")
+        if not same:
+            differing.append(number)
+    rest = len(cases) - request.begin - tried
+    later = f"; {rest} not tried, --begin {request.begin + tried}" if rest else ""
+    print(f"{tried} of {len(cases)} reports disclosed twice, {len(differing)} differ{later}")
     return 1 if differing else 0
 
 

@@ -10,16 +10,21 @@ from contextlib import closing
 from random import Random
 from types import SimpleNamespace
 
+import orjson
 import pytest
 
 from ledger.disclosure.profile import built_in_profiles
 from ledger.disclosure.shown import decode_shown
 from ledger.errors import BadInputError, CutNotHeldError, UsageError
+from ledger.evidence.anchor import read_anchor
+from ledger.evidence.keys import create_key, read_private_key
+from ledger.evidence.signing import sign_log
 from ledger.log import NewRecord, open_log
 from ledger.report import ReportQuery, encode_report, make_reports
 from outcomes.publish import making, verifying
 from outcomes.publish.disclosing import disclosed_from_log, disclosed_from_report
 from outcomes.publish.edition import load_edition
+from outcomes.publish.evidence import cover
 from outcomes.publish.folder import read_folder
 from outcomes.publish.making import make_files
 from outcomes.publish.publishing import Wishes, publish
@@ -47,13 +52,14 @@ def school(tmp_path_factory):
         end = log.end()
         earlier = {partition: offset - 20 for partition, offset in end.items()}
         edition = load_edition(folder / "words.yaml")
+        create_key(folder / "school.key", "school.example/ledger")
+        sign_log(log, folder / "evidence", read_private_key(folder / "school.key"))
+        anchor = read_anchor(folder / "evidence")
         for cut, reason in ((earlier, None), (end, "late-facts")):
-            query = ReportQuery([2022], [POLICY], [cut])
-            publish(
-                folder / "out",
-                lambda query=query: disclosed_from_log(log, query, profile()),
-                Wishes(("en",), edition, reason),
-            )
+            query = ReportQuery([2022], [POLICY], [cut], roots=True)
+            shown = disclosed_from_log(log, query, profile())
+            signed = shown._replace(checkpoint=cover(shown.shown.log, anchor, log))
+            publish(folder / "out", lambda signed=signed: signed, Wishes(("en",), edition, reason))
         (report,) = make_reports(log, query)
         data = encode_report(report)
         disclosed = disclosed_from_report(data, "report.json", [], profile())
@@ -138,7 +144,7 @@ class TestSame:
 def mutate(out, random):
     """Change one thing of a folder; what was done, for the failure's message."""
     files = sorted(path for path in out.rglob("*") if path.is_file())
-    path, other = random.sample(files, 2)
+    path = random.choice(files)
     data = path.read_bytes()
     deed = random.choice(["flip", "digit", "drop", "add", "swap", "truncate", "append", "rename"])
     if deed == "flip":
@@ -156,6 +162,8 @@ def mutate(out, random):
         name = random.choice(["notes.txt", ".hidden", "report.de.pdf", "logo.png"])
         path.with_name(name).write_bytes(data)
     elif deed == "swap":
+        # Both revisions have one edition: two files that are alike can be swapped unseen.
+        other = random.choice([each for each in files if each.read_bytes() != data])
         path.write_bytes(other.read_bytes())
         other.write_bytes(data)
     elif deed == "truncate":
@@ -242,6 +250,13 @@ class TestMutations:
         assert "provenance.json" in fault
 
 
+def sealed(provenance):
+    """The file, with the hash that its other members have."""
+    del provenance["sha256"]
+    provenance["sha256"] = sha256_hex(canonical(provenance))
+    return orjson.dumps(provenance, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 class TestAnotherVersion:
     """What other versions have made is compared by hash and by cells, and that is said."""
 
@@ -254,6 +269,14 @@ class TestAnotherVersion:
         check = verify_folder(school.out, school.log)
         assert [] == check.faults
         assert all("made by typst 0." in statement for statement in check.statements)
+
+    def test_a_version_that_was_changed_alone_is_refused(self, school, quick, tmp_path):
+        out = copied(school, tmp_path)
+        path = out / "revision-1" / "provenance.json"
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b'"babel": "', b'"babel": "1'))
+        (fault,) = verify_folder(out, school.log).faults
+        assert "provenance.json: not the bytes that were published" in fault
 
     @pytest.mark.parametrize("name", ["report.en.pdf", "edition.yaml", "provenance.json"])
     def test_a_changed_file_is_refused(self, school, quick, later, tmp_path, name):
@@ -270,8 +293,7 @@ class TestAnotherVersion:
         table = (out / "data.csv").read_bytes().replace(b",count,", b",count,1", 1)
         (out / "data.csv").write_bytes(table)
         provenance["files"]["data.csv"] = {"bytes": len(table), "sha256": sha256_hex(table)}
-        text = json.dumps(provenance, indent=2, ensure_ascii=False)
-        (out / "provenance.json").write_text(f"{text}\n")
+        (out / "provenance.json").write_bytes(sealed(provenance))
         (fault,) = verify_folder(out.parent).faults
         assert "its cells are not those of shown.json" in fault
 
