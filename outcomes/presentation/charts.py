@@ -28,6 +28,7 @@ __all__ = [
 
 _WIDTH, _HEIGHT, _BASE, _TOP = 590, 176, 150, 24
 _STEP, _BAR = 46, 28
+_FIGURE_ROOM = 18
 _LEFT, _RIGHT = 4, 156
 
 
@@ -154,8 +155,14 @@ def _month(index: int, month: Month, top: int) -> Markup:
         middle=middle,
         label=month.label,
         figure=month.figure,
-        figure_y=min(_BASE - whole, line) - 5,
+        figure_y=_figure_place(_BASE - whole, None if month.previous is None else line),
     )
+
+
+def _figure_place(top: float, mark: float | None) -> float:
+    """Where the figure of a bar stands: on it, unless the mark of the year before lies there."""
+    is_in_the_way = mark is not None and top - _FIGURE_ROOM < mark < top
+    return (mark if mark is not None and is_in_the_way else top) - 5
 
 
 def bar(part: int, whole: int, kind: str = "s1") -> Markup:

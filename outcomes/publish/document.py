@@ -157,6 +157,7 @@ class Table(NamedTuple):
         corner: The head of the column of row heads.
         columns: The others.
         rows: In order.
+        name: Where there is room for a few words only; empty if the caption is no longer.
     """
 
     id: str
@@ -164,6 +165,7 @@ class Table(NamedTuple):
     corner: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    name: str = ""
 
 
 class Chart(NamedTuple):

@@ -7,13 +7,15 @@ reader and a program find their way; a figure that is not shown says so in words
 from __future__ import annotations
 
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 import xlsxwriter
 from xlsxwriter.format import Format
+from xlsxwriter.utility import quote_sheetname
 from xlsxwriter.worksheet import Worksheet
 
 from outcomes.presentation.languages import Language
@@ -30,7 +32,7 @@ from outcomes.publish.document import (
     plain,
 )
 
-__all__ = ["workbook_of"]
+__all__ = ["sheet_names", "workbook_of"]
 
 _CREATED = date(2000, 1, 1)
 """Where no edition has a date: the clock must not be seen in the file."""
@@ -43,6 +45,8 @@ _HEAD_ROW = 3
 _TEXT_WIDTH = 100
 _WIDTHS = (12, 48)
 _CHARACTERS_MAX = 32_767
+_NAME_UNITS_MAX = 31
+_UNNAMEABLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 
 
 class _Book(NamedTuple):
@@ -91,11 +95,18 @@ def workbook_of(document: Document, language: Language, created: date | None) ->
 
 def _write_sheets(book: _Book) -> None:
     tables = list(book.document.tables())
-    _write_lines(book, book.say("Cover"), _cover(book))
-    _write_contents(book, tables)
-    _write_lines(book, book.say("Notes"), _notes(book))
-    for number, table in enumerate(tables, 1):
-        _write_table(book, number, table)
+    say = book.say
+    cover, contents, notes, *names = sheet_names(
+        [
+            *(say("Cover"), say("Contents"), say("Notes")),
+            *(table.name or table.caption for table in tables),
+        ]
+    )
+    _write_lines(book, cover, _cover(book))
+    _write_contents(book, contents, dict(zip(names, tables, strict=True)))
+    _write_lines(book, notes, _notes(book))
+    for number, (name, table) in enumerate(zip(names, tables, strict=True), 1):
+        _write_table(book, name, table, number)
 
 
 def _cover(book: _Book) -> Iterator[tuple[str, str]]:
@@ -145,20 +156,47 @@ def _write_lines(book: _Book, name: str, lines: Iterator[tuple[str, str]]) -> No
         sheet.write_string(row, 0, text[:_CHARACTERS_MAX], book.formats[form])
 
 
-def _write_contents(book: _Book, tables: list[Table]) -> None:
-    sheet = book.add_sheet(book.say("Contents"))
-    sheet.set_column(0, 0, _WIDTHS[0])
+def _write_contents(book: _Book, own: str, tables: Mapping[str, Table]) -> None:
+    sheet = book.add_sheet(own)
+    sheet.set_column(0, 0, _WIDTHS[1])
     sheet.set_column(1, 1, _TEXT_WIDTH)
-    sheet.write_string(0, 0, book.say("Contents"), book.formats["title"])
+    sheet.write_string(0, 0, own, book.formats["title"])
     _mark(sheet, (len(tables), 1), "contents", [book.say("Sheet"), book.say("Table")])
-    for number, table in enumerate(tables, 1):
-        row = _HEAD_ROW + number
-        sheet.write_url(row, 0, f"internal:'{number}'!A1", string=str(number))
+    for row, (name, table) in enumerate(tables.items(), _HEAD_ROW + 1):
+        sheet.write_url(row, 0, f"internal:{quote_sheetname(name)}!A1", string=name)
         sheet.write_string(row, 1, table.caption)
 
 
-def _write_table(book: _Book, number: int, table: Table) -> None:
-    sheet = book.add_sheet(str(number))
+def sheet_names(names: Iterable[str]) -> list[str]:
+    """Names as a workbook takes them: of at most 31 characters, none twice.
+
+    >>> sheet_names(["Rates: a/b", "rates ab", "History"])
+    ['Rates ab', 'rates ab (2)', 'History (2)']
+    """
+    result: list[str] = []
+    taken = {"history"}  # Excel keeps it for itself.
+    for name in names:
+        plain = " ".join(_UNNAMEABLE.sub("", name).split()).strip("'") or "–"
+        number, short = 1, _shortened(plain, _NAME_UNITS_MAX)
+        while short.casefold() in taken:
+            number += 1
+            end = f" ({number})"
+            short = _shortened(plain, _NAME_UNITS_MAX - len(end)) + end
+        taken.add(short.casefold())
+        result.append(short)
+    return result
+
+
+def _shortened(text: str, units: int) -> str:
+    """A text of at most so many units of UTF-16, in which Excel counts."""
+    if len(text.encode("utf-16-le")) <= 2 * units:
+        return text
+    kept = text.encode("utf-16-le")[: 2 * (units - 1)].decode("utf-16-le", "ignore")
+    return f"{kept.rpartition(' ')[0] or kept}…"
+
+
+def _write_table(book: _Book, name: str, table: Table, number: int) -> None:
+    sheet = book.add_sheet(name)
     sheet.set_column(0, 0, _WIDTHS[1])
     sheet.set_column(1, len(table.columns), _WIDTHS[0] + 4)
     sheet.write_string(0, 0, table.caption, book.formats["heading"])

@@ -14,7 +14,7 @@ __all__ = ["annex_section"]
 _CAPTIONS = {
     "orientation": _("Rates of {year}: applicants"),
     "graduation": _("Rates of {year}: graduation"),
-    "placement": _("Rates of {year}: graduates and work"),
+    "placement": _("Rates of {year}: placement"),
 }
 
 

@@ -55,7 +55,14 @@ def categories_section(material: Material) -> Section:
 def _outcomes(material: Material) -> Chart:
     caption = material.say("Career outcomes by category, {year}")
     rows = tuple(material.figures.count_rows(("career_outcomes",), list(MEMBERSHIP_GROUPS)))
-    table = Table("categories-outcomes", caption, material.say("Group"), material.two_years(), rows)
+    table = Table(
+        "categories-outcomes",
+        caption,
+        material.say("Group"),
+        material.two_years(),
+        rows,
+        material.say("Outcomes by category"),
+    )
     return Chart(bars_of(material, "career_outcomes", list(_COMPARED)), table)
 
 
@@ -68,11 +75,12 @@ def _rate_blocks(material: Material) -> list[Block]:
     )
     blocks: list[Block] = []
     for rate, title, caption in titled:
-        blocks += [Heading(title), _rate_chart(material, rate, caption)]
+        name = say("{rate} by category", rate=title)
+        blocks += [Heading(title), _rate_chart(material, rate, caption, name)]
     return blocks
 
 
-def _rate_chart(material: Material, rate: _Rate, caption: str) -> Chart:
+def _rate_chart(material: Material, rate: _Rate, caption: str, name: str) -> Chart:
     figures = material.figures
     rows = []
     for group in MEMBERSHIP_GROUPS:
@@ -89,7 +97,8 @@ def _rate_chart(material: Material, rate: _Rate, caption: str) -> Chart:
         *(Column(figures.measure_name(measure), "count") for measure in rate.counts),
     )
     key = rate.name.replace("_", "-")
-    table = Table(f"categories-{key}", caption, material.say("Group"), columns, tuple(rows))
+    corner = material.say("Group")
+    table = Table(f"categories-{key}", caption, corner, columns, tuple(rows), name)
     drawn = Rates(tuple(_point(material, rate.name, group) for group in _COMPARED))
     return Chart(drawn, table)
 

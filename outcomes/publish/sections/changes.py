@@ -36,7 +36,8 @@ def changes_section(material: Material) -> Section | None:
     if rows:
         caption = material.say("Every figure that is shown otherwise than before")
         columns = (Column(material.say("Before")), Column(material.say("Now")))
-        blocks.append(Table("changes-cells", caption, material.say("Figure"), columns, rows))
+        corner, name = material.say("Figure"), material.say("What changed")
+        blocks.append(Table("changes-cells", caption, corner, columns, rows, name))
     else:
         blocks.append(material.prose("Every figure is shown as it was before."))
     return Section("changes", material.say("What changed"), tuple(blocks))

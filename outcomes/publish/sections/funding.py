@@ -17,7 +17,8 @@ def funding_section(material: Material) -> Section:
     groups = figures.groups(_MEASURE, "funding")
     caption = say("Students enrolled by funding, {year}")
     rows = tuple(figures.count_rows((_MEASURE,), ["all", *groups]))
-    table = Table("funding-enrolled", caption, say("Funding"), material.two_years(), rows)
+    name = say("Enrolled by funding")
+    table = Table("funding-enrolled", caption, say("Funding"), material.two_years(), rows, name)
     return Section(
         "funding",
         say("Who paid for the studies"),

@@ -169,7 +169,8 @@ def _silent(material: Material) -> list[Block]:
     cells = {measure: figures.rate(measure) for measure in order}
     rows = tuple(Row(names[measure], (cells[measure],)) for measure in order)
     table = Table("journey-silent", caption, say("If of those who did not answer …"),
-                  (Column(say("Rate, {year}"), "rate"),), rows)  # fmt: skip
+                  (Column(say("Rate, {year}"), "rate"),), rows,
+                  say("Placement rate, bounds"))  # fmt: skip
     bounds = bounds_of(material, "all")
     drawn = (Rate(names["placement_rate"], cells["placement_rate"].text,
                   cells["placement_rate"].value, bounds),)  # fmt: skip

@@ -97,14 +97,15 @@ def _left_out(material: Material) -> list[Block]:
     )  # fmt: skip
     rows = tuple(Row(head, (cell_of(count), Cell(meaning))) for head, count, meaning in meanings)
     columns = (Column(say("Records"), "count"), Column(say("What became of them")))
-    caption = say("Where every record of the log went")
+    caption, name = say("Where every record of the log went"), say("Records of the log")
     return [
         material.prose(
             "The log up to the cut has this many records: {records}. Each of them is accounted"
             " for.",
             records=cell_of(material.shown.log.records).text,
         ),
-        Table("records", caption, say("Records of the log"), columns, rows),
+        *_note_of_rounding(material),
+        Table("records", caption, name, columns, rows, name),
         *_quarantined(material),
         material.prose(
             "People who had said nothing about the categories are counted with everybody, and"
@@ -122,6 +123,18 @@ def _left_out(material: Material) -> list[Block]:
     ]
 
 
+def _note_of_rounding(material: Material) -> list[Block]:
+    profile = material.source.profile
+    if profile.rounding is None and profile.threshold is None:
+        return []
+    return [
+        material.note(
+            "Numbers of records are shown as counts of people are. The cut is a place in the log"
+            " and is exact, so it may differ from them by a little."
+        )
+    ]
+
+
 def _quarantined(material: Material) -> list[Block]:
     quarantined, say = material.shown.records.quarantined, material.say
     if not quarantined:
@@ -131,8 +144,9 @@ def _quarantined(material: Material) -> list[Block]:
         for rule, count in sorted(quarantined.items())
     )
     caption = say("Records in quarantine, by the rule that they break")
+    columns = (Column(say("Records"), "count"),)
     return [
-        Table("quarantined", caption, say("Rule"), (Column(say("Records"), "count"),), rows),
+        Table("quarantined", caption, say("Rule"), columns, rows, say("Records in quarantine")),
         material.note(
             "A record in quarantine cannot be read as an event, so no figure counts it. It is"
             " kept, and counts once it is sent again without the fault."

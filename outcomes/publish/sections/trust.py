@@ -237,7 +237,8 @@ def _identity(material: Material) -> Table:
     ]
     rows = tuple(Row(head, (Cell(text),)) for head, text in facts)
     caption = say("What this report was made from")
-    return Table("identity", caption, say("What"), (Column(say("Which")),), rows)
+    columns = (Column(say("Which")),)
+    return Table("identity", caption, say("What"), columns, rows, say("Origin of this report"))
 
 
 def _versioned(material: Material, name: str, version: int) -> str:

@@ -153,7 +153,14 @@ def _months(material: Material) -> Chart:
     caption = material.say("Career outcomes by month, {year} and {before}")
     groups = figures.groups(_MEASURE, "month")
     rows = tuple(figures.count_rows((_MEASURE,), groups))
-    table = Table("outcomes-month", caption, material.say("Month"), material.two_years(), rows)
+    table = Table(
+        "outcomes-month",
+        caption,
+        material.say("Month"),
+        material.two_years(),
+        rows,
+        material.say("Outcomes by month"),
+    )
     return Chart(Months(tuple(months)), table)
 
 
@@ -163,8 +170,13 @@ _SHORT = {"fewer_than": "<", "not_shown": "–"}
 def _breakdown(material: Material, key: str, caption: str) -> Chart:
     groups = _largest_first(material, material.figures.groups(_MEASURE, key))
     rows = tuple(material.figures.count_rows((_MEASURE,), groups))
-    corner = material.say("Kind") if key == "kind" else material.say("Who")
-    table = Table(f"outcomes-{key}", caption, corner, material.two_years(), rows)
+    say = material.say
+    corner, name = (
+        (say("Kind"), say("Outcomes by kind"))
+        if key == "kind"
+        else (say("Who"), say("Outcomes by population"))
+    )
+    table = Table(f"outcomes-{key}", caption, corner, material.two_years(), rows, name)
     return Chart(bars_of(material, _MEASURE, groups), table)
 
 

@@ -43,6 +43,18 @@ class TestCharts:
         assert "<b>" not in str(months_chart(MONTHS, '"><script>'))
         assert "<script>" not in str(months_chart(MONTHS, '"><script>'))
 
+    @pytest.mark.parametrize("counted", [0, 3, 20, 40])
+    def test_no_figure_of_a_month_lies_over_the_mark_of_the_year_before(self, counted):
+        for previous in range(41):
+            months = [Month("", "", counted, 0, previous, ""), Month("", "", 40, 0, 0, "")]
+            svg = str(months_chart(months, ""))
+            bar_top, mark = numbers(svg, "y")[1], numbers(svg, "y1")[0]
+            foot = float(re.search(r'y="([0-9.]+)" class="val"', svg)[1])
+            assert not foot - 11 < mark < foot + 2
+            # Far above the bar it would seem to be the figure of the mark.
+            assert foot < bar_top
+            assert foot == bar_top - 5 or bar_top - mark < 18
+
     def test_a_point_lies_where_its_rate_is(self):
         points = [numbers(interval((n, 4), (0, 0), description=""), "cx")[0] for n in range(5)]
 

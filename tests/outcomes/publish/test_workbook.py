@@ -9,6 +9,7 @@ from datetime import date
 
 import openpyxl
 import pytest
+from xlsxwriter.utility import quote_sheetname
 
 from outcomes.presentation.languages import language_of
 from outcomes.publish.content import make_document
@@ -25,7 +26,7 @@ from outcomes.publish.document import (
     Table,
 )
 from outcomes.publish.edition import NO_EDITION
-from outcomes.publish.workbook import workbook_of
+from outcomes.publish.workbook import sheet_names, workbook_of
 from tests.support.publication import source_of
 
 COLUMNS = (
@@ -83,7 +84,7 @@ class TestSheets:
         content, book = sheets
         tables = list(content.tables())
         assert len(tables) > 5
-        assert [str(number) for number in range(1, len(tables) + 1)] == book.sheetnames[3:]
+        assert len(tables) == len(book.sheetnames[3:])
         assert [table.caption for table in tables] == [
             book[name]["A1"].value for name in book.sheetnames[3:]
         ]
@@ -103,7 +104,36 @@ class TestSheets:
         links = {
             cell.hyperlink.location for (cell,) in book.worksheets[1]["A5:A500"] if cell.hyperlink
         }
-        assert {f"'{name}'!A1" for name in book.sheetnames[3:]} == links
+        assert {f"{quote_sheetname(name)}!A1" for name in book.sheetnames[3:]} == links
+
+    def test_a_sheet_is_named_by_what_it_holds(self, sheets):
+        _, book = sheets
+        assert {"Réussites par mois", "Emploi par catégorie", "Candidats"} <= set(book.sheetnames)
+
+    @pytest.mark.parametrize("code", ["en", "fr"])
+    def test_no_name_is_cut_off(self, code):
+        content = make_document(source_of(profile="round-5"), NO_EDITION, language_of(code))
+        names = [table.name or table.caption for table in content.tables()]
+        assert not [name for name in sheet_names(names) if name.endswith(("…", ")"))]
+
+    @pytest.mark.parametrize(
+        ("name", "given"),
+        [
+            ("a" * 31, "a" * 31),
+            ("a" * 32, "a" * 30 + "…"),
+            ("Students who were expected to graduate", "Students who were expected to…"),
+            ("Rates: [2022] a/b", "Rates 2022 ab"),
+            ("'s", "s"),
+            ("😀" * 20, "😀" * 15 + "…"),
+            ("/", "–"),
+            ("History", "History (2)"),
+        ],
+    )
+    def test_a_name_is_one_that_a_workbook_takes(self, name, given):
+        assert [given] == sheet_names([name])
+        made = sheet_names([name, name.upper()] * 6)
+        assert len({each.casefold() for each in made}) == 12
+        assert all(len(each.encode("utf-16-le")) <= 62 for each in made)
 
     def test_the_key_figures_are_written_as_french_is(self, sheets):
         _, book = sheets
@@ -122,7 +152,10 @@ class TestCells:
     """Numbers are numbers, with the format of their column; everything else is text."""
 
     def test_numbers_are_numbers_and_the_rest_is_said_in_words(self):
-        rows = [[cell.value for cell in row] for row in opened(made(document(TABLE)))["1"]["A5:E6"]]
+        rows = [
+            [cell.value for cell in row]
+            for row in opened(made(document(TABLE))).worksheets[3]["A5:E6"]
+        ]
         assert rows == [
             ["All", 1234, -0.466, "not shown", "a"],
             ["=SUM(A1)", "fewer than 5", "not shown", 0.125, "=HYPERLINK(1)"],
@@ -136,7 +169,7 @@ class TestCells:
         assert not [sheet for sheet in sheets if b"<f>" in sheet or b"<f " in sheet]
 
     def test_columns_of_one_name_get_names_of_their_own(self):
-        heads = [cell.value for cell in opened(made(document(TABLE)))["1"][4]]
+        heads = [cell.value for cell in opened(made(document(TABLE))).worksheets[3][4]]
         assert heads == ["Group", "2022", "Growth", "growth (2)", "Words"]
 
     def test_a_language_from_right_to_left_turns_its_sheets(self):
