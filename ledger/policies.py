@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ledger.errors import ConfigurationError
+from ledger.named_content import read_named, refuse_other_content
 from ledger.settings import load_settings
 from projections.policy import Policy, PolicyError, built_in_policies, parse_policy
 
@@ -90,16 +90,7 @@ def find_policy(name: str, *, source: str = "--policy") -> Policy:
         policy = parse_policy(text, name)
     except PolicyError as error:
         raise ConfigurationError(str(error)) from error
-    namesake = known.get(policy.id)
-    if (
-        namesake is not None
-        and namesake.version == policy.version
-        and namesake.sha256 != policy.sha256
-    ):
-        raise ConfigurationError(
-            f"{source} {name}: {policy.id} version {policy.version} is built in and has another"
-            " content; give it an id or version of its own"
-        )
+    refuse_other_content(policy, known, f"{source} {name}")
     return policy
 
 
@@ -109,10 +100,4 @@ def read_policy(name: str, *, source: str = "policy") -> bytes:
     Raises:
         ConfigurationError: If it cannot be read.
     """
-    try:
-        return Path(name).read_bytes()
-    except (OSError, ValueError) as error:
-        listed = ", ".join(built_in_policies())
-        raise ConfigurationError(
-            f"{source} {name}: neither built in ({listed}) nor a file that can be read"
-        ) from error
+    return read_named(name, built_in_policies(), source)

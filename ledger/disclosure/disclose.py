@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from ledger.decoding import fault_of
 from ledger.disclosure.consistency import contradictions
 from ledger.disclosure.first_form import first_form
 from ledger.disclosure.forms import Forms, form_of, growth_of
@@ -77,10 +78,8 @@ def judge(report: Report, policy: Policy, profile: Profile) -> Disclosure:
     try:
         return Disclosure(first, hidden, _shown(report, hidden.forms, profile))
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        pointer = "".join(f"/{step}" for step in fault["loc"])
         raise BadInputError(
-            f"report {report.reference_year} cannot be shown: {pointer}: {fault['msg']}"
+            f"report {report.reference_year} cannot be shown{fault_of(error)}"
         ) from error
 
 

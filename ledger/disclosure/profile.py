@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache, cached_property
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import (
@@ -24,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from ledger.errors import ConfigurationError
+from ledger.named_content import read_named, refuse_other_content
 from projections.measures.catalogue import COUNTS, RATES
 from schemas.canonical import canonical, sha256_hex
 from schemas.json_places import escape_pointer, repeated_members
@@ -198,12 +198,7 @@ def load_profile(name: str, *, source: str = "--disclosure") -> Profile:
             f"{source} {name}: {listed}{more}; compare `outcomes disclosure show`"
         )
     profile = Profile.model_validate_json(text)
-    namesake = known.get(profile.id)
-    if namesake and namesake.version == profile.version and namesake.sha256 != profile.sha256:
-        raise ConfigurationError(
-            f"{source} {name}: {profile.id} version {profile.version} is built in and has another"
-            " content; give it an id or version of its own"
-        )
+    refuse_other_content(profile, known, f"{source} {name}")
     return profile
 
 
@@ -213,13 +208,7 @@ def read_profile(name: str, *, source: str = "profile") -> bytes:
     Raises:
         ConfigurationError: If it cannot be read.
     """
-    try:
-        return Path(name).read_bytes()
-    except (OSError, ValueError) as error:
-        listed = ", ".join(built_in_profiles())
-        raise ConfigurationError(
-            f"{source} {name}: neither built in ({listed}) nor a file that can be read"
-        ) from error
+    return read_named(name, built_in_profiles(), source)
 
 
 def _fault(fault: ErrorDetails) -> ProfileFault:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -21,9 +20,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
 )
 
+from ledger.decoding import decode_document
 from ledger.errors import BadInputError
 from schemas.canonical import canonical
 
@@ -221,17 +220,7 @@ def decode_shown(data: bytes, place: str) -> ShownReport:
     Raises:
         BadInputError: If they are no shown report, or not in the one form that it has.
     """
-    try:
-        shown = ShownReport.model_validate(orjson.loads(data))
-    except orjson.JSONDecodeError as error:
-        raise BadInputError(f"{place}: not JSON ({error}); is it a shown.json?") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        pointer = "".join(f"/{step}" for step in fault["loc"])
-        raise BadInputError(
-            f"{place}: not a shown report of `outcomes publish`{pointer and f' at {pointer}'}:"
-            f" {fault['msg']}"
-        ) from error
+    shown = decode_document(ShownReport, data, "a shown report of `outcomes publish`", place)
     if encode_shown(shown) != data:
         raise BadInputError(
             f"{place}: its values are those of a shown report, its bytes are not: members sorted,"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ledger.diagnostics import inform, report_failure
-from ledger.errors import EvidenceError, LedgerError, UsageError
+from ledger.errors import BadInputError, EvidenceError, LedgerError, UsageError
 from ledger.numbers import pluralise
 from outcomes.cli.options import (
     JsonOption,
@@ -120,10 +120,22 @@ def _read(files: Sequence[str]) -> tuple[_Given, list[LedgerError]]:
             data = read_file(file, "name a file that `outcomes report --json` printed")
             given.add(name_of(file), data)
         except LedgerError as error:
+            error = _leading_to_folder(file) or error
             if len(files) == 1:
-                raise
+                raise error from None
             unreadable.append(error)
     return given, unreadable
+
+
+def _leading_to_folder(file: str) -> LedgerError | None:
+    """What a person is told who names one file of a publication, such as its PDF."""
+    folder = Path(file).absolute().parent
+    if not (folder / "provenance.json").is_file():
+        return None
+    return BadInputError(
+        f"{file}: a file of a publication, which is verified as a whole; name its folder,"
+        f" {folder.parent}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,10 @@ def _read(path: Path, place: str, bytes_max: int) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadInputError(f"{place}: {reason}; is the path right?") from error
     if len(data) > bytes_max:
-        raise BadInputError(f"{place}: {size:,} bytes; at most {bytes_max:,} are taken")
+        raise BadInputError(
+            f"{place}: {size:,} bytes, and at most {bytes_max:,} are taken, since every page has"
+            " it in itself; save it smaller"
+        )
     return data
 
 

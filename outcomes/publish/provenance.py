@@ -7,8 +7,9 @@ from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from ledger.decoding import decode_document
 from ledger.errors import BadInputError
 from ledger.evidence.proofs import CutProof
 from outcomes.presentation.languages import languages
@@ -123,17 +124,7 @@ def decode_provenance(data: bytes, place: str) -> Provenance:
     Raises:
         BadInputError: If it is none, or names a language or a reason that there is not.
     """
-    try:
-        # Pydantic would read larger integers, which nothing here could write again.
-        provenance = Provenance.model_validate(orjson.loads(data))
-    except orjson.JSONDecodeError as error:
-        raise BadInputError(f"{place}: not the provenance of a publication: {error}") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        pointer = ".".join(map(str, fault["loc"])) or "provenance"
-        raise BadInputError(
-            f"{place}: not the provenance of a publication: {pointer}: {fault['msg']}"
-        ) from error
+    provenance = decode_document(Provenance, data, "the provenance of a publication", place)
     unknown = set(provenance.languages) - set(languages())
     if unknown:
         raise BadInputError(f"{place}: {min(unknown)} is no language of ours")

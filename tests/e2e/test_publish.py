@@ -123,6 +123,12 @@ class TestErrors:
         done = warm.run("verify", "revision-1", folder=out)
         fails(done, 65, "name the folder that holds it")
 
+    @pytest.mark.parametrize("name", ["report.en.pdf", "shown.json", "data.csv"])
+    def test_so_does_one_of_its_files(self, published, warm, name):
+        out, _ = published
+        done = warm.run("verify", f"out/revision-1/{name}", folder=out.parent)
+        fails(done, 65, f"{name}: a file of a publication", f"name its folder, {out}")
+
     @pytest.mark.parametrize(
         "words",
         [

@@ -121,7 +121,7 @@ class TestRefusals:
     def test_other_members_that_no_report_can_have_are_refused(self):
         report = school_report("nobody")
         log = report.log.model_copy(update={"roots": {"0": 7}})
-        with pytest.raises(BadInputError, match="report 2022 cannot be shown: /roots/0"):
+        with pytest.raises(BadInputError, match="report 2022 cannot be shown at /roots/0"):
             disclose(report.model_copy(update={"log": log}), policy_of(), EXACT)
         records = report.records.model_copy(update={"orphans": -1})
         with pytest.raises(BadInputError, match="report 2022 cannot be shown: /orphans"):
