@@ -124,5 +124,5 @@ class TestRefusals:
         with pytest.raises(BadInputError, match="report 2022 cannot be shown at /roots/0"):
             disclose(report.model_copy(update={"log": log}), policy_of(), EXACT)
         records = report.records.model_copy(update={"orphans": -1})
-        with pytest.raises(BadInputError, match="report 2022 cannot be shown: /orphans"):
+        with pytest.raises(BadInputError, match="report 2022 cannot be shown at /orphans"):
             disclose(report.model_copy(update={"records": records}), policy_of(), EXACT)
