@@ -187,7 +187,8 @@ def _covered(disclosed: Disclosed, evidence: Path | None, log: Log | None = None
     from ledger.evidence.anchor import read_anchor
     from outcomes.publish.evidence import cover
 
-    return disclosed._replace(checkpoint=cover(disclosed.shown.log, read_anchor(evidence), log))
+    proof = cover(disclosed.shown.log, read_anchor(evidence), log, inform)
+    return disclosed._replace(checkpoint=proof)
 
 
 def _wishes(lang: str, edition: Path | None, revise: str | None) -> Wishes:

@@ -6,7 +6,7 @@ from ledger.disclosure.shown import ShownLog
 from ledger.errors import EvidenceError
 from ledger.evidence.anchor import Anchor, SignedCheckpoint, decode_checkpoint
 from ledger.evidence.proofs import CutProof, check_cut, cosigned_by, signed_entry
-from ledger.evidence.proving import prove_cut
+from ledger.evidence.proving import Notify, prove_cut
 from ledger.evidence.quorum import Quorum
 from ledger.log import Cut, Log, format_cut
 
@@ -15,13 +15,16 @@ __all__ = ["CHECKPOINT", "check_checkpoint", "checkpoint_of", "cover"]
 CHECKPOINT = "checkpoint.txt"
 
 
-def cover(stated: ShownLog, anchor: Anchor, log: Log | None = None) -> CutProof:
+def cover(
+    stated: ShownLog, anchor: Anchor, log: Log | None = None, notify: Notify = lambda _: None
+) -> CutProof:
     """The proof that what a report has read was signed.
 
     Args:
         stated: The cut and its roots, as they are shown.
         anchor: What was signed.
         log: Leads to a later checkpoint where none was signed at the cut itself.
+        notify: Gets what a person may want to know of how it was done, one sentence.
 
     Raises:
         EvidenceError: If nothing that was signed covers the cut, or its roots are others.
@@ -34,7 +37,7 @@ def cover(stated: ShownLog, anchor: Anchor, log: Log | None = None) -> CutProof:
                 f"no checkpoint of {anchor.folder} was signed at the cut {format_cut(cut)};"
                 " publish with --year and --log, which leads to a later one, or sign first"
             )
-        _, proof = prove_cut(log, anchor, anchor.last(), cut)
+        _, proof = prove_cut(log, anchor, anchor.last(), cut, notify)
     if stated.roots is None:
         raise EvidenceError(
             "the report has no roots that could be compared with what was signed; make it with"
