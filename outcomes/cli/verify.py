@@ -128,7 +128,7 @@ def _read(files: Sequence[str]) -> tuple[_Given, list[LedgerError]]:
 
 
 def _leading_to_folder(file: str) -> LedgerError | None:
-    """What a person is told who names one file of a publication, such as its PDF."""
+    """The error for one file of a publication, such as its PDF: it names the folder."""
     folder = Path(file).absolute().parent
     if not (folder / "provenance.json").is_file():
         return None

@@ -160,7 +160,7 @@ def _month(index: int, month: Month, top: int) -> Markup:
 
 
 def _figure_place(top: float, mark: float | None) -> float:
-    """Where the figure of a bar stands: on it, unless the mark of the year before lies there."""
+    """Where the figure of a bar stands: on it, unless the mark of the year before is in the way."""
     is_in_the_way = mark is not None and top - _FIGURE_ROOM < mark < top
     return (mark if mark is not None and is_in_the_way else top) - 5
 
