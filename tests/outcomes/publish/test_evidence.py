@@ -77,8 +77,8 @@ class TestCover:
         stated = school.shown[place].shown.log
         proof = cover(stated, school.anchor)
         assert size == proof.signed.index + 1
-        said = check_checkpoint(proof, stated, school.quorums[0], "here")
-        assert f"covered by checkpoint {size}, signed by school.example/ledger" in said
+        statement = check_checkpoint(proof, stated, school.quorums[0], "here")
+        assert f"covered by checkpoint {size}, signed by school.example/ledger" in statement
 
     def test_between_two_the_log_leads_to_the_later_one(self, school):
         stated = school.shown[2].shown.log
@@ -127,8 +127,8 @@ class TestPublished:
 
     def test_a_publication_without_one_says_so_to_who_asks_for_a_signature(self, school, tmp_path):
         publish(tmp_path / "out", lambda: school.shown[0], Wishes(("en",)))
-        (asked,) = verify_folder(tmp_path / "out", quorum=school.quorums[0]).statements
-        assert "it carries no signed checkpoint" in asked
+        (statement,) = verify_folder(tmp_path / "out", quorum=school.quorums[0]).statements
+        assert "it carries no signed checkpoint" in statement
 
     @pytest.mark.parametrize(
         "change",
