@@ -24,8 +24,10 @@ from schemas.record import Record
 
 __all__ = ["ReadStudent", "found_records", "judged_students", "students_found"]
 
-_FIRST = (EVERYBODY[0], "07" + "f" * 30)
-_LATER = ("08" + "0" * 30, EVERYBODY[1])
+FIRST_OFFSETS = 3_000
+"""Roughly how many records the first students have together, whose rows need not wait."""
+
+_HASHES = 1 << 128
 # Records in another partition than their key's are held in memory up to this number.
 _STRAYS = 10_000
 
@@ -78,7 +80,7 @@ def students_found(
         if len(strays) > _STRAYS:
             yield from _strays_read(log, cut, strays)
             strays.clear()
-        if share != _FIRST:
+        if share[1] == EVERYBODY[1]:
             done += end
             progress(done)
     yield from _strays_read(log, cut, strays)
@@ -87,8 +89,10 @@ def students_found(
 def _parts(cut: Cut) -> Iterator[tuple[int, int, tuple[str, str]]]:
     """Each partition; the first in two parts, so that the rows of few students need not wait."""
     (first, end), *others = sorted(cut.items())
-    yield first, end, _FIRST
-    yield first, end, _LATER
+    border = _HASHES // max(1, end // FIRST_OFFSETS)
+    yield first, end, (EVERYBODY[0], f"{border - 1:032x}")
+    if border < _HASHES:
+        yield first, end, (f"{border:032x}", EVERYBODY[1])
     yield from ((partition, end, EVERYBODY) for partition, end in others)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.audit import found
 from ledger.audit.explain import ExplainQuery, Totals, explain_figure
 from ledger.audit.found import judged_students
 from ledger.audit.reading import students
@@ -38,6 +39,14 @@ LIFE = """
     answered 2022-07-01 employed job_found_on=2022-07-01
     outcome 2022-07-01 new_job
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_parts():
+    """The first partition is read in two parts, however few records there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(found, "FIRST_OFFSETS", 4)
+        yield
 
 
 def archive_of(folder, held, *, with_columns=True):
