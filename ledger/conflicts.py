@@ -24,7 +24,7 @@ _RECORDS_MAX = 100_000
 _Identity = tuple[str, str, str]  # subject, source, id
 
 
-def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int]:
+def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int] | None:
     """The positions of events that were appended and conflict with an earlier record.
 
     Only a log in a file is looked at: it finds the records of a student at once.
@@ -33,11 +33,14 @@ def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int]:
         log: That has taken them.
         events: Each admitted, and under its own key.
 
+    Returns:
+        None for another log: it would have to be read from its beginning.
+
     Raises:
         StoreError: If the log cannot be read.
     """
     if not isinstance(log, SqliteLog):
-        return []
+        return None
     identities = list(map(_identity, events))
     own = {event.value: identity for event, identity in zip(events, identities, strict=True)}
     needles = dict[str, set[bytes]]()

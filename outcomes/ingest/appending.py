@@ -58,7 +58,8 @@ class Appended(NamedTuple):
         noun: What an entry is: line, item, or event where there are both.
         end: The log's end after it; None where a failure leaves it unknown.
         warnings: How many entries look as if they name a person, by rule.
-        conflicts: How many events say something else than earlier records of their identity.
+        conflicts: How many events say something else than earlier records of their identity; None
+            where nobody has looked.
     """
 
     acknowledged: int
@@ -66,7 +67,7 @@ class Appended(NamedTuple):
     noun: str
     end: Cut | None
     warnings: Mapping[str, int]
-    conflicts: int
+    conflicts: int | None
 
 
 class Callbacks(NamedTuple):
@@ -138,7 +139,7 @@ class _Append:
         self.end: Cut | None = None
         self.at_fault = 0
         self.warnings = Counter[str]()
-        self.conflicts = 0
+        self.conflicts: int | None = 0
 
     def appended(self) -> Appended:
         """What has been made durable so far."""
@@ -229,7 +230,11 @@ class _Append:
         log, rest = self.opener(), iter(records)
         try:
             while part := list(islice(rest, self.options.batch)):
-                self.conflicts += len(conflicting(log, part))
+                conflicts = conflicting(log, part)
+                if conflicts is None:
+                    self.conflicts = None
+                    return
+                self.conflicts = (self.conflicts or 0) + len(conflicts)
         except LedgerError as error:
             logger().warning("log.unread", reason=str(error))
 

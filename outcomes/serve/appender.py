@@ -34,14 +34,14 @@ class Slot:
     Attributes:
         records: To append.
         future: Gets what became of them.
-        conflicts: Positions of those that say something else than earlier records; complete when
-            the future is.
+        conflicts: Positions of those that say something else than earlier records, once the future
+            is done; None where nobody has looked.
     """
 
     def __init__(self, records: Sequence[NewRecord]) -> None:
         self.records = records
         self.future: Future[EachAppended] = Future()
-        self.conflicts: list[int] = []
+        self.conflicts: list[int] | None = None
 
     def withdraw(self) -> bool:
         """Take the records back; False where they are being appended already."""
@@ -127,20 +127,20 @@ class Appender:
             locations = appended.locations[position:end]
             position = end
             is_whole = None not in locations
-            slot.conflicts = self._conflicts(slot.records) if is_whole else []
+            slot.conflicts = self._conflicts(slot.records) if is_whole else None
             slot.future.set_result(EachAppended(locations, None if is_whole else appended.failure))
         self._metrics.observe_commit(
             len(records), time.perf_counter() - started, is_acknowledged=appended.failure is None
         )
 
-    def _conflicts(self, records: Sequence[NewRecord]) -> list[int]:
+    def _conflicts(self, records: Sequence[NewRecord]) -> list[int] | None:
         """What their sender should hear of; the append stands, whether it can be found or not."""
         assert self._log is not None
         try:
             return conflicting(self._log, records)
         except LedgerError as error:
             logger().warning("log.unread", reason=str(error))
-            return []
+            return None
 
     def _try(self, records: Sequence[NewRecord]) -> EachAppended:
         nowhere: list[Location | None] = [None] * len(records)

@@ -96,7 +96,7 @@ class Gateway(NamedTuple):
         if len(events) < len(indices):
             raise _failure(events)
         answer: dict[str, Any] = {"acknowledged": len(events), "events": events}
-        if slot.conflicts:
+        if slot.conflicts is not None:
             answer["conflicts"] = [indices[position] for position in slot.conflicts]
         if judged.warnings:
             answer["warnings"] = judged.warnings
@@ -251,7 +251,8 @@ _ANSWER: dict[str, Any] = {
         },
         "conflicts": {
             "description": "Indices of events whose identity the log held with other content: the"
-            " first record counts.",
+            " first record counts. Missing where nobody has looked: Kafka finds no earlier record"
+            " by its identity.",
             "type": "array",
             "items": {"type": "integer"},
         },
@@ -269,6 +270,7 @@ _ACKNOWLEDGED = {
         {"index": 0, "partition": 0, "offset": 506},
         {"index": 1, "partition": 0, "offset": 507},
     ],
+    "conflicts": [],
 }
 _DOCUMENTATION: dict[str, Any] = {
     "openapi_extra": {

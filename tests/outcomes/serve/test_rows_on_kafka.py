@@ -54,5 +54,11 @@ def test_a_letter_in_a_wrong_partition_is_repaired_where_it_belongs(kafka, url, 
             )
             body = server.ask("/v1/explain?year=2022&measure=applicants").json()
             assert 1 == body["figure"], json.dumps(body)
+            again = server.post([changed(time="2024-01-15T11:00:00Z")])
+            assert {"acknowledged", "events"} == again.json().keys()
+            wait_until(
+                lambda: server.ask("/v1/kpis?year=2022").json()["records"]["conflicts"] == 1,
+                "the conflict, which no broker has seen",
+            )
     finally:
         worker.kill()
