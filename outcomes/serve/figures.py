@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from ledger.clock import now_ms
-from ledger.errors import LedgerError, StoreError
+from ledger.diagnostics import logger
+from ledger.errors import LedgerError, NoFiguresError, StoreError
 from ledger.log import format_cut
 from ledger.report import Report
 from outcomes.serve.health import Pulse
@@ -62,7 +63,13 @@ class _Watched:
 
 
 class LiveHub:
-    """Reads the figures that somebody asks for several times a second, in a thread of its own."""
+    """Reads the figures that somebody asks for several times a second, in a thread of its own.
+
+    Attributes:
+        policies: By id; the first is the default.
+        pulse: The lag of the last minute.
+        trouble: Why figures that there are cannot be read; None where they can.
+    """
 
     def __init__(
         self,
@@ -78,6 +85,7 @@ class LiveHub:
         self._open_figures = open_figures
         self.policies = {policy.id: policy for policy in policies}
         self.pulse = Pulse()
+        self.trouble: str | None = None
         self._watched: dict[FiguresKey, _Watched] = {}
         self._stop = threading.Event()
         self._asked = threading.Event()
@@ -160,8 +168,10 @@ class LiveHub:
         while not self._stop.is_set():
             try:
                 with self._open_figures() as figures:
+                    self._note(None)
                     self._read_until_stopped(figures)
             except LedgerError as error:
+                self._note(error)
                 self._tell_all(error)
                 self._stop.wait(1.0)
 
@@ -177,9 +187,19 @@ class LiveHub:
 
     def _read_now(self, figures: LiveFigures, key: FiguresKey) -> LiveReport | LedgerError:
         try:
-            return figures.read(self.policies[key.policy], key.year)
+            live = figures.read(self.policies[key.policy], key.year)
         except LedgerError as error:
+            self._note(error)
             return error
+        self._note(None)
+        return live
+
+    def _note(self, error: LedgerError | None) -> None:
+        is_trouble = isinstance(error, StoreError) and not isinstance(error, NoFiguresError)
+        trouble = str(error) if is_trouble else None
+        if trouble is not None and self.trouble is None:
+            logger().warning("figures.unread", reason=trouble)
+        self.trouble = trouble
 
     def _tell_all(self, error: LedgerError) -> None:
         for key in list(self._watched):

@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from ledger.clock import now_ms
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NoFiguresError
 from ledger.report.words import SMALL_GROUP
 from outcomes.presentation.fault_words import fault_words
 from outcomes.presentation.languages import Language, language_of, languages, negotiate
@@ -172,8 +172,8 @@ class Pages:
         try:
             key = FiguresKey(policy, await self._year(request, policy))
             live = await self.hub.read(key)
-        except LedgerError:
-            return self._waiting(language)
+        except LedgerError as error:
+            return self._waiting(language, is_first=isinstance(error, NoFiguresError))
         text = self._page(request, key, live, language)
         session = self.doors.session(request)
         return HTMLResponse(text.replace(_CSRF, session.csrf if session else ""), headers=_HEADERS)
@@ -219,9 +219,13 @@ class Pages:
                 self._cache.popitem(last=False)
         return self._cache[known]
 
-    def _waiting(self, language: Language) -> Response:
-        heading = language.gettext("There are no figures yet")
-        text = language.gettext("A worker has just begun, or none runs. This page looks again.")
+    def _waiting(self, language: Language, *, is_first: bool) -> Response:
+        say = language.gettext
+        heading = say("There are no figures yet")
+        text = say("A worker has just begun, or none runs. This page looks again.")
+        if not is_first:
+            heading = say("The figures cannot be read now")
+            text = say("The log of the server says why. This page looks again.")
         page = self.render(
             "message.html", language, heading=heading, text=text, command=None, refresh=True
         )

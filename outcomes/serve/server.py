@@ -157,7 +157,7 @@ def _parts(options: ServeOptions, folder: Path, following: Following | None) -> 
     def ready() -> list[str]:
         if following is not None and not following.is_followed():
             return ["no worker keeps the figures yet"]
-        return []
+        return [] if hub.trouble is None else ["the figures cannot be read"]
 
     tokens = None if options.tokens is None else TokenFile(options.tokens)
     doors = Doors(tokens)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
+from ledger.errors import NoFiguresError, StoreError
 from ledger.log import parse_address
 from outcomes.serve.figures import FiguresKey, LiveHub
 from processors.live_figures import open_live_figures
@@ -91,3 +94,30 @@ def test_one_with_a_listener_is_read_again_and_again(hub_and_reads):
             await frames.aclose()
 
     asyncio.run(listen())
+
+
+def test_figures_that_cannot_be_read_are_trouble_until_they_can(hub_and_reads):
+    """The server's log says it once; that there are none yet is no trouble."""
+    hub, _ = hub_and_reads
+    opened, failures = hub._open_figures, [NoFiguresError("none"), *[StoreError("disk full")] * 2]
+    states, is_open = [], threading.Event()
+
+    def failing():
+        states.append(hub.trouble)
+        if failures:
+            raise failures.pop(0)
+        is_open.set()
+        return opened()
+
+    hub._open_figures = failing
+
+    async def ask():
+        async with running(hub):
+            assert await asyncio.to_thread(is_open.wait, PATIENCE)
+            await hub.read(FIRST)
+            return hub.trouble
+
+    with capture_logs() as lines:
+        assert asyncio.run(asyncio.wait_for(ask(), PATIENCE)) is None
+    assert [None, None, "disk full", "disk full"] == states
+    assert ["figures.unread"] == [line["event"] for line in lines]
