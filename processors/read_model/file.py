@@ -60,7 +60,8 @@ def open_file(
         except (sqlite3.Error, OSError) as error:
             rebuild = ", or delete the file: it is rebuilt from the log" if _is_ours(path) else ""
             raise StoreError(
-                f"{path} cannot be opened ({error}): check the permissions of its folder{rebuild}"
+                f"{path} cannot be opened ({error}): make room or check the permissions of its"
+                f" folder{rebuild}"
             ) from error
         yield connection
 

@@ -77,7 +77,7 @@ class Store:
 
     def set_metadata(self, metadata: Mapping[str, str]) -> None:
         """Add to the metadata, or replace what is there under these names."""
-        with self._db.atomic():
+        with self._writing("its metadata"):
             self._execute_many("insert or replace into about values (?, ?)", metadata.items())
 
     def load(self, partition: int) -> PartitionState:
@@ -169,7 +169,7 @@ class Store:
         changed = set(cells)
         present = [(partition, *cell, state.cells[cell]) for cell in changed if cell in state.cells]
         absent = [(partition, *cell) for cell in changed if cell not in state.cells]
-        with self._taking("a batch"), self._db.atomic():
+        with self._writing("a batch"):
             self._execute_many(
                 "insert or replace into students values (?, ?, ?)",
                 ((partition, subject, text) for subject, text in students.items()),
@@ -198,7 +198,7 @@ class Store:
         Raises:
             StoreError: If the file cannot take it; then it holds what it held before.
         """
-        with self._taking("a backlog"), self._db.atomic():
+        with self._writing("a backlog"):
             self._delete_rows(partition)
             for students, dead_letters in batches:
                 self._execute_many(
@@ -212,20 +212,20 @@ class Store:
 
     def replace_cells(self, partition: int, state: PartitionState) -> None:
         """Write all cells of a partition again, after the policies have changed."""
-        with self._db.atomic():
+        with self._writing("a partition"):
             self._connection.execute("delete from figures where partition = ?", (partition,))
             self._insert_cells(partition, state)
             self._write_partition(partition, state)
 
     def clear(self) -> None:
         """Delete all rows; the log is then folded from its beginning."""
-        with self._db.atomic():
+        with self._writing("its beginning"):
             for table in (*PARTITION_TABLES, "about"):
                 self._connection.execute(f"delete from {table}")  # noqa: S608 - a constant name
 
     def clear_partition(self, partition: int) -> None:
         """Delete the rows of a partition; it is then folded from its beginning."""
-        with self._db.atomic():
+        with self._writing("its beginning"):
             self._delete_rows(partition)
             self._connection.execute("delete from about where name = ?", (_sent_name(partition),))
 
@@ -241,9 +241,10 @@ class Store:
         self._resources.close()
 
     @contextmanager
-    def _taking(self, what: str) -> Iterator[None]:
+    def _writing(self, what: str) -> Iterator[None]:
         try:
-            yield
+            with self._db.atomic():
+                yield
         except sqlite3.Error as error:
             raise StoreError(
                 f"{self.path}: {what} was not written ({error}); make room and start the worker"
