@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
+from time import perf_counter
 
-from replay import SEED, batches, machine
+from replay import OUTCOMES, SEED, batches, machine
 
 from ledger.audit.explain import ExplainQuery, Totals, explain_figure
-from ledger.audit.trace import student_trace
+from ledger.audit.trace import event_traces, student_trace
 from ledger.columns.build import build_columns
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import archive_log
@@ -28,10 +31,10 @@ POLICY = built_in_policies()[DEFAULT_POLICY]
 
 
 def timed(name: str, run: Callable[[], object]) -> None:
-    """Run something once, and print how long it took by the clock and of CPU."""
-    wall, cpu = perf_counter(), process_time()
+    """Run something once, and print how long it took by the clock and of CPU, of children too."""
+    wall, cpu = perf_counter(), sum(os.times()[:4])
     result = run()
-    wall, cpu = perf_counter() - wall, process_time() - cpu
+    wall, cpu = perf_counter() - wall, sum(os.times()[:4]) - cpu
     print(f"{name:44} {wall:8.2f} s {cpu:8.2f} CPU s  {result}")
 
 
@@ -41,16 +44,41 @@ def explained(log: Log) -> Iterator[object]:
     return explain_figure(log, query, Totals())
 
 
-def measure(url: str, subject: str) -> None:
+def subjects_of(log: Log) -> list[str]:
+    """One student of each partition, who has a record in the middle of it."""
+    middles = ({number: end // 2} for number, end in log.end().items() if end)
+    records = (next(log.read(start, {n: at + 1 for n, at in start.items()})) for start in middles)
+    return [record.key.decode() for record in records if record.key]
+
+
+def command(url: str, *words: str, lines: int | None = None) -> str:
+    """Wait for the first lines of a command, or for its end; what it printed."""
+    with subprocess.Popen(  # noqa: S603 - ours
+        [*OUTCOMES, *words, "--log", url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        count = sum(1 for _ in islice(process.stdout, lines))
+        process.kill()
+    return f"{count} lines"
+
+
+def measure(url: str) -> None:
     """Every question once, the baseline first: reading every record and no more."""
     timed("open", lambda: open_log(url).close())
     with closing(open_log(url)) as log:
-        end = log.end()
-        timed("read every record, the baseline", lambda: sum(1 for _ in log.read({}, end)))
+        end, subjects = log.end(), subjects_of(log)
+        for subject in subjects:
+            timed("outcomes trace --student", partial(command, url, "trace", "--student", subject))
+        figure = ("explain", "--year", str(YEAR), "--measure", MEASURE, "--jsonl")
         timed(
-            "trace --student",
-            lambda: f"{len(student_trace(log, end, subject, POLICY).records)} records",
+            f"outcomes explain, the first {PAGE} rows", partial(command, url, *figure, lines=PAGE)
         )
+        timed("read every record, the baseline", lambda: sum(1 for _ in log.read({}, end)))
+        traced = partial(student_trace, log, end, subjects[0], POLICY)
+        timed("trace --student", lambda: f"{len(traced().records)} records")
+        glimpse = traced().records[0].judged.glimpse
+        name = (glimpse.source or "", glimpse.id or "")
+        timed("trace --event", lambda: f"{len(list(event_traces(log, end, name, POLICY)))} records")
         timed(f"explain, the first {PAGE} rows", lambda: len(list(islice(explained(log), PAGE))))
         timed("explain, all rows", lambda: sum(1 for _ in explained(log)))
 
@@ -64,9 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(machine())
     if options.archive:
         with closing(open_log(f"archive:{options.archive}")) as log:
-            subject = next(each.key.decode() for each in log.read({}, log.end()) if each.key)
             print(f"{sum(log.end().values()):,} records in {log.partitions} partitions")
-        measure(f"archive:{options.archive}", subject)
+        measure(f"archive:{options.archive}")
         return 0
     with TemporaryDirectory(prefix="outcomes-audit-") as name:
         folder = Path(name)
@@ -74,13 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with closing(open_log(f"{url}?partitions={PARTITIONS}", create=True)) as log:
             for batch in batches(generate(options.students, SEED)):
                 log.append(NewRecord(each.key, each.value, each.recorded_at) for each in batch)
-            subject = next(each.key.decode() for each in log.read({}, log.end()) if each.key)
             archive_log(log, sealed)
             build_columns(sealed)
             print(f"{sum(log.end().values()):,} records in {PARTITIONS} partitions")
         for address in (url, f"archive:{sealed}"):
             print(address.partition(":")[0])
-            measure(address, subject)
+            measure(address)
     return 0
 
 

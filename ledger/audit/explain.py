@@ -21,14 +21,15 @@ from projections.student import RecordVerdict
 __all__ = ["ExplainQuery", "Part", "Totals", "explain_figure", "explanation_row", "reference_row"]
 
 
-# By family the dates of its candidates (docs/audit.md, What came near); for one that is not here
-# everybody is read.
+# By family the dates of its candidates (docs/audit.md, What came near), and how many years beside
+# the reference year they may lie in; for a family that is not here everybody is read.
 _DATES = {
-    "career_outcomes": ("outcome_on",),
-    "orientation": ("applied_on",),
-    "enrolment": ("enrolled_on",),
-    "graduation": ("expected_graduation_on", "graduated_on"),
-    "placement": ("graduated_on",),
+    "career_outcomes": {"outcome_on": 0},
+    "orientation": {"applied_on": 0},
+    "enrolment": {"enrolled_on": 0},
+    "graduation": {"expected_graduation_on": 0, "graduated_on": 0},
+    # The placement window may begin or end in another year.
+    "placement": {"graduated_on": 1},
 }
 
 
@@ -148,19 +149,24 @@ def _students(log: Log, query: ExplainQuery, progress: ProgressCallback) -> Iter
 
 
 def _search(query: ExplainQuery) -> Search:
-    """Those who may have a candidate: with a date of its kind in the year, or in one beside it.
+    """Those who may have a candidate: with a date of its kind in the year, or near it.
 
-    A candidate is dated in the year or in a window that begins or ends in it (docs/audit.md, What
-    came near); that this leaves nobody out is held by a test against reading everybody.
+    That this leaves nobody out is held by a test against reading everybody.
     """
     measures = {part.measure for part in query.parts()}
     families = [family.name for family in FAMILIES if measures & set(family.counts)]
     if not set(families) <= set(_DATES):
         return search_everybody()
-    columns = [column for family in families for column in _DATES[family]]
-    if "outcome_on" in columns and query.policy.outcome_date == "time":
-        columns.append("time")
-    return search_dates(columns, query.year - 1, query.year + 1)
+    beside: dict[str, int] = {}
+    for family in families:
+        for column, years in _DATES[family].items():
+            beside[column] = max(years, beside.get(column, 0))
+    if "outcome_on" in beside and query.policy.outcome_date == "time":
+        # In the zone of the policy it may be a day of another year.
+        beside["time"] = 1
+    return search_dates(
+        {column: (query.year - years, query.year + years) for column, years in beside.items()}
+    )
 
 
 def _unclaimed(read: ReadStudent) -> int:

@@ -89,18 +89,18 @@ def search_event(source: str, event_id: str) -> Search:
     )
 
 
-def search_dates(columns: Collection[str], first_year: int, last_year: int) -> Search:
+def search_dates(years: Mapping[str, tuple[int, int]]) -> Search:
     """The students with an event one of whose dates lies in some years.
 
     Args:
-        columns: Dates, or the time, by the names of their columns.
-        first_year: Inclusive.
-        last_year: Inclusive.
+        years: For dates, or the time, by the names of their columns, the first year and the last.
     """
     # Compared as they are stored, so that groups of rows of other years are not read.
-    below = f"date '{last_year + 1:04}-01-01'"
-    dated = (f"({name} >= date '{first_year:04}-01-01' and {name} < {below})" for name in columns)
-    return Search(f"select student from row where {' or '.join(dated)}", {})  # noqa: S608 - of constants
+    dated = " or ".join(
+        f"({name} >= date '{first:04}-01-01' and {name} < date '{last + 1:04}-01-01')"
+        for name, (first, last) in years.items()
+    )
+    return Search(f"select student from row where {dated}", {})  # noqa: S608 - of constants
 
 
 class Index:
