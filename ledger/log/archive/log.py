@@ -6,8 +6,11 @@ no record comes from bytes that were not sealed. This cannot be switched off.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
@@ -90,21 +93,36 @@ class ArchiveLog:
     def read_at(self, partition: int, offsets: Iterable[int]) -> Iterator[Record]:
         """The records of a partition at some offsets, ascending; of others no line is decoded.
 
+        Several segments are unpacked at once: that releases the interpreter's lock.
+
         Raises:
             DamagedArchiveError: If a segment is missing or changed, or has no such record.
         """
-        waiting = iter(offsets)
-        offset = next(waiting, None)
+        threads = os.cpu_count() or 1
+        running = deque[Future[list[Record]]]()
+        with ThreadPoolExecutor(threads) as pool:
+            for part in self._parts_at(partition, iter(offsets)):
+                running.append(pool.submit(_unpacked, self.folder, *part))
+                if len(running) == threads:
+                    yield from running.popleft().result()
+            while running:
+                yield from running.popleft().result()
+
+    def _parts_at(
+        self, partition: int, offsets: Iterator[int]
+    ) -> Iterator[tuple[Segment, bytes, list[int]]]:
+        """The segments in which some offsets lie, ascending, with their bytes and the offsets."""
+        offset = next(offsets, None)
         while offset is not None and (sealed := self._sealed(partition, offset)) is not None:
             segment, data = sealed
             own = [offset]
-            for offset in waiting:
+            for offset in offsets:
                 if offset >= segment.end:
                     break
                 own.append(offset)
             else:
                 offset = None
-            yield from records_at(self.folder, segment, data, own)
+            yield segment, data, own
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
@@ -259,6 +277,10 @@ class ArchiveLog:
         if normal == segment.end:
             return segment.latest_ms
         return next(self._partition(partition, normal - 1, normal)).recorded_at
+
+
+def _unpacked(folder: Path, segment: Segment, data: bytes, offsets: list[int]) -> list[Record]:
+    return list(records_at(folder, segment, data, offsets))
 
 
 def as_archive(log: Log) -> ArchiveLog | None:
