@@ -5,8 +5,10 @@ A conflict is no fault, and nothing is refused: the first record counts (SPEC se
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
+from operator import itemgetter
 
 import orjson
 
@@ -16,21 +18,25 @@ from schemas.admission import Event, admit
 from schemas.canonical import content
 from schemas.record import Record
 
-__all__ = ["conflicting"]
+__all__ = ["conflicting", "finds_conflicts"]
 
 _RECORDS_MAX = 100_000
 """So many earlier records are looked at; beyond that a conflict is left to `outcomes findings`."""
 
 _Identity = tuple[str, str, str]  # subject, source, id
+_IDENTITY = itemgetter("subject", "source", "id")
+
+
+def finds_conflicts(log: Log) -> bool:
+    """Whether conflicts are looked for: only a log in a file finds a student's records at once."""
+    return isinstance(log, SqliteLog)
 
 
 def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int] | None:
     """The positions of events that were appended and conflict with an earlier record.
 
-    Only a log in a file is looked at: it finds the records of a student at once.
-
     Args:
-        log: That has taken them.
+        log: That has taken them; see `finds_conflicts`.
         events: Each admitted, and under its own key.
 
     Returns:
@@ -42,11 +48,30 @@ def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int] | None:
     if not isinstance(log, SqliteLog):
         return None
     identities = list(map(_identity, events))
+    own = Counter(identity[0] for identity in identities)
+    # Of a student of whom the log holds no other records, none has to be read again.
+    known = {subject for subject, count in log.count_records(own).items() if count > own[subject]}
+    first = _first_records(log, events, identities, known)
+    for identity, event in zip(identities, events, strict=True):
+        if identity[0] not in known:
+            first.setdefault(identity, event.value or b"")
+    return [
+        position
+        for position, (identity, event) in enumerate(zip(identities, events, strict=True))
+        if _differs(first.get(identity), event.value or b"")
+    ]
+
+
+def _first_records(
+    log: SqliteLog, events: Sequence[NewRecord], identities: Sequence[_Identity], known: set[str]
+) -> dict[_Identity, bytes]:
+    """The first value of each identity of some students, of those that may be an event's."""
+    first = dict[_Identity, bytes]()
     own = {event.value: identity for event, identity in zip(events, identities, strict=True)}
     needles = dict[str, set[bytes]]()
     for subject, _, name in identities:
-        needles.setdefault(subject, set()).add(name.encode())
-    first = dict[_Identity, bytes]()
+        if subject in known:
+            needles.setdefault(subject, set()).add(name.encode())
     for record in islice(log.read_subjects(list(needles)), _RECORDS_MAX):
         identity = own.get(record.value)
         if identity is None and _may_match(record, needles):
@@ -55,11 +80,7 @@ def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int] | None:
                 identity = event.subject, event.source, event.id
         if identity is not None:
             first.setdefault(identity, record.value or b"")
-    return [
-        position
-        for position, (identity, event) in enumerate(zip(identities, events, strict=True))
-        if _differs(first.get(identity), event.value or b"")
-    ]
+    return first
 
 
 def _may_match(record: Record, needles: dict[str, set[bytes]]) -> bool:
@@ -73,5 +94,5 @@ def _differs(first: bytes | None, value: bytes) -> bool:
 
 
 def _identity(event: NewRecord) -> _Identity:
-    members = orjson.loads(event.value or b"")
-    return members["subject"], members["source"], members["id"]
+    identity: _Identity = _IDENTITY(orjson.loads(event.value or b""))
+    return identity

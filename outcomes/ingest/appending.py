@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.conflicts import conflicting
+from ledger.conflicts import conflicting, finds_conflicts
 from ledger.diagnostics import logger
 from ledger.errors import (
     BadInputError,
@@ -225,9 +225,10 @@ class _Append:
 
     def _count_conflicts(self, records: Iterable[NewRecord]) -> None:
         """Add what their sender should hear of; what was appended stands, found or not."""
-        if self.options.form is not EVENTS:
+        log = self.opener()
+        if self.options.form is not EVENTS or not finds_conflicts(log):
             return
-        log, rest = self.opener(), iter(records)
+        rest = iter(records)
         try:
             while part := list(islice(rest, self.options.batch)):
                 conflicts = conflicting(log, part)
@@ -250,12 +251,15 @@ class _Append:
 
     def _judged(self, entries: Entries, batch: list[Line]) -> Iterator[NewRecord]:
         file = entries.path if len(self.inputs) > 1 else None
+        judge, is_event = self.options.form.judge, self.options.form is EVENTS
         for line in batch:
-            record, faults = self.options.form.judge(line)
+            record, faults = judge(line)
             self.at_fault += bool(faults)
             for fault in faults:
                 self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))
             if record is not None:
-                if self.options.form is EVENTS:
-                    self.warnings.update({each.rule for each in personal_data_findings(line.text)})
+                if is_event and (
+                    found := {each.rule for each in personal_data_findings(line.text)}
+                ):
+                    self.warnings.update(found)
                 yield record

@@ -15,7 +15,7 @@ from outcomes.ingest.personal_data import personal_data_findings
 from schemas.admission import Event, admit, admit_decoded
 from schemas.faults import faults
 from schemas.finding import Finding
-from schemas.record import Record
+from schemas.record import Record, as_record
 from schemas.rules import VALUE_BYTES_MAX, decode
 from schemas.text import one_line
 
@@ -79,7 +79,7 @@ def _judge_event(line: Line) -> Judgement:
     """An event, checked by all rules of admission but the last, which needs the log."""
     reading = decode(line.text)
     key = _subject(reading[0])
-    record = Record(0, line.number, 0, key, line.text)
+    record = as_record((0, line.number, 0, key, line.text))
     if isinstance(admit_decoded(record, 1, reading), Event):
         return NewRecord(key, line.text), []
     return None, faults(record._replace(key=_subject(_parsed(line.text))), 1)

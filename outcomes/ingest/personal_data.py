@@ -31,7 +31,7 @@ _PHONE_NUMBERS = (
     # North American: (555) 123-4567.
     r"(?<![\w.+:-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:-])",
 )
-# Each of the patterns has one of these.
+# Each of the patterns has one of these, and none has a line end in it.
 _SEPARATED = re.compile(r"\d[ .()/-]{1,4}\d|\+[1-9]|tel:")
 _PHONE_DIGITS_MIN = 9
 _PHONE_MEMBER = re.compile(r"(?:tele)?phone(?:_?number)?|tel|mobile", re.IGNORECASE)
@@ -56,7 +56,7 @@ _PREFIXES = frozenset(
     ]
 )
 _REMEDY = "write a pseudonym, since an append-only log forgets nothing"
-_CLOSED = frozenset({"specversion", "type", "time", "datacontenttype"})
+_CLOSED_ENVELOPE = frozenset({"specversion", "type", "time", "datacontenttype", "data"})
 _OBJECTS = ("evidence", "retracts")
 _FREE = frozenset(
     {
@@ -122,23 +122,35 @@ def _is_suspect(members: dict[str, Any]) -> bool:
     """Whether there may be a finding; most events are none, and an append waits for this.
 
     What admission gives a closed form is not looked at: a date or a status is no telephone number.
+    Of the other strings all are searched at once for what each kind needs.
     """
-    return is_like_a_name(members["subject"]) or any(
-        any(_is_odd(inner, each) for inner, each in child.items() if inner not in _CLOSED_DATA)
-        if name == "data"
-        else _is_odd(name, child)
-        for name, child in members.items()
-        if name not in _CLOSED
+    texts: list[str] = []
+    data = members["data"]
+    is_known = _gather(members, _CLOSED_ENVELOPE, texts) and _gather(data, _CLOSED_DATA, texts)
+    return (
+        not is_known
+        or is_like_a_name(members["subject"])
+        or (_is_noticed("\n".join(texts)) and any(map(_kind, texts)))
     )
 
 
-def _is_odd(name: str, child: object) -> bool:
-    """Whether a member is anything but a known name with a harmless string, or a small value."""
-    if isinstance(child, str) and name in _FREE:
-        return _kind(child) is not None
-    if isinstance(child, dict) and name in _OBJECTS:
-        return any(_is_odd(inner, each) for inner, each in child.items())
-    return not (child is None or isinstance(child, bool))
+def _gather(members: dict[str, Any], closed: frozenset[str], texts: list[str]) -> bool:
+    """Add the strings of known members; False where there is anything but them or a small value."""
+    for name in members.keys() - closed:
+        child = members[name]
+        if isinstance(child, str) and name in _FREE:
+            texts.append(child)
+        elif isinstance(child, dict) and name in _OBJECTS:
+            if not _gather(child, frozenset(), texts):
+                return False
+        elif not (child is None or isinstance(child, bool)):
+            return False
+    return True
+
+
+def _is_noticed(text: str) -> bool:
+    """Whether a text has what an address or a number needs; a line end in it joins neither."""
+    return "@" in text or "%40" in text or _SEPARATED.search(text) is not None
 
 
 def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:

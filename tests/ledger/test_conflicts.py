@@ -51,6 +51,18 @@ def test_it_is_said_which(log, held, values, expected):
     assert expected == sent(log, *values)
 
 
+def test_a_student_of_whom_nothing_was_known_is_not_read_again(log, monkeypatch):
+    log.append(EVENTS.judge(Line(1, value))[0] for value in [changed()])
+    read = []
+    whole = type(log).read_subjects
+    monkeypatch.setattr(
+        type(log), "read_subjects", lambda log, names: (read.extend(names), whole(log, names))[1]
+    )
+
+    assert [1] == sent(log, changed(subject="s-2"), OTHER, changed(subject="s-2"))
+    assert ["s-1"] == read
+
+
 def test_what_is_no_event_is_no_first_record(log):
     log.append([NewRecord(SUBJECT, changed(data={})), NewRecord(b"other", OTHER)])
 

@@ -45,6 +45,10 @@ _READ_SUBJECTS = (
     "select partition, offset, recorded_at, key, value from records"
     " where key in (select cast(value as blob) from json_each(?)) order by key, partition, offset"
 )
+_COUNT_SUBJECTS = (
+    "select cast(key as text), count(*) from records"
+    " where key in (select cast(value as blob) from json_each(?)) group by key"
+)
 
 
 class SqliteLog:
@@ -184,6 +188,12 @@ class SqliteLog:
         texts = json.dumps(list(subjects))
         with self._reading():
             yield from map(as_record, self._connection.execute(_READ_SUBJECTS, (texts,)))
+
+    def count_records(self, subjects: Iterable[str]) -> dict[str, int]:
+        """How many records the log holds of some students; one of whom it has none is absent."""
+        texts = json.dumps(list(subjects))
+        with self._reading():
+            return dict(self._connection.execute(_COUNT_SUBJECTS, (texts,)).fetchall())
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
