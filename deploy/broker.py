@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from string import Template
 
@@ -45,14 +45,18 @@ class NoKafkaError(Exception):
     """No broker is available; the message says why in one line."""
 
 
-def kafka_jars(cache: Path = CACHE) -> Path:
+def kafka_jars(cache: Path = CACHE, before_download: Callable[[], None] = lambda: None) -> Path:
     """The folder of Kafka's jars, downloaded by Maven if missing.
+
+    Args:
+        cache: See `maven_jars`.
+        before_download: See `maven_jars`.
 
     Raises:
         NoKafkaError: If Java or Maven is missing, or Maven cannot download.
     """
     try:
-        return maven_jars("Kafka", RECIPE / "pom.xml", cache)
+        return maven_jars("Kafka", RECIPE / "pom.xml", cache, before_download)
     except ToolError as error:
         raise NoKafkaError(str(error)) from error
 
@@ -240,9 +244,12 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _serve(port: int, folder: Path) -> None:
-    if not (CACHE / "pom.xml").exists():
-        print("Downloading Apache Kafka with Maven (once, about a minute) ...", flush=True)
-    broker = Broker(folder, kafka_jars(), port=port, controller=port + 1)
+    jars = kafka_jars(
+        before_download=lambda: print(
+            "Downloading Apache Kafka with Maven (once, about a minute) ...", flush=True
+        )
+    )
+    broker = Broker(folder, jars, port=port, controller=port + 1)
     try:
         broker.start()
         _print_usage(broker)

@@ -6,6 +6,7 @@ import fcntl
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["ToolError", "maven_jars", "run_tool"]
@@ -39,13 +40,16 @@ def run_tool(*command: str, tool: str, seconds: float = 60) -> str:
     return done.stdout
 
 
-def maven_jars(name: str, recipe: Path, cache: Path) -> Path:
+def maven_jars(
+    name: str, recipe: Path, cache: Path, before_download: Callable[[], None] = lambda: None
+) -> Path:
     """The folder of the jars that a recipe asks for, downloaded by Maven if missing.
 
     Args:
         name: What a message calls them.
         recipe: A `pom.xml`.
         cache: Where they are kept; they are downloaded again when the recipe changes.
+        before_download: Called when there is something to download, and what does it.
 
     Raises:
         ToolError: If Java or Maven is missing, or Maven cannot download.
@@ -58,16 +62,17 @@ def maven_jars(name: str, recipe: Path, cache: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = cache / "pom.xml"
         if not (stamp.exists() and stamp.read_bytes() == recipe.read_bytes()):
-            _download(name, recipe, cache)
+            _download(name, recipe, cache, before_download)
             shutil.copy(recipe, stamp)
     return cache / "libs"
 
 
-def _download(name: str, recipe: Path, cache: Path) -> None:
+def _download(name: str, recipe: Path, cache: Path, before_download: Callable[[], None]) -> None:
     libs = cache / "libs"
     maven = shutil.which("mvn")
     if maven is None:
         raise ToolError(f"{name} is missing and so is mvn to download it; install maven")
+    before_download()
     with tempfile.TemporaryDirectory(dir=cache, prefix="download-") as folder:
         fresh = Path(folder) / "libs"
         command = [maven, "-B", "-q", "-f", str(recipe), "dependency:copy-dependencies"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import gettempdir
 
 from ledger.error_translation import Advice, translate_errors
 
@@ -22,6 +23,7 @@ __all__ = ["owned_folder", "temporary_folder"]
 
 _NAMES = "outcomes-*"
 _OWNER = ".owner"
+_NAME_BYTES = 16
 _ADVICE = (Advice((OSError,), "free space in the temporary folder or set TMPDIR to another one"),)
 
 
@@ -47,7 +49,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 @contextmanager
 def owned_folder(prefix: str, parent: Path) -> Iterator[Path]:
-    """Create a folder that only this user can open and remove it afterwards.
+    """Create a folder that only this user can open and remove it afterwards, unless in a fork.
 
     Those beside it that killed processes of this user have left are removed first.
 
@@ -60,8 +62,17 @@ def owned_folder(prefix: str, parent: Path) -> Iterator[Path]:
     """
     assert Path(prefix).match(_NAMES), prefix
     _remove_abandoned(parent)
-    with TemporaryDirectory(prefix=prefix, dir=parent) as name, _owner(Path(name)):
-        yield Path(name)
+    owner, folder = os.getpid(), parent / f"{prefix}{secrets.token_hex(_NAME_BYTES)}"
+    # Named before it is made: whoever is interrupted in between knows what to remove.
+    try:
+        folder.mkdir(mode=0o700)
+        with _owner(folder):
+            yield folder
+    finally:
+        # A fork that ends here leaves it to its owner.
+        if os.getpid() == owner:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
 
 
 @contextmanager

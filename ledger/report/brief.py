@@ -86,7 +86,8 @@ def _quarantined(report: Report, letters: LetterCounts) -> str:
     total = sum(report.records.quarantined.values())
     repaired = letters.repaired_total
     done = f", {thousands(repaired)} of them repaired" if repaired else ""
-    return f"{thousands(total)} of {pluralise(report.log.records, 'record')}{done}"
+    rest = "" if letters.is_complete else "; not all of the log was searched for repairs"
+    return f"{thousands(total)} of {pluralise(report.log.records, 'record')}{done}{rest}"
 
 
 def _needing_attention(report: Report, letters: LetterCounts) -> Iterator[str]:

@@ -90,9 +90,11 @@ def run_server(options: ServeOptions, started: Callable[[str], None] = lambda _:
     Raises:
         ConfigurationError: If a setting is wrong, the tokens for example.
         StoreError: If the log cannot be opened, or the address is taken.
-        UsageError: If the server would be open to others without protection.
+        UsageError: If the server would be open to others without protection, or the proxy has no
+            address.
     """
     _refuse_exposure(options)
+    _check_proxy(options)
     _check_certificate(options)
     if options.tokens is not None:
         TokenFile(options.tokens).tokens()
@@ -128,17 +130,14 @@ def _serve(
         assert parts.appender is not None
         school = MadeUpSchool(parts.appender, seed_of(options.address))
     helpers = (following, school, comparing)
-    for helper in helpers:
-        if helper is not None:
-            helper.start()
     host = f"[{options.host}]" if ":" in options.host else options.host
     server.on_started = lambda: started(f"{scheme}://{host}:{port}/")
-    try:
-        asyncio.run(server.serve(sockets=[listener]))
-    finally:
-        for helper in reversed(helpers):
+    with contextlib.ExitStack() as running:
+        for helper in helpers:
             if helper is not None:
-                helper.stop()
+                helper.start()
+                running.callback(helper.stop)
+        asyncio.run(server.serve(sockets=[listener]))
     logger().info("server.stopped")
     return 0
 
@@ -264,6 +263,17 @@ def _refuse_exposure(options: ServeOptions) -> None:
             f"{options.host} is open to others; add --tls-cert and --tls-key, or --behind-proxy"
             " ADDRESS if a proxy does TLS"
         )
+
+
+def _check_proxy(options: ServeOptions) -> None:
+    """Refuse what no client can come from: its headers would never count, and nobody would know."""
+    for address in [] if options.proxy is None else options.proxy.split(","):
+        try:
+            ipaddress.ip_network(address.strip())
+        except ValueError as error:
+            raise UsageError(
+                f"--behind-proxy {options.proxy}: write the IP address that the proxy comes from"
+            ) from error
 
 
 def _check_certificate(options: ServeOptions) -> None:

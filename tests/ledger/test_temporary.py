@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,32 @@ class TestTemporaryFolder:
         with temporary_folder("outcomes-") as folder:
             (folder / "file").touch()
             assert parent == folder.parent
+
+        assert [] == list(parent.iterdir())
+
+    def test_a_fork_that_ends_leaves_it_to_its_owner(self, parent):
+        try:
+            with temporary_folder("outcomes-") as folder:
+                child = os.fork()
+                if not child:
+                    sys.exit()
+                assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                assert folder.exists()
+        except SystemExit:
+            os._exit(0)
+
+        assert [] == list(parent.iterdir())
+
+    def test_whoever_is_interrupted_once_it_is_made_leaves_none(self, parent, monkeypatch):
+        whole = Path.mkdir
+
+        def interrupted(folder, mode):
+            whole(folder, mode)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Path, "mkdir", interrupted)
+        with pytest.raises(KeyboardInterrupt), temporary_folder("outcomes-"):
+            pytest.fail("it was interrupted")
 
         assert [] == list(parent.iterdir())
 

@@ -27,12 +27,12 @@ def report(tmp_path):
         return reports_of(log, policy_of(), [2022])[2022]
 
 
-def lines_of(report, repaired=None, **options):
+def lines_of(report, repaired=None, *, is_complete=True, **options):
     quarantined = report.records.quarantined
     repaired = repaired or {}
     left = {rule: count - repaired.get(rule, 0) for rule, count in quarantined.items()}
     screen = Console(file=io.StringIO(), width=100)
-    letters = LetterCounts(left, repaired)
+    letters = LetterCounts(left, repaired, is_complete)
     screen.print(brief_page(report, letters, **options), highlight=False, crop=False)
     return screen.file.getvalue().splitlines()
 
@@ -96,3 +96,9 @@ class TestBrief:
         assert "no worker; 12 late; 1 orphan, see `outcomes findings`" == " ".join(
             named(lines, "attention")
         )
+
+    def test_it_says_where_repairs_may_have_been_missed(self, report):
+        words = " ".join(named(lines_of(report, is_complete=False), "quarantined"))
+
+        assert words.endswith("; not all of the log was searched for repairs")
+        assert "searched" not in " ".join(lines_of(report))

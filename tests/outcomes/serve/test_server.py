@@ -72,6 +72,12 @@ class TestRefusals:
         assert "--tls-cert" in line
         assert "--behind-proxy" in line
 
+    @pytest.mark.parametrize("proxy", ["nonsense", "", "*", "10.0.0.1:80", "10.0.0.1,proxy"])
+    def test_a_proxy_comes_from_an_ip_address(self, tmp_path, tokens, proxy):
+        line = refused(tmp_path, UsageError, tokens=tokens, proxy=proxy)
+
+        assert f"--behind-proxy {proxy}: write the IP address" in line
+
     @pytest.mark.parametrize("text", [None, "", "no PEM"])
     def test_a_file_that_is_no_certificate_is_named(self, tmp_path, tokens, text):
         path = tmp_path / "cert.pem"
