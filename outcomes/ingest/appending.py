@@ -261,5 +261,5 @@ class _Append:
                 if is_event and (
                     found := {each.rule for each in personal_data_findings(line.text)}
                 ):
-                    self.warnings.update(found)
+                    self.warnings.update(rules)
                 yield record
