@@ -25,13 +25,13 @@ from processors.read_model.partition_state import PartitionState
 from processors.read_model.store import Rows, Store
 from projections.history import Disposition
 from projections.policy import Policy
-from schemas.admission import Event, Quarantined, admit_with_content
+from schemas.admission import Event, admit_with_content
 from schemas.record import Record
 
 __all__ = ["BUILD_RECORDS_MIN", "Build", "is_build_due"]
 
-BUILD_RECORDS_MIN = 100_000
-"""A shorter backlog is one batch or two, in which a student is folded once anyway."""
+BUILD_RECORDS_MIN = 20_000
+"""A shorter backlog is one small batch, in which a student is folded once anyway."""
 
 _STUDENTS_AT_ONCE = 2_000
 _RECORDS_AT_ONCE = 5_000
@@ -155,17 +155,17 @@ class Build:
         self, records: Iterator[Record], rows: Rows, state: PartitionState, increment: Increment
     ) -> int:
         """Add what the records of one key come to, a student and dead letters; their number."""
-        subject, bytes_, count = "", None, 0
+        subject, bytes_, count, partitions = "", None, 0, self._partitions
         while chunk := list(islice(records, _RECORDS_AT_ONCE)):
             count += len(chunk)
             events = list[Event]()
             for record in chunk:
-                admitted = admit_with_content(record, self._partitions)
-                if isinstance(admitted, Quarantined):
+                admitted = admit_with_content(record, partitions)
+                if isinstance(admitted, Event):
+                    events.append(admitted)
+                else:
                     increment.records.quarantined[admitted.rule] += 1
                     rows.dead_letters.append(dead_letter_of(record, admitted.rule))
-                else:
-                    events.append(admitted)
             if events:
                 subject = events[0].subject
                 bytes_ = fold_student(subject, bytes_, events, increment)

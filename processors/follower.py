@@ -13,7 +13,7 @@ from processors.live_fold import FoldCancelledError, LiveFold
 
 __all__ = ["Follower"]
 
-BATCH_RECORDS = 100_000
+BATCH_RECORDS = 50_000
 _POLL_SECONDS = 0.2
 _CHECK_SECONDS = 1.0
 

@@ -118,14 +118,21 @@ def _as_day(text: str) -> date:
 
 
 def _as_category_set(value: object) -> frozenset[str]:
-    if isinstance(value, list) and all(type(member) is str for member in value):
-        members = frozenset(value)
-        if len(members) == len(value) and members <= _CATEGORY_SET:
+    if isinstance(value, list) and {*map(type, value)} <= _TEXTS:
+        members = _category_set(tuple(value))
+        if members is not None:
             return members
     raise PydanticCustomError("category_set", "a list of categories without duplicates")
 
 
+@lru_cache(maxsize=256)
+def _category_set(names: tuple[str, ...]) -> frozenset[str] | None:
+    members = frozenset(names)
+    return members if len(members) == len(names) and members <= _CATEGORY_SET else None
+
+
 _CATEGORY_SET = frozenset[str](CATEGORIES)
+_TEXTS = frozenset({str})
 _SHA256 = "^[0-9a-f]{64}$"
 
 # A text first, since the cache could not look anything else up.

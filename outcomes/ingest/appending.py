@@ -259,7 +259,7 @@ class _Append:
                 self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))
             if record is not None:
                 if is_event and (
-                    found := {each.rule for each in personal_data_findings(line.text)}
+                    rules := {each.rule for each in personal_data_findings(line.text)}
                 ):
                     self.warnings.update(rules)
                 yield record

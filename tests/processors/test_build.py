@@ -189,10 +189,10 @@ class TestWhen:
     @pytest.mark.parametrize(
         ("folded", "waiting", "is_due"),
         [
-            (0, 100_000, False),
-            (0, 100_001, True),
-            (100_001, 100_001, False),
-            (100_001, 100_002, True),
+            (0, 20_000, False),
+            (0, 20_001, True),
+            (20_001, 20_001, False),
+            (20_001, 20_002, True),
             (5_000_000, 1_000_000, False),
         ],
     )

@@ -31,6 +31,7 @@ __all__ = ["SqliteLog"]
 
 _CHECKPOINT_SECONDS = 1.0
 _TICK_INSTRUCTIONS = 100_000
+_CHUNK_ROWS = 200
 
 _INSERT = "insert into records values (?, ?, ?, ?, ?)"
 _READ = (
@@ -166,11 +167,13 @@ class SqliteLog:
         for partition in range(self.partitions):
             offset = start.get(partition, 0)
             bounds = (partition, offset, end.get(partition, 0))
-            for record in self._select(_READ, bounds):
-                if record.offset != offset:
-                    raise self._gap(partition, offset)
-                yield record
-                offset += 1
+            for records in self._chunks(_READ, bounds):
+                # They ascend, so without a gap the last is as far on as they are many.
+                if records[-1].offset != offset + len(records) - 1:
+                    held = {record.offset for record in records}
+                    raise self._gap(partition, min(set(range(offset, records[-1].offset)) - held))
+                yield from records
+                offset += len(records)
 
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
@@ -287,6 +290,12 @@ class SqliteLog:
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
         with self._reading():
             yield from map(as_record, self._connection.execute(query, bounds))
+
+    def _chunks(self, query: str, bounds: tuple[int, ...]) -> Iterator[list[Record]]:
+        with self._reading():
+            cursor = self._connection.execute(query, bounds)
+            while rows := cursor.fetchmany(_CHUNK_ROWS):
+                yield list(map(as_record, rows))
 
     def _checkpoint(self) -> None:
         checkpoint(self._connection)
