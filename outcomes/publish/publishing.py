@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ledger.disclosure.shown import ShownReport, decode_shown
+from ledger.disclosure.shown import ShownReport, decode_shown, encode_shown
 from ledger.errors import UsageError
 from ledger.numbers import pluralise
 from outcomes.presentation.languages import language_of
@@ -129,6 +129,8 @@ def _last_shown(out: Path, before: Folder) -> ShownReport | None:
 
 def _order(disclosed: Disclosed, before: ShownReport | None, wishes: Wishes, number: int) -> Order:
     shown, policy, profile, exact, checkpoint = disclosed
+    # As a reader will have it: in RFC 8785 the partitions of a cut stand in the order of text.
+    shown = decode_shown(encode_shown(shown), SHOWN)
     source = Source(shown, policy, profile, before, wishes.reason, checkpoint)
     return Order(source, number, wishes.languages, wishes.edition, exact)
 

@@ -42,10 +42,13 @@ EDITION = "school: École\npublished_on: 2023-06-30\nwords:\n  foreword: Welcome
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory):
-    """A log, and two revisions of a publication of it: only to read."""
+    """A log, and two revisions of a publication of it: only to read.
+
+    Of twelve partitions: as text, 10 comes before 2.
+    """
     folder = tmp_path_factory.mktemp("school")
     (folder / "words.yaml").write_text(EDITION)
-    with closing(open_log(f"sqlite:{folder / 'ledger.db'}?partitions=2", create=True)) as log:
+    with closing(open_log(f"sqlite:{folder / 'ledger.db'}?partitions=12", create=True)) as log:
         log.append(
             NewRecord(record.key, record.value, record.recorded_at) for record in generate(120, 7)
         )
@@ -135,7 +138,7 @@ class TestSame:
 
     def test_a_log_that_does_not_reach_the_cut_is_told(self, school, tmp_path):
         with (
-            closing(open_log(f"sqlite:{tmp_path / 'short.db'}?partitions=2", create=True)) as short,
+            closing(open_log(f"sqlite:{tmp_path / 'short.db'}?partitions=12", create=True)) as short,
             pytest.raises(CutNotHeldError),
         ):
             verify_folder(school.out, short)
