@@ -138,7 +138,7 @@ class TestSame:
 
     def test_a_log_that_does_not_reach_the_cut_is_told(self, school, tmp_path):
         with (
-            closing(open_log(f"sqlite:{tmp_path / 'short.db'}?partitions=12", create=True)) as short,
+            closing(open_log(f"sqlite:{tmp_path / 's.db'}?partitions=12", create=True)) as short,
             pytest.raises(CutNotHeldError),
         ):
             verify_folder(school.out, short)
