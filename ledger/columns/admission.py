@@ -10,17 +10,17 @@ the pattern of the whole text comes first, and a text is cast only where its for
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ledger.columns.compact import data_bytes, envelope_bytes
+from ledger.columns.compact import entry_bytes, envelope_bytes
 from ledger.columns.database import minor_version
 from ledger.columns.json_pattern import EMBEDDED, PLAIN, event_pattern
-from ledger.columns.members import DATA, MEMBERS, Member
-from ledger.columns.schema import QUARANTINED, SEPARATOR, member_bit
+from ledger.columns.members import DATA, ENTRIES, MEMBERS, Entry, Member, entries
+from ledger.columns.schema import QUARANTINED, SEPARATOR, entry_bit, type_bits
 from schemas.envelope import DEFAULT_MEDIA_TYPE
 from schemas.events import CATEGORIES, TEXT_MAX
-from schemas.moments import FIRST_DAY, LAST_DAY
 from schemas.rules import VALUE_BYTES_MAX
 from schemas.version import RULES_VERSION
 
@@ -70,7 +70,7 @@ def _texts(texts: Iterable[str]) -> str:
 
 
 def _structure(members: Iterable[Member]) -> str:
-    """The types in which `from_json` reads some members."""
+    """The types in which `from_json` reads some members; a list as its JSON, without blanks."""
     return "{" + ", ".join(f'"{member.name}": {_json_type(member)}' for member in members) + "}"
 
 
@@ -78,97 +78,51 @@ def _json_type(member: Member) -> str:
     match member.kind:
         case "boolean":
             return '"BOOLEAN"'
-        case "categories":
-            return '["VARCHAR"]'
         case "object":
             return _structure(member.parts)
         case _:
             return '"VARCHAR"'
 
 
-def _is_kept(member: Member, column: str) -> str:
-    """SQL: whether a member is as its type says; null where a required one is missing."""
-    condition = _condition(member, column)
-    if member.required:
-        return condition or f"{column} is not null"
-    return f"case when {column} is null then true else {condition} end" if condition else "true"
+def _column(path: str) -> str:
+    return f"data.{path}"
 
 
-def _condition(member: Member, column: str) -> str:
-    match member.kind:
-        case "text":
-            # Bytes, which are at least as many as the characters that the rules count.
-            is_hash = member.name == "sha256"
-            return (
-                f"regexp_full_match({column}, '[0-9a-f]{{64}}')"
-                if is_hash
-                else f"strlen({column}) between 1 and {TEXT_MAX}"
+def _is_there(entry: Entry) -> str:
+    """SQL: whether an entry is there; a date is one where such a day exists."""
+    column = f"{entry.path}_day" if entry.member.kind == "date" else _column(entry.path)
+    return f"({column} is not null)::bigint"
+
+
+def _bits(some: Iterable[Entry]) -> int:
+    return sum(entry_bit(entry.path) for entry in some)
+
+
+def _by_type(values: Iterable[object]) -> str:
+    """SQL for a constant of each event type."""
+    return f"[{', '.join(map(str, values))}][type_number]"
+
+
+def _names(members: Iterable[Member]) -> str:
+    return f"[{_texts(member.name for member in members)}]"
+
+
+def _choices_by_type() -> Iterator[str]:
+    """SQL: whether a member is one of its type's choices, where types differ in them."""
+    for name in DATA:
+        choices = {
+            number: member.choices
+            for number, members in enumerate(MEMBERS.values(), 1)
+            for member in members
+            if member.name == name
+        }
+        if len(set(choices.values())) > 1:
+            allowed = _texts(f"{number}{each}" for number in choices for each in choices[number])
+            column = _column(name)
+            yield (
+                f"case when {column} is null then true"
+                f" else concat(type_number, {column}) in ({allowed}) end"
             )
-        case "choice":
-            return f"{column} in ({_texts(member.choices)})"
-        case "date":
-            # That it is in the one form, the pattern of the whole text has seen to.
-            return f"{member.name}_day between date '{FIRST_DAY}' and date '{LAST_DAY}'"
-        case "boolean":
-            return ""
-        case "categories":
-            return f"len({column}) = bit_count(category_bits)"
-        case "object":
-            parts = (_is_kept(part, f"{column}.{part.name}") for part in member.parts)
-            return f"({' and '.join(parts)})"
-
-
-def _by_type(expressions: Iterable[str]) -> str:
-    cases = (
-        f"when '{name}' then {expression}"
-        for name, expression in zip(MEMBERS, expressions, strict=True)
-    )
-    return f"case type {' '.join(cases)} end"
-
-
-def _column(member: Member) -> str:
-    return f"data.{member.name}"
-
-
-def _members_there(members: Iterable[Member]) -> str:
-    """SQL: a bit for each member of a type that is required, or is there and not null."""
-    required = sum(member_bit(member.name) for member in members if member.required)
-    optional = (
-        f" + ({_column(member)} is not null)::bigint * {member_bit(member.name)}"
-        for member in members
-        if not member.required
-    )
-    return f"{required}::bigint{''.join(optional)}"
-
-
-def _data_is_kept(members: Iterable[Member]) -> str:
-    """SQL: whether `data` has each member of a type as it should be, no other, and none twice.
-
-    Where as many names are there as members of the type are not null, each is there once; so it is
-    where the text is compact, see `ledger.columns.compact`.
-    """
-    names = _texts(member.name for member in members)
-    kept = " and ".join(_is_kept(member, _column(member)) for member in members)
-    # Of a case only the branch that is taken is worked out; of an `or` both sides are.
-    return (
-        f"({kept} and case when is_compact then true"
-        " when len(data_names) = bit_count(members_there) then true"
-        " else len(list_distinct(data_names)) = len(data_names)"
-        f" and list_has_all([{names}], data_names) end)"
-    )
-
-
-def _as_texts(member: Member) -> Iterator[str]:
-    column = _column(member)
-    match member.kind:
-        case "boolean":
-            yield f"{column}::varchar"
-        case "categories":
-            yield f"array_to_string({column}, ',')"
-        case "object":
-            yield from (f"{column}.{part.name}" for part in member.parts)
-        case _:
-            yield column
 
 
 def _typed(member: Member) -> str:
@@ -178,16 +132,19 @@ def _typed(member: Member) -> str:
         case "categories":
             return f"{_SORTED_CATEGORIES}[category_bits + 1] as {member.name}"
         case _:
-            return f"{_column(member)} as {member.name}"
+            return f"{_column(member.name)} as {member.name}"
 
 
-def _category_set(bits: int) -> str:
-    return f"[{_texts(name for bit, name in enumerate(CATEGORIES) if bits >> bit & 1)}]::varchar[]"
+def _category_set(bits: int) -> list[str]:
+    return [name for bit, name in enumerate(CATEGORIES) if bits >> bit & 1]
 
 
-_SORTED_CATEGORIES = f"[{', '.join(map(_category_set, range(1 << len(CATEGORIES))))}]"
+_CATEGORY_SETS = [_category_set(bits) for bits in range(1 << len(CATEGORIES))]
+_SORTED_CATEGORIES = f"[{', '.join(f'[{_texts(names)}]::varchar[]' for names in _CATEGORY_SETS)}]"
+# As JSON without blanks, whatever their order.
+_CATEGORY_BYTES = [len(json.dumps(names, separators=(",", ":"))) for names in _CATEGORY_SETS]
 _CATEGORY_BITS = " + ".join(
-    f"{1 << bit} * list_contains(data.categories, '{name}')::utinyint"
+    f"""{1 << bit} * contains(data.categories, '"{name}"')::utinyint"""
     for bit, name in enumerate(CATEGORIES)
 )
 _EVENT = (
@@ -196,14 +153,33 @@ _EVENT = (
     + f', "data": {_structure(DATA.values())}'
     + "}"
 )
-_IS_COMPACT = (
-    f"strlen(value) = {envelope_bytes(_ENVELOPE, ['datacontenttype'])}"
-    f" + {_by_type(map(data_bytes, MEMBERS.values()))}"
-)
 _DAYS = ", ".join(
-    f"try_cast({_column(member)} as date) as {member.name}_day"
+    f"try_cast({_column(member.name)} as date) as {member.name}_day"
     for member in DATA.values()
     if member.kind == "date"
+)
+_TYPE_NUMBER = f"list_position([{_texts(MEMBERS)}], type)"
+_TEXTS = f"concat_ws('{SEPARATOR}', time, {', '.join(map(_column, ENTRIES))})"
+# Which entries are there, and above that the bytes that they take but for their texts. In `texts` a
+# separator is before each.
+_WRITTEN_BITS = 32
+assert len(ENTRIES) <= _WRITTEN_BITS
+_SHAPE = " + ".join(
+    f"{_is_there(entry)} * {entry_bit(path) + (entry_bytes(entry) - 1 << _WRITTEN_BITS)}"
+    for path, entry in ENTRIES.items()
+)
+_IS_COMPACT = "strlen(value) = " + envelope_bytes(
+    _ENVELOPE, ["datacontenttype"], f"strlen(texts) - strlen(time) + (shape >> {_WRITTEN_BITS})"
+)
+_ENTRIES_BY_TYPE = [list(entries(members)) for members in MEMBERS.values()]
+_ALLOWED = _by_type(map(_bits, _ENTRIES_BY_TYPE))
+_REQUIRED = _by_type(_bits(e for e in each if e.required) for each in _ENTRIES_BY_TYPE)
+_TYPE_BITS = _by_type(map(type_bits, MEMBERS))
+_ANY_TEXTS = ("source", "id", *(_column(path) for path, each in ENTRIES.items() if each.is_text))
+_OPTIONAL_DAYS = (
+    f"({_column(path)} is null) = ({path}_day is null)"
+    for path, entry in ENTRIES.items()
+    if entry.member.kind == "date" and not entry.required
 )
 
 IS_ORDINARY_TEXT = (
@@ -217,31 +193,50 @@ IS_ORDINARY_LINE = (
 )
 """SQL: whether the column `line`, of an archive, is a record with such a value."""
 
-_ENVELOPE_IS_KEPT = f"""
+# Bytes, which are at least as many as the characters that the rules count.
+_IS_SHORT = f"""
+    case when strlen(texts) + strlen(source) + strlen(id) <= {TEXT_MAX} then true
+        else {" and ".join(f"coalesce(strlen({text}) <= {TEXT_MAX}, true)" for text in _ANY_TEXTS)}
+        end
+"""
+_IS_KEPT = f"""
     specversion = '1.0'
     and subject = key
-    and strlen(id) between 1 and {TEXT_MAX}
-    and strlen(source) between 1 and {TEXT_MAX}
+    and strlen(id) > 0
+    and strlen(source) > 0
     and regexp_full_match(time, '{_TIME}')
-    and try_cast(time as timestamptz) is not null
+    and moment is not null
     and (datacontenttype is null or datacontenttype = '{DEFAULT_MEDIA_TYPE}')
     and data_base64 is null
-    and case when is_compact then true
+    and there & {_REQUIRED} = {_REQUIRED}
+    and there | {_ALLOWED} = {_ALLOWED}
+    and (category_bits is null or strlen(data.categories) = {_CATEGORY_BYTES}[category_bits + 1])
+    and {" and ".join((*_OPTIONAL_DAYS, *_choices_by_type()))}
+    and {_IS_SHORT}
+"""
+# Where as many names are there as members are not null, each is there once; so it is where the text
+# is compact, see `ledger.columns.compact`. Of a case only the branch that is taken is worked out.
+_MEMBERS = f"bit_count(there & {_bits(each for each in ENTRIES.values() if each.is_first)})"
+_NAMES_ARE_KEPT = f"""
+    case when is_compact then true
         when len(names) = {len(_ENVELOPE) + 1} + (datacontenttype is not null)::int then true
         else len(list_distinct(names)) = len(names) end
+    and case when is_compact then true
+        when len(data_names) = {_MEMBERS} then true
+        else len(list_distinct(data_names)) = len(data_names)
+            and list_has_all({_by_type(map(_names, MEMBERS.values()))}, data_names) end
 """
 _EVIDENCE_NAMES = "json_keys(value, '$.data.evidence')"
-# Only the parts of an evidence may be missing; which they are, only few events need to be asked.
+# Only the parts of an evidence may be null; which they are, only few events need to be asked.
 _NULLS = f"""
-    case when is_compact then '' when len(data_names) = bit_count(members_there) then ''
-        else array_to_string(list_sort(data_names), ',') end
-    || case when data.evidence is null or data.evidence.uri is not null then ''
-        when list_contains({_EVIDENCE_NAMES}, 'uri') then '!' else '?' end
+    case when is_compact then '' else
+        case when len(data_names) = {_MEMBERS} then ''
+            else array_to_string(list_sort(data_names), ',') end
+        || case when data.evidence is null or data.evidence.uri is not null then ''
+            when list_contains({_EVIDENCE_NAMES}, 'uri') then '!' else '' end
+        end
 """
-_CONTENT = (
-    f"concat_ws('{SEPARATOR}', type, time, members_there, {_NULLS},"
-    f" {', '.join(text for member in DATA.values() for text in _as_texts(member))})"
-)
+_CONTENT = f"concat(there + {_TYPE_BITS}, '{SEPARATOR}', {_NULLS}, '{SEPARATOR}', texts)"
 _NANOS = f"""
     case when strlen(time) > {_MICROSECOND_TEXT}
         then rpad(regexp_extract(time, '[.][0-9]{{6}}([0-9]+)', 1), 3, '0')::smallint
@@ -273,16 +268,24 @@ ADMITTED = f"""
             *,
             {_DAYS},
             ({_CATEGORY_BITS})::utinyint as category_bits,
-            {_by_type(map(_members_there, MEMBERS.values()))} as members_there,
+            try_cast(time as timestamptz) as moment,
+            {_TYPE_NUMBER} as type_number,
+            {_TEXTS} as texts
+        from member
+    ),
+    shaped as (
+        select *, {_SHAPE} as shape, shape & {(1 << _WRITTEN_BITS) - 1} as there from day
+    ),
+    named as (
+        select
+            *,
             coalesce({_IS_COMPACT}, false) as is_compact,
             case when not is_compact then json_keys(value, ['$', '$.data']) end as all_names,
             all_names[1] as names,
             all_names[2] as data_names
-        from member
+        from shaped
     ),
-    ordinary as (
-        from day where {_ENVELOPE_IS_KEPT} and {_by_type(map(_data_is_kept, MEMBERS.values()))}
-    )
+    ordinary as (from named where {_IS_KEPT} and {_NAMES_ARE_KEPT})
     select
         partition,
         "offset",
@@ -294,7 +297,7 @@ ADMITTED = f"""
         source,
         id,
         type,
-        epoch_us(time::timestamptz) as micros,
+        epoch_us(moment) as micros,
         ({_NANOS}) as time_nanos,
         {_CONTENT} as content,
         {", ".join(map(_typed, DATA.values()))},

@@ -1,4 +1,4 @@
-"""SQL for the bytes that an event's text takes where each of its members is written once.
+"""The bytes that an event's text takes where each of its members is written once.
 
 With no blank, no null and no escape. A text never takes fewer than the members that were read from
 it, so one that takes exactly as many has no other member, and none twice; nobody need list its
@@ -9,45 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.columns.members import Member
+from ledger.columns.members import Entry
 
-__all__ = ["data_bytes", "envelope_bytes"]
+__all__ = ["entry_bytes", "envelope_bytes"]
 
 
-def envelope_bytes(required: Iterable[str], optional: Iterable[str]) -> str:
-    """SQL for the bytes of an event but for those of its data.
+def envelope_bytes(required: Iterable[str], optional: Iterable[str], data: str) -> str:
+    """SQL for the bytes of an event.
 
     Args:
         required: Columns of attributes, of texts.
         optional: More of them, which may be null.
+        data: SQL for the bytes of its data's entries.
     """
-    members = [Member(name, "text", required=True) for name in required]
-    members += [Member(name, "text", required=False) for name in optional]
-    written = (_bytes(member, member.name) for member in members)
-    name_and_colon = len('"data":')
-    return f"{name_and_colon} + 1 + {_object_bytes(written)}"
+    braces_and_colon = len('{"data":{}}')
+    written = [_text_bytes(name) for name in required]
+    written += [f"coalesce({_text_bytes(name)}, 0)" for name in optional]
+    # Behind the last member of `data` there is no comma.
+    return f"{braces_and_colon} - 1 + {' + '.join((*written, data))}"
 
 
-def data_bytes(members: Iterable[Member]) -> str:
-    """SQL for the bytes of the column `data`, an object with some members."""
-    return _object_bytes(_bytes(member, f"data.{member.name}") for member in members)
+def entry_bytes(entry: Entry) -> int:
+    """The bytes of an entry of `data` and a comma, but for those of its text."""
+    member, part = entry
+    if part is None:
+        return _member_bytes(member.name, is_bare=member.kind in {"boolean", "categories"})
+    own = _member_bytes(part.name)
+    if not entry.is_first:
+        return own
+    # The first has those of the object around it: two braces, and no comma behind the last.
+    return own + _member_bytes(member.name, is_bare=True) + 1
 
 
-def _object_bytes(members: Iterable[str]) -> str:
-    # Two braces, less the comma behind the last member.
-    return f"1 + {' + '.join(members)}"
+def _text_bytes(name: str) -> str:
+    return f"strlen({name}) + {_member_bytes(name)}"
 
 
-def _bytes(member: Member, column: str) -> str:
-    """SQL for the bytes of a member and a comma; none where it may be null and is."""
-    match member.kind:
-        case "boolean":
-            value = f"5 - {column}::int"
-        case "categories":
-            value = f"""strlen(array_to_string({column}, '","')) + if(len({column}) = 0, 2, 4)"""
-        case "object":
-            value = _object_bytes(_bytes(part, f"{column}.{part.name}") for part in member.parts)
-        case _:
-            value = f"strlen({column}) + 2"
-    written = f"{value} + {len(member.name) + 4}"
-    return written if member.required else f"coalesce({written}, 0)"
+def _member_bytes(name: str, *, is_bare: bool = False) -> int:
+    """The bytes of a name, a colon and a comma, and of the quotes around a text."""
+    return len(f'"{name}":,') + (0 if is_bare else 2)

@@ -2,8 +2,8 @@ r"""The texts of ordinary events as one pattern of RE2: what certainly is JSON o
 
 It is stricter than RFC 8259 and than admission: no number, no escape of a control character below
 a blank but the five short ones, no nesting but that of `schemas.events`, no blank before a colon;
-and every member of `data` has a value of its own type. What it does not say: which members there
-are, and whether each is there once.
+and every member of `data` has a value of its own type, or one of its choices. What it does not say:
+which members there are, whether each is there once, and how long a text is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
-from ledger.columns.members import DATA, Member
+from ledger.columns.members import DATA, MEMBERS, Member
+from schemas.events import CATEGORIES
+from schemas.moments import FIRST_DAY, LAST_DAY
 
 __all__ = ["EMBEDDED", "PLAIN", "Notation", "event_pattern"]
 
@@ -37,6 +39,9 @@ EMBEDDED = Notation(r'\\"', r"\\\\", r"(?: |\\[tnr])*")
 """As `ledger.log.record_lines` writes a value: with no other escapes than it needs."""
 
 _HEX = "[0-9a-fA-F]"
+# They are whole centuries.
+_CENTURIES = "|".join(map(str, range(FIRST_DAY.year // 100, LAST_DAY.year // 100 + 1)))
+_DATE = f"(?:{_CENTURIES})[0-9]{{2}}-[0-9]{{2}}-[0-9]{{2}}"
 _NULLABLE_ATTRIBUTE = "(?:[A-Za-ce-z0-9_][A-Za-z0-9_]*|dataschema|dataref)"
 """Names that may go with null; not `datacontenttype` or `data_base64`, where null is an error."""
 
@@ -49,7 +54,7 @@ def event_pattern(notation: Notation) -> str:
 class _Pattern:
     def __init__(self, notation: Notation) -> None:
         self._notation = notation
-        self._text = self._string()
+        self._text, self._some_text = self._string("*"), self._string("+")
 
     def event(self) -> str:
         attribute = "|".join(
@@ -62,7 +67,7 @@ class _Pattern:
         blank = self._notation.blank
         return f"{blank}{self._object([attribute])}{blank}"
 
-    def _string(self) -> str:
+    def _string(self, many: str) -> str:
         quote, backslash, _ = self._notation
         unit = "|".join(
             (
@@ -75,7 +80,7 @@ class _Pattern:
             )
         )
         escape = f"{backslash}(?:{quote}|{backslash}|[/bfnrt]|u(?:{unit}))"
-        return rf'{quote}(?:[^"\\\x00-\x1f]|{escape})*{quote}'
+        return rf'{quote}(?:[^"\\\x00-\x1f]|{escape}){many}{quote}'
 
     def _member(self, names: str, value: str) -> str:
         quote, _, blank = self._notation
@@ -104,15 +109,15 @@ class _Pattern:
         match member.kind:
             case "boolean":
                 return "true|false"
-            case "date":
-                quote = self._notation.quote
-                return f"{quote}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{quote}"
             case "categories":
-                return self._list(self._text, "[", "]")
+                return self._list(self._quoted("|".join(CATEGORIES)), "[", "]")
             case "object":
                 return "|".join(self._orders(member.parts))
-            case _:
-                return self._text
+            case kind:
+                return self._some_text if kind == "text" else self._quoted(_texts(member))
+
+    def _quoted(self, texts: str) -> str:
+        return f"{self._notation.quote}(?:{texts}){self._notation.quote}"
 
     def _orders(self, parts: Sequence[Member]) -> Iterator[str]:
         """An object's members in each order, so that none is there twice."""
@@ -122,3 +127,18 @@ class _Pattern:
             for order in permutations(chosen):
                 members = f"{blank},{blank}".join(map(self._part, order))
                 yield rf"\{{{blank}{members}{blank}\}}"
+
+
+def _texts(member: Member) -> str:
+    """What a member may be that is no text of any kind, in any of the types that have it."""
+    if member.kind == "choice":
+        of_any_type = (each for members in MEMBERS.values() for each in members)
+        return "|".join(
+            dict.fromkeys(
+                choice
+                for each in of_any_type
+                if each.name == member.name
+                for choice in each.choices
+            )
+        )
+    return _DATE if member.kind == "date" else "[0-9a-f]{64}"

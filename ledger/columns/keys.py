@@ -36,11 +36,11 @@ def _mixed(word: str) -> str:
     return f"{word} * {_MIX} & {_MASK}"
 
 
-def _byte(position: str) -> str:
-    return f"ascii(substring(key, {position}, 1))::ubigint"
+def _word(text: str) -> str:
+    """SQL for up to four bytes as a number, the first being the lowest."""
+    return f"encode(reverse({text}))::bit::ubigint"
 
 
-_WORD = " | ".join(f"({_byte(f'4 * i + {byte + 1}')} << {8 * byte})" for byte in range(4))
 # MurmurHash2 goes by words of four bytes, and what is left at the end is one more.
 _PARTITIONED = f"""
         word as (
@@ -48,10 +48,11 @@ _PARTITIONED = f"""
                 key,
                 partition,
                 strlen(key) as size,
-                list_transform(range(size // 4), lambda i: {_mixed(f"({_WORD})")}) as words,
-                list_sum(list_transform(
-                    range(size % 4), lambda j: {_byte("size - size % 4 + j + 1")} << (8 * j)
-                ))::ubigint as tail
+                list_transform(
+                    range(size // 4),
+                    lambda i: {_mixed(_word("substring(key, 4 * i + 1, 4)"))}
+                ) as words,
+                case when size % 4 > 0 then {_word("right(key, size % 4)")} end as tail
             from candidate
         ),
         state as (

@@ -6,16 +6,16 @@ can be rebuilt at any time: they are not evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from ledger.columns.members import DATA
+from ledger.columns.members import DATA, ENTRIES
 from schemas.admission import Quarantined, admit
-from schemas.events import CATEGORIES, Evidence, Identity
+from schemas.events import CATEGORIES, FACTS, Evidence, Identity
 from schemas.glimpse import glimpse_record, key_subject
 from schemas.moments import instant
 from schemas.record import Record
@@ -28,21 +28,22 @@ __all__ = [
     "ROW",
     "SEPARATOR",
     "content_text",
+    "entry_bit",
     "hash128",
-    "member_bit",
     "name_hash",
     "row_line",
     "student_hash",
+    "type_bits",
     "typed",
 ]
 
-LAYOUT = 4
+LAYOUT = 5
 """The version of these columns: their names, types and meanings; any other has another number."""
 
 SEPARATOR = "\x1f"
 """What stands between two texts in `content_text`; a text that has one is escaped."""
 
-_POSITIONS = {name: position for position, name in enumerate(DATA)}
+_POSITIONS = {path: position for position, path in enumerate(ENTRIES)}
 # The columns of a row before those that are derived; the members of `data` keep their names.
 ROW = {
     "partition": "integer",
@@ -219,38 +220,43 @@ def _quarantined(record: Record, rule: str) -> dict[str, Any]:
 def content_text(event: Mapping[str, Any]) -> str:
     """A text that is equal for two admitted events where their content is equal, and nowhere else.
 
-    Their type, their time, which members of `data` are there, which of them are null, and what the
-    others say, in the order of `members.DATA`.
+    Their type and which entries of `data` are there, as one number; which members are null; their
+    time; and what the entries say, in the order of `members.ENTRIES`.
 
     Source: SPEC section 1, content.
     """
     data = event["data"]
-    there = {name: value for name, value in data.items() if value is not None}
-    nulls = "" if len(there) == len(data) else ",".join(sorted(data))
-    evidence = there.get("evidence")
-    if evidence is not None and evidence.get("uri") is None:
-        nulls += "!" if "uri" in evidence else "?"
-    head = (event["type"], event["time"], str(sum(map(member_bit, there))), nulls)
-    texts = (text for name in DATA if name in there for text in _texts(name, there[name]))
-    return SEPARATOR.join((*head, *texts))
+    there = {path: text for path in ENTRIES if (text := _text(data, path)) is not None}
+    nulls = ",".join(sorted(data)) if None in data.values() else ""
+    if (data.get("evidence") or {}).get("uri", "") is None:
+        nulls += "!"
+    bits = type_bits(event["type"]) + sum(map(entry_bit, there))
+    return SEPARATOR.join((str(bits), nulls, event["time"], *there.values()))
 
 
-def member_bit(name: str) -> int:
-    """The bit of a member of `data`."""
-    return 1 << _POSITIONS[name]
+def entry_bit(path: str) -> int:
+    """The bit of an entry of `data`."""
+    return 1 << _POSITIONS[path]
 
 
-def _texts(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - of any member
+def type_bits(name: str) -> int:
+    """The number of an event type, in bits above those of entries."""
+    return list(FACTS).index(name) << len(ENTRIES)
+
+
+def _text(data: Mapping[str, Any], path: str) -> str | None:
+    value: Any = data
+    for name in path.split("."):
+        value = None if value is None else value.get(name)
     match value:
+        case None:
+            return None
         case bool():
-            yield str(value).lower()
+            return str(value).lower()
         case list():
-            yield ",".join(value)
-        case dict():
-            parts = (value.get(part.name) for part in DATA[name].parts)
-            yield from (_escaped(part) for part in parts if part is not None)
+            return orjson.dumps(value).decode()
         case _:
-            yield _escaped(value)
+            return _escaped(value)
 
 
 def _escaped(text: str) -> str:
