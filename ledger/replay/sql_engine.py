@@ -97,7 +97,7 @@ def query_columns(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -
                 figures[policy.sha256].merge(_figures(database, policy))
             database.run(_script("counters"))
             counts.merge(_counters(database))
-            ((recorded_at,),) = database.rows("select max(recorded_at) from typed_record")
+            ((recorded_at,),) = database.rows("select max(recorded_at) from record_count")
             latest += [] if recorded_at is None else [recorded_at]
     return FiguresAtCut(cut, counts, figures, max(latest, default=None))
 

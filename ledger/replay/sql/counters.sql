@@ -1,17 +1,22 @@
 -- How many records became what. SPEC section 5, log.records.
 --
--- Reads  typed_record, admitted_record, record_verdict, retraction, repeat, orphan
--- Makes  counter (name, count), one row for each that is not 0
+-- Reads  typed_record, record_verdict, retraction, repeat, orphan
+-- Makes  record_count (rule, count, recorded_at), the latest recorded_at; rule is null for admitted
+--        counter (name, count), one row for each that is not 0
+
+create or replace temp table record_count as
+select rule, count(*) as count, max(recorded_at) as recorded_at from typed_record group by rule;
 
 create or replace temp table counter as
 with verdict_count as (
     select verdict, count(*) as count from record_verdict where verdict <> 'event' group by verdict
 )
-select rule as name, count(*) as count from typed_record where rule is not null group by rule
+select rule as name, count from record_count where rule is not null
 union all
 select
     'events',
-    (select count(*) from admitted_record) - coalesce((select sum(count) from verdict_count), 0)
+    coalesce((select count from record_count where rule is null), 0)
+        - coalesce((select sum(count) from verdict_count), 0)
 union all
 select
     case verdict

@@ -15,8 +15,15 @@
 create or replace temp view admitted_record as
 select *, "offset" as log_offset from typed_record where rule is null;
 
+-- Hardly any student has so many records; nobody has, where no part of all students has.
 create or replace temp table crowded_student as
-select student from admitted_record group by student having count(*) > 1000;
+with crowded_part as (
+    select (hash(student) & 16383)::usmallint as part
+    from admitted_record group by part having count(*) > 1000
+)
+select student from admitted_record
+where (hash(student) & 16383)::usmallint in (from crowded_part)
+group by student having count(*) > 1000;
 
 -- The first record of an identity decides where it stands among its subject's events.
 create or replace temp table excess_identity as
@@ -32,9 +39,13 @@ create or replace temp table retracting_event as
 select identity, retracts_identity from admitted_record where type = 'ledger.event.retracted.v1';
 
 -- Only these can be excluded: identities stated twice, retractions and what they name, and those
--- beyond the limit.
+-- beyond the limit. By 64 bits of a hash most are told apart in less time than by themselves.
 create or replace temp table contested_identity as
-select identity from admitted_record group by identity having count(*) > 1
+with repeated_hash as (
+    select hash(identity) as hash from admitted_record group by hash having count(*) > 1
+)
+select identity from admitted_record where hash(identity) in (from repeated_hash)
+group by identity having count(*) > 1
 union
 select identity from retracting_event
 union
