@@ -42,7 +42,8 @@ def demo(
     policy = chosen_policy(None)
     done = run_demo(students, seed, out, policy, lambda step: inform(f"… {step}"))
     terminal.pages(report_page(done.now), movement_table(done.then, done.now, "31 March 2023"))
-    publication = shlex.quote(str(out / "publication"))
+    # Another name than that of `make demo`, whose publication is there already.
+    publication = shlex.quote(str(out / "own-publication"))
     program = "outcomes" if shutil.which("outcomes") else shlex.quote(sys.argv[0])
     for text in (
         "",

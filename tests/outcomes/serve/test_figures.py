@@ -137,46 +137,39 @@ class TestStream:
 class TestEnd:
     """The server comes back where it was."""
 
-    def test_after_a_kill_what_was_acknowledged_is_there_and_counts_once(self, tmp_path, values):
-        log = tmp_path / "ledger.db"
+    def test_after_a_kill_nothing_is_lost_nothing_counts_twice_and_nothing_is_left(
+        self, tmp_path, values
+    ):
+        log, place = tmp_path / "ledger.db", tmp_path / "temporary"
+        place.mkdir()
+        command, environment = (f"sqlite:{log}", "--insecure-dev"), {"TMPDIR": str(place)}
         sent = events_of(values, 0, 400)
-        with serving(f"sqlite:{log}", "--insecure-dev") as server:
-            assert 200 == server.post(sent).status
-            server.kill()
-        with serving(f"sqlite:{log}", "--insecure-dev") as server:
-            live = server.wait_for_figures()
-
-            assert 200 == server.post(sent).status
-            again = wait_until(
-                lambda: (report := server.wait_for_figures())["log"]["records"] == 2 * len(sent)
+        with serving(*command, environment=environment) as first:
+            assert 200 == first.post(sent[:100]).status
+            first.wait_for_figures()
+            assert 200 == first.post(sent[100:]).status
+            first.kill()
+        (left,) = place.glob("outcomes-metrics-*")
+        with serving(*command, environment=environment) as second:
+            live = wait_until(
+                lambda: (report := second.wait_for_figures())["log"]["records"] == len(sent)
                 and report,
                 "all are folded",
             )  # fmt: skip
+            (own,) = place.glob("outcomes-metrics-*")
+            (lag,) = live["live"]["partitions"]
+
+            assert 200 == second.post(sent).status
+            again = wait_until(
+                lambda: (report := second.wait_for_figures())["log"]["records"] == 2 * len(sent)
+                and report,
+                "all are folded again",
+            )  # fmt: skip
+        assert left != own
+        assert lag["owner"].endswith(f"-{second.process.pid}")
         assert live["counts"] == again["counts"]
         assert again["records"]["duplicates"] >= len(sent)
         assert replayed(log).digest == again["digest"]
-
-    def test_no_worker_outlives_a_server_that_is_killed(self, tmp_path):
-        log = tmp_path / "ledger.db"
-        with serving(f"sqlite:{log}", "--insecure-dev") as server:
-            server.wait_for_figures()
-            server.kill()
-        with serving(f"sqlite:{log}", "--insecure-dev") as second:
-            wait_until(
-                lambda: second.ask("/v1/kpis?year=2022").json()["lag"]["partitions"][0]["owner"],
-                "a worker of the second server",
-            )
-
-    def test_what_a_killed_server_has_left_is_removed_by_the_next_one(self, tmp_path):
-        place = tmp_path / "temporary"
-        place.mkdir()
-        server = f"sqlite:{tmp_path / 'ledger.db'}", "--insecure-dev"
-        with serving(*server, environment={"TMPDIR": str(place)}) as first:
-            first.kill()
-        (left,) = place.glob("outcomes-metrics-*")
-        with serving(*server, environment={"TMPDIR": str(place)}):
-            (own,) = place.glob("outcomes-metrics-*")
-        assert left != own
 
     def test_it_says_json_when_asked_to(self, server):
         server.ask("/v1/health")
