@@ -233,11 +233,11 @@ def check_signature(checkpoint: Checkpoint, key: Key) -> None:
 
 def check_forks(checkpoints: Sequence[Checkpoint]) -> Iterator[str]:
     """Yield a sentence for each two checkpoints of one size with different roots."""
-    for number, first in enumerate(checkpoints):
-        for second in checkpoints[number + 1 :]:
-            same = (first.origin, first.size) == (second.origin, second.size)
-            if same and first.root != second.root:
-                yield f"fork: {first.place} and {second.place} are two histories of {first.size}"
+    firsts: dict[tuple[str, int], Checkpoint] = {}
+    for each in checkpoints:
+        first = firsts.setdefault((each.origin, each.size), each)
+        if first.root != each.root:
+            yield f"fork: {first.place} and {each.place} are two histories of {each.size}"
 
 
 # --- docs/evidence.md, Formats: entries and proofs ------------------------------------------------

@@ -3,9 +3,8 @@
     python3 ledger_verify.py RECORDS.jsonl --report REPORT.json [--policy FILE] [--tzdata FOLDER]
 
 RECORDS.jsonl is what `outcomes tail --jsonl` prints; `ledger_evidence.py` reads archives, hashes
-and signatures. This file needs only Python 3.11 and the zone rules of the package `tzdata`, or of
---tzdata: an unpacked package, or a folder of compiled zones. Those of the machine are never used
-unless they are named. Findings are not computed: they change no figure.
+and signatures. Needs Python 3.11 and the zone rules of the package `tzdata` or of --tzdata, never
+those of the machine unless it is named. Findings are not computed: they change no figure.
 
 In here a date is its text, `YYYY-MM-DD`: the order of such texts is the order of the dates. An
 instant is a whole number of nanoseconds since 0001-01-01T00:00:00Z.
@@ -31,6 +30,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -63,6 +63,20 @@ def table(text: str) -> dict[str, Words]:
     rows = (line.split() for line in text.strip().splitlines())
     return {name: tuple(words) for name, *words in rows}
 
+
+def matching(pattern: str, flags: int = re.DOTALL) -> Check:
+    """Return the check for a string that a pattern matches whole."""
+    whole = re.compile(pattern, flags).fullmatch
+    return lambda value: isinstance(value, str) and whole(value) is not None
+
+
+def one_of(*words: str) -> Check:
+    """Return the check for one of these words."""
+    return words.__contains__
+
+
+is_text = matching(".{1,200}")
+is_sha256 = matching("[0-9a-f]{64}")
 
 # --- SPEC section 1, rules: JSON ------------------------------------------------------------------
 
@@ -180,13 +194,12 @@ def is_date(value: Json) -> bool:
 def instant_of(time: str) -> int | None:
     """Return the instant of an RFC 3339 text, with all its digits; None if it is no such text."""
     match = TIME.fullmatch(time)
+    moment, fraction, offset = match.groups("") if match else ("no time", "", "")
     try:
-        since = datetime.fromisoformat(match[1] + match[3]) - FIRST if match else None
+        since = datetime.fromisoformat(moment + offset) - FIRST
     except ValueError:
         return None
-    if match is None or since is None:
-        return None
-    return (since.days * 86_400 + since.seconds) * SECOND + int((match[2] or "").ljust(9, "0"))
+    return (since.days * 86_400 + since.seconds) * SECOND + int(fraction.ljust(9, "0"))
 
 
 def months_after(day: str, months: int) -> str:
@@ -286,29 +299,12 @@ WORDS = table("""
     withdrew     left transferred deceased incarcerated military
     retracted    entered_wrongly withdrawn_by_student superseded other
 """)
-CATEGORIES, KINDS, STATUSES, FUNDINGS, EMPLOYMENTS, STATED_BY, *_ = WORDS.values()
-RESCHEDULINGS, WITHDRAWALS, RETRACTIONS = list(WORDS.values())[-3:]
-MOST_CHARACTERS = 200
-
-
-def is_text(value: Json) -> bool:
-    """SPEC section 1, data: a string of 1 to 200 characters."""
-    return isinstance(value, str) and 1 <= len(value) <= MOST_CHARACTERS
+CATEGORIES, KINDS, FUNDINGS = WORDS["categories"], WORDS["kind"], WORDS["funding"]
 
 
 def is_boolean(value: Json) -> bool:
     """Say whether it is true or false."""
     return isinstance(value, bool)
-
-
-def is_sha256(value: Json) -> bool:
-    """Say whether it is 64 lower-case hex digits."""
-    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
-
-
-def one_of(*words: str) -> Check:
-    """Return the check for one of these words."""
-    return words.__contains__
 
 
 def some_of(words: Words) -> Check:
@@ -336,14 +332,16 @@ def an_object(kind: str) -> Check:
     """Return the check for an object with the members of its row only; `?`: may be null."""
     needed = {name for name in OBJECTS[kind] if not name.endswith("?")}
     forms = {name: form_of(kind, name) for name in (each.rstrip("?") for each in OBJECTS[kind])}
-    return lambda value: (
-        isinstance(value, dict)
-        and needed <= value.keys()
-        and all(
-            name in forms and (forms[name](each) or (each is None and name not in needed))
-            for name, each in value.items()
-        )
-    )
+
+    def is_one(value: Json) -> bool:
+        if not isinstance(value, dict) or not needed <= value.keys() <= forms.keys():
+            return False
+        for name, each in value.items():
+            if not forms[name](each) and (each is not None or name in needed):
+                return False
+        return True
+
+    return is_one
 
 
 MATCHES = {kind: an_object(kind) for kind in DATA}
@@ -353,10 +351,10 @@ MATCHES = {kind: an_object(kind) for kind in DATA}
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"
 PLAUSIBLE = range(instant_of("1900-01-01T00:00:00Z") or 0, instant_of("2200-01-01T00:00:00Z") or 0)
 TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
-JSON_MEDIA_TYPE = re.compile(
+is_json_media_type = matching(
     rf"{TCHAR}+/(?:{TCHAR}*\+)?json(?:[ \t]*;.*)?", re.DOTALL | re.IGNORECASE | re.ASCII
 )
-PSEUDONYM = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+is_pseudonym = matching("[A-Za-z0-9._:-]{1,64}")
 TYPE = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
 
 
@@ -367,12 +365,13 @@ def is_cloud_event(event: Json) -> bool:
         and event.get("specversion") == "1.0"
         and is_text(event.get("id"))
         and is_text(event.get("source"))
-        and all(isinstance(event.get(name), str) for name in ("type", "subject", "time"))
+        and isinstance(event.get("type"), str)
+        and isinstance(event.get("subject"), str)
+        and isinstance(event.get("time"), str)
         and instant_of(event["time"]) is not None
         and isinstance(event.get("data"), dict)
         and "data_base64" not in event
-        and isinstance(event.get("datacontenttype", "application/json"), str)
-        and JSON_MEDIA_TYPE.fullmatch(event.get("datacontenttype", "application/json")) is not None
+        and is_json_media_type(event.get("datacontenttype", "application/json"))
     )
 
 
@@ -402,27 +401,24 @@ def type_of(name: str) -> tuple[str, str]:
 
 def is_plausible(event: dict[str, Json]) -> bool:
     """SPEC section 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
-    return instant_of(event["time"]) in PLAUSIBLE and all(
-        value is None or EARLIEST <= value <= LATEST
-        for name, value in event["data"].items()
-        if name.endswith("_on")
-    )
+    days = [day for name, day in event["data"].items() if name.endswith("_on") and day is not None]
+    in_time = instant_of(event["time"]) in PLAUSIBLE
+    return in_time and (not days or (min(days) >= EARLIEST and max(days) <= LATEST))
 
 
-# Each looks at (event, key, partition, partitions) and may rely on those above it.
-EVENT_RULES: tuple[tuple[str, Callable[[Json, bytes, int, int], bool]], ...] = (
-    ("envelope_must_be_a_cloud_event", lambda event, *_: is_cloud_event(event)),
-    ("subject_must_be_a_pseudonym", lambda event, *_: bool(PSEUDONYM.fullmatch(event["subject"]))),
-    ("key_must_equal_subject", lambda event, key, *_: key == event["subject"].encode("utf-8")),
-    ("partition_must_follow_key", lambda _, key, number, count: number == partition_of(key, count)),
-    ("type_must_be_known", lambda event, *_: type_of(event["type"])[0] in DATA),
-    ("schema_version_must_be_known", lambda event, *_: type_of(event["type"])[1] == "1"),
-    (
-        "data_must_match_its_type",
-        lambda event, *_: MATCHES[type_of(event["type"])[0]](event["data"]),
+# Each takes event, key, partition and the number of partitions, and relies on those above it.
+EVENT_RULES: dict[str, Callable[[Json, bytes, int, int], bool]] = {
+    "envelope_must_be_a_cloud_event": lambda event, _k, _p, _n: is_cloud_event(event),
+    "subject_must_be_a_pseudonym": lambda event, _k, _p, _n: is_pseudonym(event["subject"]),
+    "key_must_equal_subject": lambda event, key, _p, _n: key == event["subject"].encode("utf-8"),
+    "partition_must_follow_key": lambda _, key, number, count: number == partition_of(key, count),
+    "type_must_be_known": lambda event, _k, _p, _n: type_of(event["type"])[0] in DATA,
+    "schema_version_must_be_known": lambda event, _k, _p, _n: type_of(event["type"])[1] == "1",
+    "data_must_match_its_type": lambda event, _k, _p, _n: MATCHES[type_of(event["type"])[0]](
+        event["data"]
     ),
-    ("date_must_be_plausible", lambda event, *_: is_plausible(event)),
-)
+    "date_must_be_plausible": lambda event, _k, _p, _n: is_plausible(event),
+}
 
 
 def judge(
@@ -437,7 +433,7 @@ def judge(
     if fault is not None:
         return fault, {}
     # A null key is judged as an empty one: no pseudonym is empty, so it equals no subject.
-    for rule, holds in EVENT_RULES:
+    for rule, holds in EVENT_RULES.items():
         if not holds(event, key or b"", partition, partitions):
             return rule, {}
     return None, event
@@ -465,34 +461,29 @@ Student = dict[str, list[Event]]
 
 def sort_out(
     records: Iterable[Record], partitions: int
-) -> tuple[dict[str, list[Event]], dict[str, Any]]:
-    """SPEC section 1, identity: each student's events in log order, and the counters."""
+) -> tuple[dict[str, list[Event]], Counter[str]]:
+    """SPEC section 1, identity: each student's events in log order, and the counters and rules."""
     students: dict[str, dict[tuple[str, str], Event]] = defaultdict(dict)
-    counters = Counter(dict.fromkeys(("events", "duplicates", "conflicts"), 0))
-    quarantined = Counter[str]()
+    counters = Counter[str]()
     for place, record in enumerate(records):
-        rule, event = judge(record["key"], record["value"], record["partition"], partitions)
-        if rule is not None:
-            quarantined[rule] += 1
-            continue
-        events, identity = students[event["subject"]], (event["source"], event["id"])
-        if first := events.get(identity):
-            # SPEC section 1, content: there is no number in an event, so equal is the same.
-            content = (type_of(event["type"])[0], event["time"], event["data"])
-            is_same = content == (first.type, first.time, first.data)
-            counters["duplicates" if is_same else "conflicts"] += 1
-        elif len(events) >= MOST_EVENTS:
-            quarantined["subject_must_not_exceed_1000_events"] += 1
-        else:
+        result, event = judge(record["key"], record["value"], record["partition"], partitions)
+        if result is None:
             kind, _ = type_of(event["type"])
-            events[identity] = Event(place, kind, *identity, event["time"], event["data"])
-            counters["events"] += 1
-    lists = {subject: list(events.values()) for subject, events in students.items()}
-    return lists, {**counters, "quarantined": dict(quarantined)}
+            events, identity = students[event["subject"]], (event["source"], event["id"])
+            if first := events.get(identity):
+                # SPEC section 1, content: there is no number in an event, so equal is the same.
+                same = (kind, event["time"], event["data"]) == (first.type, first.time, first.data)
+                result = "duplicates" if same else "conflicts"
+            elif len(events) >= MOST_EVENTS:
+                result = "subject_must_not_exceed_1000_events"
+            else:
+                events[identity] = Event(place, kind, *identity, event["time"], event["data"])
+        counters[result or "events"] += 1
+    return {subject: list(events.values()) for subject, events in students.items()}, counters
 
 
 def facts_of(events: list[Event]) -> tuple[Student, Counter[str]]:
-    """SPEC section 1, retraction, repeats, orphan: what is in force, and how many are not."""
+    """SPEC section 1, retraction, repeats, orphan: what is in force, and how many are not so."""
     kinds = {(event.source, event.id): event.type for event in events}
     counters, removed = Counter[str](), set()
     for event in events:
@@ -555,11 +546,6 @@ def is_months(value: Json) -> bool:
     return is_integer(value) and bool(value >= 1)
 
 
-def is_zone(value: Json) -> bool:
-    """SPEC section 3, zone: one of the database."""
-    return isinstance(value, str) and zone_rules(value) is not None
-
-
 def is_window(value: Json) -> bool:
     """SPEC section 3, placement_window: two days of a common year, `MM-DD`."""
     is_pair = isinstance(value, list) and [type(day) for day in value] == [str, str]
@@ -577,9 +563,9 @@ def is_funding_groups(value: Json) -> bool:
 # SPEC section 3, parameters: the form of each, and its value in openclassrooms-2022.
 POLICY: dict[str, tuple[Check, Json]] = {
     "schema": (one_of("ledger/policy/v1"), "ledger/policy/v1"),
-    "id": (lambda value: isinstance(value, str) and value != "", "openclassrooms-2022"),
+    "id": (matching(".+"), "openclassrooms-2022"),
     "version": (is_integer, 1),
-    "zone": (is_zone, "Europe/Paris"),
+    "zone": (lambda zone: isinstance(zone, str) and zone_rules(zone) is not None, "Europe/Paris"),
     "outcome_window_months": (is_months, 12),
     "outcome_window_anchor": (
         one_of("last_counted", "last_declared", "calendar_year"), "last_counted",
@@ -591,12 +577,12 @@ POLICY: dict[str, tuple[Check, Json]] = {
     "orientation_months": (is_months, 12),
     "expected_date": (one_of("first", "latest"), "latest"),
     "graduation_deadline": (one_of("year_end", "expected_date"), "year_end"),
-    "excluded_withdrawals": (some_of(WITHDRAWALS), ["deceased"]),
+    "excluded_withdrawals": (some_of(WORDS["withdrew"]), ["deceased"]),
     "placement_window": (is_window, ["01-01", "12-31"]),
     "placement_months": (is_months, 6),
     "placement_base": (one_of("respondents", "graduates"), "respondents"),
     "placement_answer": (one_of("any", "latest"), "any"),
-    "placement_statuses": (some_of(STATUSES), ["employed", "self_employed"]),
+    "placement_statuses": (some_of(WORDS["status"]), ["employed", "self_employed"]),
     "funding_groups": (is_funding_groups, {
         "individual": ["self_paid", "cpf", "individual"],
         "employer": ["employer"],
@@ -612,9 +598,7 @@ POLICY_2023 = POLICY_2022 | {
     "placement_window": ["07-01", "06-30"],
     "placement_base": "graduates",
 }
-BUILT_IN_POLICIES: dict[str, dict[str, Any]] = {
-    policy["id"]: policy for policy in (POLICY_2022, POLICY_2023)
-}
+BUILT_IN_POLICIES = {policy["id"]: policy for policy in (POLICY_2022, POLICY_2023)}
 
 
 def check_policy(obj: Json) -> list[str]:
@@ -623,9 +607,10 @@ def check_policy(obj: Json) -> list[str]:
         return ["a policy must be a JSON object"]
     faults = [f"{name} is no member of a policy" for name in obj if name not in POLICY]
     for name, (check, _) in POLICY.items():
-        if name not in obj or not check(obj[name]):
-            what = f"must not be {reprlib.repr(obj[name])}" if name in obj else "is missing"
-            faults.append(f"{name} {what}")
+        if name not in obj:
+            faults.append(f"{name} is missing")
+        elif not check(obj[name]):
+            faults.append(f"{name} must not be {reprlib.repr(obj[name])}")
     return faults
 
 
@@ -641,12 +626,10 @@ def find_policy(name: str) -> Policy:
     known = BUILT_IN_POLICIES.get(policy["id"], policy)
     other = [member for member in POLICY if policy[member] != known[member]]
     if policy["version"] == known["version"] and other:
-        raise WrongError(
-            78,
-            f"{name}: {policy['id']} version {policy['version']} is a built-in policy, and this one"
-            f" has other contents: {', '.join(other)} ({other[0]} is"
-            f" {reprlib.repr(policy[other[0]])}, built in {reprlib.repr(known[other[0]])})",
-        )
+        mine = "; ".join(f"{m} is {policy[m]!r}, built in {known[m]!r}" for m in other)[:200]
+        own = f"{policy['id']} version {policy['version']}"
+        what = f"{own} is a built-in policy, and this one has other contents"
+        raise WrongError(78, f"{name}: {what}: {mine}")
     return policy
 
 
@@ -822,10 +805,7 @@ def placement(student: Student, policy: Policy, year: int) -> Counted:
 
 
 def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]:
-    """SPEC section 4, Maturity: the measures that may still move, each with its date.
-
-    `latest` is the latest `recorded_at` below the cut, in milliseconds since 1970.
-    """
+    """SPEC section 4, Maturity: what may still move, and until when; `latest` in ms since 1970."""
     year_end, (_, last) = f"{year:04d}-12-31", placement_window(policy, year)
     until = dict.fromkeys(RATES, months_after(last, policy["placement_months"]))
     until["orientation_rate"] = months_after(year_end, policy["orientation_months"])
@@ -839,18 +819,23 @@ def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]
 # --- SPEC section 5: cut, report, digest ----------------------------------------------------------
 
 RULES = 1
+COUNTERS: Words = (
+    "events", "duplicates", "conflicts", "repeats", "retracted", "pending", "void", "orphans",
+)  # fmt: skip
 
 
 def below(
     records: Iterable[Record], cut: Mapping[int, float], heads: dict[int, tuple[int, int]]
 ) -> Iterator[Record]:
     """SPEC section 5, cut: yield what lies below it; `heads` gets ends and latest moments."""
+    last = (0, -1)
     for record in records:
         number, offset = record["partition"], record["offset"]
         require(number in cut, f"partition {number} is none of the {len(cut)}")
-        end, latest = heads.get(number, (0, record["recorded_at"]))
-        require(offset >= end, f"offset {offset} of partition {number} is not in order")
+        require((number, offset) > last, f"record {number}:{offset} is not in log order")
+        last = (number, offset)
         if offset < cut[number]:
+            _, latest = heads.get(number, (0, record["recorded_at"]))
             heads[number] = (offset + 1, max(latest, record["recorded_at"]))
             yield record
 
@@ -864,30 +849,31 @@ def report(  # noqa: PLR0913  # What a report is a function of.
     log_name: str = "student-lifecycle",
     cut: Mapping[Any, int] | None = None,
 ) -> dict[str, Any]:
-    """SPEC section 5: the report of a year over records that are in order in each partition."""
+    """SPEC section 5: the report of a year over records in log order, some partitions at once."""
     everything = dict.fromkeys(range(partitions), math.inf)
     ends = everything if cut is None else {int(number): end for number, end in cut.items()}
     heads: dict[int, tuple[int, int]] = {}
-    histories, counters = sort_out(below(records, ends, heads), partitions)
-    total = counters["events"] + counters["duplicates"] + counters["conflicts"]
-    set_aside = Counter(dict.fromkeys(("repeats", "retracted", "pending", "void", "orphans"), 0))
-    now, before = Cells(), Cells()
-    for events in histories.values():
-        student, numbers = facts_of(events)
-        set_aside.update(numbers)
-        count(now, student, policy, year)
-        count(before, student, policy, year - 1)
+    counters, now, before = Counter[str](), Cells(), Cells()
+    # A student lies in one partition.
+    for _, part in groupby(below(records, ends, heads), lambda record: record["partition"]):
+        histories, numbers = sort_out(part, partitions)
+        counters.update(numbers)
+        for events in histories.values():
+            student, numbers = facts_of(events)
+            counters.update(numbers)
+            count(now, student, policy, year)
+            count(before, student, policy, year - 1)
+    quarantined = {rule: number for rule, number in counters.items() if rule not in COUNTERS}
+    total = sum(counters[name] for name in COUNTERS[:3]) + sum(quarantined.values())
+    form = {str(number): heads.get(number, (0, 0))[0] for number in range(partitions)}
+    latest = max((moment for _, moment in heads.values()), default=None)
     computed: dict[str, Any] = {
         "schema": "ledger/report/v1",
         "rules": RULES,
         "reference_year": year,
         "policy": {"id": policy["id"], "version": policy["version"], "sha256": sha256(policy)},
-        "log": {
-            "name": log_name,
-            "cut": {str(number): heads.get(number, (0, 0))[0] for number in range(partitions)},
-            "records": total + sum(counters["quarantined"].values()),
-        },
-        "records": {**counters, **set_aside},
+        "log": {"name": log_name, "cut": form, "records": total},
+        "records": {name: counters[name] for name in COUNTERS} | {"quarantined": quarantined},
         "counts": [
             {"measure": row[0], "group": row[1], "count": now[row], "previous": before[row]}
             for row in rows_of(policy)
@@ -898,7 +884,7 @@ def report(  # noqa: PLR0913  # What a report is a function of.
             for rate, (over, under) in sorted(RATES.items())
             for group in sorted(NINE)
         ],
-        "provisional": provisional(max((t for _, t in heads.values()), default=None), policy, year),
+        "provisional": provisional(latest, policy, year),
         "zone_data": zone_release(),
     }
     return {**computed, "digest": digest_of(computed)}
@@ -916,29 +902,26 @@ def digest_of(stated: Mapping[str, Json]) -> str:
 
 def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
     """Return the key or the value of a record, given as text, as base64 or as null."""
-    text, encoded = line.get(name), line.get(f"{name}_base64")
-    require(name in line or f"{name}_base64" in line, f"it has no {name}")
-    require(text is None or encoded is None, f"it has two of {name}")
-    require(isinstance(text, str | None) and isinstance(encoded, str | None), f"{name} is no text")
-    if encoded is not None:
-        return base64.b64decode(encoded, validate=True)
-    return None if text is None else str(text).encode("utf-8")
+    forms = [form for form in (name, f"{name}_base64") if form in line]
+    require(len(forms) == 1, f"it has no {name}, or two")
+    text = line[forms[0]]
+    if text is None:
+        return None
+    require(isinstance(text, str), f"{name} is no text")
+    return text.encode() if forms == [name] else base64.b64decode(text, validate=True)
 
 
 def read_record(line: Json) -> dict[str, Any]:
     """docs/archive.md, A segment: the record that a line's JSON object holds."""
     require(isinstance(line, dict), "it is no JSON object")
-    numbers, time = [line.get("partition"), line.get("offset")], line.get("recorded_at")
-    require(all(is_integer(n) and n >= 0 for n in numbers), "it has no partition, offset")
+    number, offset, time = line.get("partition"), line.get("offset"), line.get("recorded_at")
+    require(is_integer(number) and is_integer(offset), "it has no partition, offset")
+    require(number >= 0 and offset >= 0, "it has no partition, offset")
     instant = instant_of(time) if isinstance(time, str) else None
     require(instant is not None, "recorded_at is no RFC 3339 time")
-    return {
-        "partition": numbers[0],
-        "offset": numbers[1],
-        "recorded_at": ((instant or 0) - EPOCH) // MILLISECOND,
-        "key": bytes_of(line, "key"),
-        "value": bytes_of(line, "value"),
-    }
+    at = ((instant or 0) - EPOCH) // MILLISECOND
+    key, value = bytes_of(line, "key"), bytes_of(line, "value")
+    return {"partition": number, "offset": offset, "recorded_at": at, "key": key, "value": value}
 
 
 def read_records(path: str) -> list[dict[str, Any]]:

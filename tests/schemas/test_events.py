@@ -118,7 +118,7 @@ class TestWords:
         assert oracle().CATEGORIES == CATEGORIES
         assert oracle().FUNDINGS == FUNDINGS
         assert oracle().KINDS == KINDS
-        assert oracle().STATUSES == STATUSES
+        assert oracle().WORDS["status"] == STATUSES
 
     @pytest.mark.parametrize(
         ("name", "member", "words"),
@@ -126,7 +126,7 @@ class TestWords:
             ("ledger.student.enrolled.v1", "funding", oracle().FUNDINGS),
             ("ledger.enrollment.rescheduled.v1", "reason", oracle().WORDS["rescheduled"]),
             ("ledger.student.withdrew.v1", "reason", oracle().WORDS["withdrew"]),
-            ("ledger.survey.answered.v1", "status", oracle().STATUSES),
+            ("ledger.survey.answered.v1", "status", oracle().WORDS["status"]),
             ("ledger.survey.answered.v1", "employment", oracle().WORDS["employment"]),
             ("ledger.survey.answered.v1", "stated_by", oracle().WORDS["stated_by"]),
             ("ledger.outcome.declared.v1", "kind", oracle().KINDS),

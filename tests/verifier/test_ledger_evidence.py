@@ -192,7 +192,7 @@ class TestDiffers:
 
 IMPOSTOR = (
     "openclassrooms-2022 version 1 is a built-in policy, and this one has other contents:"
-    " placement_months (placement_months is 12, built in 6)"
+    " placement_months is 12, built in 6"
 )
 
 

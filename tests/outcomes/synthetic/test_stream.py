@@ -346,7 +346,7 @@ class TestWords:
         for fact, name, expected in (
             ("declared", "kind", verifier.KINDS),
             ("declared", "stated_by", verifier.WORDS["stated_by"]),
-            ("answered", "status", verifier.STATUSES),
+            ("answered", "status", verifier.WORDS["status"]),
             ("answered", "employment", verifier.WORDS["employment"]),
             ("enrolled", "funding", verifier.FUNDINGS),
             ("withdrew", "reason", verifier.WORDS["withdrew"]),
