@@ -362,7 +362,7 @@ def read_segments(folder: Path, segments: Json) -> Iterator[Record]:
             require(hashlib.sha256(data).hexdigest() == segment["sha256"], "it was changed")
             lines, offset = gzip.decompress(data).splitlines(), segment["start"] - 1
             for line in lines:
-                record = figures.read_record(json.loads(line))
+                record = figures.read_record(json.loads(line.decode("utf-8")))
                 inside = record["partition"] == segment["partition"]
                 inside = inside and offset < record["offset"] < segment["end"]
                 require(inside, "a record out of place")
@@ -399,7 +399,7 @@ def hashed(
     trees, latest = [Tree() for _ in waiting], [0] * partitions
     for record in records:
         number, offset = record["partition"], record["offset"]
-        require(number < partitions, f"partition {number} is none of the {partitions}")
+        require(number < partitions, "a record is of a partition that is none of the log")
         tree = trees[number]
         while waiting[number] and offset >= waiting[number][0]:
             end = waiting[number].pop(0)

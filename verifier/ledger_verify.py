@@ -75,7 +75,6 @@ def one_of(*words: str) -> Check:
     return words.__contains__
 
 
-is_text = matching(".{1,200}")
 is_sha256 = matching("[0-9a-f]{64}")
 
 # --- SPEC section 1, rules: JSON ------------------------------------------------------------------
@@ -299,7 +298,13 @@ WORDS = table("""
     withdrew     left transferred deceased incarcerated military
     retracted    entered_wrongly withdrawn_by_student superseded other
 """)
+MOST_CHARACTERS = 200
 CATEGORIES, KINDS, FUNDINGS = WORDS["categories"], WORDS["kind"], WORDS["funding"]
+
+
+def is_text(value: Json) -> bool:
+    """SPEC section 1, data: a string of 1 to 200 characters."""
+    return isinstance(value, str) and 1 <= len(value) <= MOST_CHARACTERS
 
 
 def is_boolean(value: Json) -> bool:
@@ -349,7 +354,8 @@ MATCHES = {kind: an_object(kind) for kind in DATA}
 # --- SPEC section 1, rules: events ----------------------------------------------------------------
 
 EARLIEST, LATEST = "1900-01-01", "2199-12-31"
-PLAUSIBLE = range(instant_of("1900-01-01T00:00:00Z") or 0, instant_of("2200-01-01T00:00:00Z") or 0)
+PLAUSIBLE = [instant_of(f"{year}-01-01T00:00:00Z") or 0 for year in (1900, 2200)]
+DAYS = {kind: [name.rstrip("?") for name in DATA[kind] if "_on" in name] for kind in DATA}
 TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 is_json_media_type = matching(
     rf"{TCHAR}+/(?:{TCHAR}*\+)?json(?:[ \t]*;.*)?", re.DOTALL | re.IGNORECASE | re.ASCII
@@ -371,7 +377,7 @@ def is_cloud_event(event: Json) -> bool:
         and instant_of(event["time"]) is not None
         and isinstance(event.get("data"), dict)
         and "data_base64" not in event
-        and is_json_media_type(event.get("datacontenttype", "application/json"))
+        and ("datacontenttype" not in event or is_json_media_type(event["datacontenttype"]))
     )
 
 
@@ -401,9 +407,10 @@ def type_of(name: str) -> tuple[str, str]:
 
 def is_plausible(event: dict[str, Json]) -> bool:
     """SPEC section 1, date_must_be_plausible: the dates of the data, and the UTC date of `time`."""
-    days = [day for name, day in event["data"].items() if name.endswith("_on") and day is not None]
-    in_time = instant_of(event["time"]) in PLAUSIBLE
-    return in_time and (not days or (min(days) >= EARLIEST and max(days) <= LATEST))
+    named = (event["data"].get(name) for name in DAYS[type_of(event["type"])[0]])
+    return PLAUSIBLE[0] <= (instant_of(event["time"]) or 0) < PLAUSIBLE[1] and all(
+        day is None or EARLIEST <= day <= LATEST for day in named
+    )
 
 
 # Each takes event, key, partition and the number of partitions, and relies on those above it.
@@ -484,21 +491,20 @@ def sort_out(
 
 def facts_of(events: list[Event]) -> tuple[Student, Counter[str]]:
     """SPEC section 1, retraction, repeats, orphan: what is in force, and how many are not so."""
-    kinds = {(event.source, event.id): event.type for event in events}
+    retractions = [event for event in events if event.type == RETRACTED]
+    named = {(event.source, event.id): event for event in events} if retractions else {}
     counters, removed = Counter[str](), set()
-    for event in events:
-        if event.type == RETRACTED:
-            identity = (event.data["retracts"]["source"], event.data["retracts"]["id"])
-            if identity not in kinds:
-                counters["pending"] += 1
-            elif kinds[identity] == RETRACTED:
-                counters["void"] += 1
-            else:
-                removed.add(identity)
+    for retraction in retractions:
+        retracts = retraction.data["retracts"]
+        target = named.get((retracts["source"], retracts["id"]))
+        if target is None or target.type == RETRACTED:
+            counters["void" if target else "pending"] += 1
+        else:
+            removed.add(target.place)
     counters["retracted"] = len(removed)
     student: Student = defaultdict(list)
     for event in events:
-        if (event.source, event.id) not in removed:
+        if event.place not in removed:
             student[event.type].append(event)
     for kind, member in ((APPLIED, "application_id"), (ENROLLED, "enrollment_id")):
         firsts: dict[str, Event] = {}
@@ -672,8 +678,8 @@ def rows_of(policy: Policy) -> list[tuple[str, str]]:
 
 def count(cells: Cells, student: Student, policy: Policy, year: int) -> None:
     """SPEC section 4, measures: add what one student counts for in a year."""
-    for rule in (outcomes, orientation, enrolment, graduation, placement):
-        for measures, day, groups in rule(student, policy, year):
+    for kind, rule in FIGURES:
+        for measures, day, groups in rule(student, policy, year) if student[kind] else ():
             for group in membership(student, day) + groups:
                 for measure in measures:
                     cells[measure, group] += 1
@@ -771,8 +777,6 @@ def placement_window(policy: Policy, year: int) -> tuple[str, str]:
 
 def placement(student: Student, policy: Policy, year: int) -> Counted:
     """SPEC section 4, Placement."""
-    if not student[GRADUATED]:
-        return
     first, last = placement_window(policy, year)
     days = [graduated for _, _, graduated, _ in enrolments(student, policy)]
     reference = min((day for day in days if first <= day <= last), default=NEVER)
@@ -804,6 +808,16 @@ def placement(student: Student, policy: Policy, year: int) -> Counted:
     yield measures, reference, ()
 
 
+# Each rule with the type of event that it begins with.
+FIGURES: tuple[tuple[str, Callable[[Student, Policy, int], Counted]], ...] = (
+    (OUTCOME, outcomes),
+    (APPLIED, orientation),
+    (ENROLLED, enrolment),
+    (ENROLLED, graduation),
+    (GRADUATED, placement),
+)
+
+
 def provisional(latest: int | None, policy: Policy, year: int) -> dict[str, str]:
     """SPEC section 4, Maturity: what may still move, and until when; `latest` in ms since 1970."""
     year_end, (_, last) = f"{year:04d}-12-31", placement_window(policy, year)
@@ -831,8 +845,10 @@ def below(
     last = (0, -1)
     for record in records:
         number, offset = record["partition"], record["offset"]
-        require(number in cut, f"partition {number} is none of the {len(cut)}")
-        require((number, offset) > last, f"record {number}:{offset} is not in log order")
+        if number not in cut:
+            raise ValueError(f"partition {number} is none of the {len(cut)}")
+        if (number, offset) <= last:
+            raise ValueError(f"record {number}:{offset} is not in log order")
         last = (number, offset)
         if offset < cut[number]:
             _, latest = heads.get(number, (0, record["recorded_at"]))
@@ -902,13 +918,13 @@ def digest_of(stated: Mapping[str, Json]) -> str:
 
 def bytes_of(line: dict[str, Json], name: str) -> bytes | None:
     """Return the key or the value of a record, given as text, as base64 or as null."""
-    forms = [form for form in (name, f"{name}_base64") if form in line]
-    require(len(forms) == 1, f"it has no {name}, or two")
-    text = line[forms[0]]
+    encoded = f"{name}_base64" in line
+    text = line[f"{name}_base64"] if encoded else line.get(name, 0)
+    require(text is None or isinstance(text, str), f"it has no {name}")
+    require(not encoded or name not in line, f"it has two of {name}")
     if text is None:
         return None
-    require(isinstance(text, str), f"{name} is no text")
-    return text.encode() if forms == [name] else base64.b64decode(text, validate=True)
+    return base64.b64decode(text, validate=True) if encoded else text.encode()
 
 
 def read_record(line: Json) -> dict[str, Any]:
@@ -919,9 +935,15 @@ def read_record(line: Json) -> dict[str, Any]:
     require(number >= 0 and offset >= 0, "it has no partition, offset")
     instant = instant_of(time) if isinstance(time, str) else None
     require(instant is not None, "recorded_at is no RFC 3339 time")
-    at = ((instant or 0) - EPOCH) // MILLISECOND
+    moment = ((instant or 0) - EPOCH) // MILLISECOND
     key, value = bytes_of(line, "key"), bytes_of(line, "value")
-    return {"partition": number, "offset": offset, "recorded_at": at, "key": key, "value": value}
+    return {
+        "partition": number,
+        "offset": offset,
+        "recorded_at": moment,
+        "key": key,
+        "value": value,
+    }
 
 
 def read_records(path: str) -> list[dict[str, Any]]:
