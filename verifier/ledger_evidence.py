@@ -474,14 +474,14 @@ def entry_faults(entries: Sequence[Sequence[Head]], partitions: int, heads: Head
                 )
 
 
-def report_faults(stated: Json, last: Sequence[Head], heads: Heads) -> Iterator[str]:
-    """Yield where a report's cut is not signed, or a root not that of the records."""
-    roots = stated["log"].get("roots")
+def report_faults(stated: Json, signed: Sequence[Head] | None, heads: Heads) -> Iterator[str]:
+    """Yield where a report's cut is not signed, or a root of it not that of the records."""
+    roots = stated["log"].get("roots", None if signed is None else {})
     for name, end in stated["log"]["cut"].items():
-        if int(name) >= len(last) or end > last[int(name)].end:
+        if signed is not None and (int(name) >= len(signed) or end > signed[int(name)].end):
             yield f"its cut of partition {name}, {end}, is not signed"
         root = roots.get(name) if isinstance(roots, dict) else None
-        if root != heads[int(name), end].root.hex():
+        if roots is not None and root != heads[int(name), end].root.hex():
             yield f"its root of partition {name} is not that of the records"
 
 
@@ -506,7 +506,7 @@ def check_all(
             pass  # Without a report nobody else has read them.
         lines += entry_faults(entries, partitions, heads)
         if stated:
-            faults = [*report_faults(stated, entries[-1], heads)] if entries else []
+            faults = [*report_faults(stated, entries[-1] if entries else None, heads)]
             faults += figures.differences(stated, computed)
             lines += [f"{name}: {fault}" for fault in faults]
     if last and not lines:

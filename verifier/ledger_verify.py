@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import base64
 import calendar
+import contextlib
 import functools
 import gc
 import hashlib
@@ -239,8 +240,6 @@ def use_zones(named: str | None = None) -> None:
 @functools.cache
 def zone_rules(name: str) -> ZoneInfo | None:
     """Return the rules of a zone, whose name is exact on any file system; None if unknown."""
-    if not ZONES:
-        use_zones()
     data = ZONES[name].read_bytes() if name in ZONES and ZONES[name].is_file() else b""
     return ZoneInfo.from_file(io.BytesIO(data), key=name) if data[:4] == b"TZif" else None
 
@@ -253,6 +252,11 @@ def zone_release() -> str:
         if match := RELEASE.search(text):
             return match[1]
     return "unknown"
+
+
+# For who imports this file; nothing of the package is imported.
+with contextlib.suppress(WrongError):
+    use_zones()
 
 
 def date_in_zone(instant: int, zone: str) -> str:
@@ -936,14 +940,8 @@ def read_record(line: Json) -> dict[str, Any]:
     instant = instant_of(time) if isinstance(time, str) else None
     require(instant is not None, "recorded_at is no RFC 3339 time")
     moment = ((instant or 0) - EPOCH) // MILLISECOND
-    key, value = bytes_of(line, "key"), bytes_of(line, "value")
-    return {
-        "partition": number,
-        "offset": offset,
-        "recorded_at": moment,
-        "key": key,
-        "value": value,
-    }
+    texts = {name: bytes_of(line, name) for name in ("key", "value")}
+    return {"partition": number, "offset": offset, "recorded_at": moment, **texts}
 
 
 def read_records(path: str) -> list[dict[str, Any]]:

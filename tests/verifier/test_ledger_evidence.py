@@ -181,6 +181,18 @@ class TestDiffers:
         assert code == 1
         assert any(line.startswith("fork: other.txt and evidence/") for line in lines)
 
+    @pytest.mark.parametrize("evidence", [(), ("--evidence", "evidence", *KEY)])
+    def test_a_root_of_a_report_is_compared_with_evidence_and_without(self, copy, evidence):
+        words = ("report.json", "--archive", "sealed", *evidence, *TZDATA)
+        stated = json.loads((copy / "report.json").read_bytes())
+        stated["log"]["roots"]["1"] = stated["log"]["roots"]["0"]
+        (copy / "report.json").write_text(json.dumps(stated))
+        line = "report.json: its root of partition 1 is not that of the records"
+        assert run(copy, *words) == (1, [line])
+        del stated["log"]["roots"]
+        (copy / "report.json").write_text(json.dumps(stated))
+        assert run(copy, *words)[0] == (1 if evidence else 0)
+
     def test_without_a_key_nothing_is_believed(self, held):
         code, lines = run(held.folder, "record.proof")
         assert (code, lines) == (2, ["say whose signature you believe: --key FILE"])
