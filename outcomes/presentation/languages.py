@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
 from gettext import GNUTranslations, NullTranslations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from babel import Locale, negotiate_locale
-from babel.dates import format_date, format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -33,6 +33,7 @@ _DOMAIN = "outcomes"
 _NONE = "–"
 _ACCEPTED_MAX = 20
 _LONG = 100_000
+_SECONDS_MAX = 120
 _FIRST_DAY = re.compile(r"(?<![0-9])1(?![0-9])")
 
 
@@ -154,6 +155,17 @@ class Language:
         shown = self._with_first(moment.day, written)
         offset = format_datetime(moment, "xxx", tzinfo=moment.tzinfo, locale=self.locale)
         return f"{shown} {offset}"
+
+    def span(self, seconds: float) -> str:
+        """A length of time: seconds up to two minutes, then the unit that it fills."""
+        if seconds < _SECONDS_MAX:
+            return f"{self.number(round(seconds, 1))}\u00a0s"
+        return format_timedelta(timedelta(seconds=seconds), locale=self.locale)
+
+    def ago(self, seconds: float) -> str:
+        """How long ago something was."""
+        past = timedelta(seconds=-int(seconds))
+        return format_timedelta(past, add_direction=True, locale=self.locale)
 
     def month(self, number: int) -> str:
         """A month's short name."""

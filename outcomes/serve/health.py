@@ -24,7 +24,6 @@ _BEHIND_SECONDS = 10.0
 _STEADY_SECONDS = 1.0
 _QUARANTINE_SHARE = 0.01
 _SAMPLES_MAX = 400
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 class Alert(NamedTuple):
@@ -119,9 +118,9 @@ class Health(NamedTuple):
         """In a few words."""
         say, number = self.language.gettext, self.language.number
         waiting = [lag.seconds for lag in self.live.lag if lag.records]
-        seconds = number(round(max(waiting, default=0.0), 1))
+        lag = self.language.span(max(waiting, default=0.0))
         rate = number(round(self.pulse.events_per_second(), 1))
-        return say("Live, {seconds} s behind · {rate} events/s").format(seconds=seconds, rate=rate)
+        return say("Live, {lag} behind · {rate} events/s").format(lag=lag, rate=rate)
 
     @property
     def alerts(self) -> list[Alert]:
@@ -149,9 +148,9 @@ class Health(NamedTuple):
             yield Alert(text, "#pipeline-title")
         for lag in self.live.lag:
             if lag.records and lag.seconds >= _BEHIND_SECONDS:
-                text = say("Partition {partition} is {seconds} s behind: {trend}").format(
+                text = say("Partition {partition} is {lag} behind: {trend}").format(
                     partition=lag.partition,
-                    seconds=self.language.number(round(lag.seconds)),
+                    lag=self.language.span(round(lag.seconds)),
                     trend=self._trend(lag),
                 )
                 yield Alert(text, "#pipeline-title")
@@ -180,7 +179,7 @@ class Health(NamedTuple):
         owners = {lag.owner for lag in self.live.lag if lag.owner is not None}
         return [
             (say("Events, last minute"), number(self.pulse.events_of_the_last_minute())),
-            (say("Last event"), say("none yet") if since is None else self._ago(since)),
+            (say("Last event"), say("none yet") if since is None else self.language.ago(since)),
             (say("Workers"), number(len(owners))),
             (say("Records"), number(self.live.report.log.records)),
             (say("Duplicates"), number(records.duplicates)),
@@ -196,7 +195,7 @@ class Health(NamedTuple):
         return [
             PartitionRow(
                 lag.partition,
-                f"{number(round(lag.seconds, 1))} s",
+                self.language.span(lag.seconds),
                 number(lag.records),
                 self._trend(lag),
                 lag.owner or self.language.gettext("none"),
@@ -224,16 +223,6 @@ class Health(NamedTuple):
                 latest = datetime.fromisoformat(self.live.report.latest).timestamp()
                 return max(0.0, now_ms() / 1_000 - latest)
         return since
-
-    def _ago(self, seconds: float) -> str:
-        say, number = self.language.gettext, self.language.number
-        if seconds < _MINUTE:
-            return say("{seconds} s ago").format(seconds=number(int(seconds)))
-        if seconds < _HOUR:
-            return say("{minutes} min ago").format(minutes=number(int(seconds // _MINUTE)))
-        if seconds < 2 * _DAY:
-            return say("{hours} h ago").format(hours=number(int(seconds // _HOUR)))
-        return say("{days} days ago").format(days=number(int(seconds // _DAY)))
 
     def _trend(self, lag: Lag) -> str:
         say = self.language.gettext

@@ -114,6 +114,23 @@ class TestNumbers:
     def test_what_has_no_denominator_is_a_dash(self):
         assert "–" == language_of("fr").percent(0, 0) == language_of("en").growth(1, 0)
 
+    @pytest.mark.parametrize(
+        ("seconds", "english", "french"),
+        [
+            (0, "0\u00a0s", "0\u00a0s"),
+            (12.34, "12.3\u00a0s", "12,3\u00a0s"),
+            (150, "2 minutes", "2 minutes"),
+            (249_468_600, "8 years", "8 ans"),
+        ],
+    )
+    def test_a_span_has_the_unit_that_it_fills(self, seconds, english, french):
+        spans = [language_of(code).span(seconds) for code in ("en", "fr")]
+        assert [english, french] == [span.replace("8\u00a0a", "8 a") for span in spans]
+
+    def test_what_was_long_ago_is_said_in_few_words(self):
+        assert "45 seconds ago" == language_of("en").ago(45)
+        assert "il y a 2 ans" == language_of("fr").ago(76_000_000).replace("\u00a0", " ")
+
     def test_dates_and_moments_have_the_words_and_the_offset(self):
         moment = datetime(2022, 7, 1, 14, 0, tzinfo=ZoneInfo("Europe/Paris"))
 
