@@ -190,10 +190,16 @@ class KafkaFold:
 
     def _batches(self, partition: int, start: int, end: Cut) -> Iterator[list[Record]]:
         """The records from an offset on, in batches, each asked for until the log answers."""
+        reading: Iterator[Record] | None = None
 
         def read() -> list[Record]:
-            waiting = self._log.read({partition: start}, {partition: end[partition]})
-            return list(islice(waiting, CATCH_UP_RECORDS))
+            nonlocal reading
+            rest = reading or self._log.read({partition: start}, {partition: end[partition]})
+            # What has failed once has nothing more to give: then another reading is begun.
+            reading = None
+            batch = list(islice(rest, CATCH_UP_RECORDS))
+            reading = rest
+            return batch
 
         while batch := self._retry(read):
             yield batch

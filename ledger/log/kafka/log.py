@@ -10,6 +10,7 @@ The methods are synchronous and are called outside of any running event loop, by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from aiokafka import ConsumerRecord
@@ -19,14 +20,14 @@ from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.kafka.address import TopicAddress
 from ledger.log.kafka.checks import alive_brokers, examine, examine_brokers
 from ledger.log.kafka.client import Link, link_to, missing_topic_error
-from ledger.log.kafka.reader import Reader, timestamp_of
+from ledger.log.kafka.reader import Reader, recorded_at_of, timestamp_of
 from ledger.log.kafka.topic import describe_topic, topic_faults
 from ledger.log.kafka.waiting import Patience, ask_patiently
 from ledger.log.kafka.writer import Delivery, Writer
 from ledger.log.port import Acknowledged, Check, EachAppended, Location, NewRecord
 from ledger.log.record_sort import sort_by_key
 from schemas.partition import partition_of
-from schemas.record import Record
+from schemas.record import Record, as_record
 
 __all__ = ["KafkaLog"]
 
@@ -127,14 +128,15 @@ class KafkaLog:
         try:
             for partition in sorted(high):
                 batches = reader.scan({partition: low[partition]}, {partition: high[partition]})
-                recorded_at = latest.get(partition, 0)
-                for batch in batches:
-                    for record in batch:
-                        # A broker's clock may step back; `recorded_at` never does.
-                        recorded_at = max(recorded_at, timestamp_of(record))
-                        yield Record(
-                            partition, record.offset, recorded_at, record.key, record.value
-                        )
+                recorded_at, stamp = latest.get(partition, 0), None
+                for record in chain.from_iterable(batches):
+                    # A broker's clock may step back; `recorded_at` never does.
+                    if record.timestamp != stamp:
+                        stamp = record.timestamp
+                        recorded_at = max(recorded_at, recorded_at_of(stamp))
+                    yield as_record(
+                        (partition, record.offset, recorded_at, record.key, record.value)
+                    )
         finally:
             reader.close()
 
