@@ -623,6 +623,8 @@ def main():
                     missed.append((number, name, look.__name__, result))
             shutil.rmtree(copy.folder)
             seen[name] += 1
+            if (number + 1) % len(names) == 0:
+                print(f"{number + 1} of {request.count}, {len(missed)} missed", flush=True)
     for number, name, look, result in missed:
         print(f"missed: {request.seed} {number} {name} {look} {result.code} {result.output[:200]}")
     total, seconds = sum(seen.values()), time.monotonic() - began
