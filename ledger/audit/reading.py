@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 
 from ledger.audit.found import ReadStudent, found_records, judged_students, students_found
+from ledger.columns.cache import is_stamped
 from ledger.columns.lookup import Search, search_subjects
 from ledger.log import Cut, Log
 from ledger.log.archive import as_archive
@@ -106,14 +107,24 @@ def unread_remark(log: Log, subjects: Collection[str]) -> str | None:
         log: Any log.
         subjects: The students who were asked for; all of them where empty.
     """
-    if as_archive(log) is None:
+    archive = as_archive(log)
+    if archive is None:
         return None
+    partitions = partitions_about(log, subjects) if subjects else range(log.partitions)
     remark = (
         "found by the archive's typed columns where these are fresh, read from sealed records;"
         " a record that forged columns leave out is missing here, and found by `outcomes verify`"
     )
-    unread = log.partitions - len(partitions_about(log, subjects)) if subjects else 0
-    if not unread:
-        return remark
-    others = f"{pluralise(unread, 'other partition')} of the archive not read"
-    return f"{remark}; {others}; only quarantined records there could name a student"
+    segments = [each for each in archive.manifest.segments if each.partition in partitions]
+    stale = sum(not is_stamped(archive.folder, segment) for segment in segments)
+    if stale:
+        remark += (
+            f"; no typed columns of this ledger for {stale:,} of"
+            f" {pluralise(len(segments), 'segment')}, whose partitions are read whole;"
+            f" `outcomes archive {archive.folder}` builds them"
+        )
+    unread = log.partitions - len(partitions)
+    if unread:
+        others = f"{pluralise(unread, 'other partition')} of the archive not read"
+        remark += f"; {others}; only quarantined records there could name a student"
+    return remark

@@ -33,6 +33,7 @@ __all__ = [
     "column_path",
     "examine_columns",
     "file_state",
+    "is_stamped",
     "refuse_replaced",
     "stamp",
     "stamp_path",
@@ -125,6 +126,16 @@ def examine_columns(log: ArchiveLog) -> Check:
 def file_state(status: os.stat_result) -> tuple[int, ...]:
     """What tells a file from any other that is put in its place."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
+
+
+def is_stamped(folder: Path, segment: Segment) -> bool:
+    """Whether a segment's typed columns are fresh if they are as stamped; no file is hashed."""
+    path = stamp_path(column_path(folder, segment))
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return _stamp_fault(path, _members(data), data, segment) is None
 
 
 def refuse_replaced(files: Iterable[ColumnFile]) -> None:

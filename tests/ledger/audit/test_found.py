@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger.audit import found
 from ledger.audit.explain import ExplainQuery, Totals, explain_figure
 from ledger.audit.found import judged_students
-from ledger.audit.reading import students
+from ledger.audit.reading import students, unread_remark
 from ledger.audit.trace import event_traces, student_trace, trace_row
 from ledger.columns.build import build_columns
 from ledger.columns.cache import column_path, stamp, stamp_path
@@ -237,6 +237,14 @@ class TestForged:
         path.write_bytes(path.read_bytes()[:-1] + b"x")
         query = ExplainQuery(archive.end(), policy_of(), 2022, "placed", "all")
         assert by_columns(archive, query) == naive(archive, query)
+
+    def test_where_columns_are_missing_it_is_said_that_everything_is_read(self, archive):
+        message = (
+            "no typed columns of this ledger for 1 of 1 segment, whose partitions are read whole"
+        )
+        assert message not in unread_remark(archive, [])
+        stamp_path(self.paths(archive)[0]).unlink()
+        assert message in unread_remark(archive, ["s-1"])
 
     def test_columns_that_name_a_record_that_is_not_there_are_refused(self, archive, tmp_path):
         (segment,) = archive.manifest.segments
