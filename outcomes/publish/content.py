@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ledger.disclosure.shown import encode_shown
 from outcomes.presentation.languages import Language
 from outcomes.publish.document import Block, Document, KeyFigures, Paragraph, Section
 from outcomes.publish.edition import Edition
@@ -17,6 +18,7 @@ from outcomes.publish.sections.journey import journey_section, rate_figures
 from outcomes.publish.sections.method import method_section
 from outcomes.publish.sections.trust import checking_section, disclosure_section, limits_section
 from outcomes.publish.sections.year import main_figure, year_section
+from schemas.canonical import sha256_hex
 
 __all__ = ["SECTIONS", "Source", "make_document"]
 
@@ -66,6 +68,10 @@ def make_document(source: Source, edition: Edition, language: Language) -> Docum
         labels={
             "contents": say("Contents"),
             "signatures": say("Signatures"),
+            "signed": say(
+                "Signed is the report whose file shown.json has the SHA-256 {sha256}.",
+                sha256=sha256_hex(encode_shown(source.shown)),
+            ),
             "languages": say("This report in other languages"),
             "skip": say("Skip to the report"),
             "this_year": str(material.year),

@@ -123,6 +123,7 @@ def document(**changes):
         labels={
             "contents": "Contents",
             "signatures": "Signatures",
+            "signed": "Signed is what has the SHA-256 " + "0123456789abcdef" * 4,
             "this_year": "2022",
             "year_before": "2021",
             "rate": "Rate",
@@ -233,6 +234,7 @@ def words_of(document):
     body = [text for each in document.sections if not each.is_annex for text in strings(each)]
     annex = [text for each in document.sections if each.is_annex for text in strings(each)]
     signed = [text for each in document.signatories for text in each]
+    signed[:0] = [document.labels["signed"]] if signed else []
     return [
         document.school,
         document.title,
@@ -292,6 +294,14 @@ class TestAccessible:
         tables = list(DOCUMENTS[name].tables())
         assert sum(len(table.rows) for table in tables) == data.count(b"/Scope/Row")
         assert sum(1 + len(table.columns) for table in tables) == data.count(b"/Scope/Column")
+
+    def test_who_signs_stands_on_the_page_that_says_what_is_signed(self):
+        for rows in range(24, 48, 3):
+            data = render_pdf(document(sections=section(table(rows))))
+            with pypdfium2.PdfDocument(data) as opened:
+                pages = [page.get_textpage().get_text_range() for page in opened]
+            (page,) = [text for text in pages if "Signed is" in text]
+            assert "The chair" in page, rows
 
     def test_it_names_title_school_and_language(self, files):
         with pypdfium2.PdfDocument(files["ordinary"]) as opened:
