@@ -62,6 +62,10 @@ def watch_on_screen(reports: Iterable[LiveReport], *, brief: bool) -> None:
 
 def _view(console: Console, live: LiveReport, *, brief: bool) -> RenderableType:
     short = brief_live_page(live)
+    for line in short.renderables:
+        # A page in a pipe is broken by whoever reads it; a screen would cut what is too wide.
+        assert isinstance(line, Text)
+        line.no_wrap, line.overflow = False, "fold"
     if brief:
         return short
     whole = Group(report_page(live.report), lag_table(live.lag))

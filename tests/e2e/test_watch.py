@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -34,9 +35,9 @@ def folder(tmp_path_factory):
 class Screen:
     """A terminal with a program on it."""
 
-    def __init__(self, folder, *words, rows):
+    def __init__(self, folder, *words, rows, columns=110):
         self.master, slave = pty.openpty()
-        self.size(rows)
+        self.size(rows, columns)
         self.output = b""
         self.process = subprocess.Popen(
             [OUTCOMES, *words], cwd=folder, stdin=slave, stdout=slave, stderr=slave,
@@ -44,8 +45,8 @@ class Screen:
         )  # fmt: skip
         os.close(slave)
 
-    def size(self, rows):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 110, 0, 0))
+    def size(self, rows, columns=110):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def wait_for(self, text):
         until = time.monotonic() + SECONDS_MAX
@@ -73,8 +74,9 @@ class Screen:
 
 
 @contextmanager
-def watching(folder, *options, rows=80):
-    screen = Screen(folder, "live", "--year", "2022", "--watch", *options, rows=rows)
+def watching(folder, *options, rows=80, columns=110):
+    words = ("live", "--year", "2022", "--watch", *options)
+    screen = Screen(folder, *words, rows=rows, columns=columns)
     try:
         yield screen
     finally:
@@ -102,6 +104,11 @@ class TestScreen:
             screen.size(90)
             screen.process.send_signal(signal.SIGWINCH)
             screen.wait_for(b"partition 0")
+
+    def test_on_a_narrow_one_lines_are_broken_and_not_cut(self, folder):
+        digest = json.loads(run("report", "--year", "2022", "--json", folder=folder).out)["digest"]
+        with watching(folder, "--brief", rows=60, columns=40) as screen:
+            screen.wait_for(digest[-20:].encode())
 
     def test_where_there_is_no_terminal_lines_follow_each_other(self, folder):
         with started("live", "--year", "2022", "--watch", folder=folder) as child:
