@@ -18,7 +18,7 @@ from schemas.admission import Event, admit
 from schemas.canonical import content
 from schemas.record import Record
 
-__all__ = ["conflicting", "finds_conflicts"]
+__all__ = ["conflicting"]
 
 _RECORDS_MAX = 100_000
 """So many earlier records are looked at; beyond that a conflict is left to `outcomes findings`."""
@@ -27,16 +27,11 @@ _Identity = tuple[str, str, str]  # subject, source, id
 _IDENTITY = itemgetter("subject", "source", "id")
 
 
-def finds_conflicts(log: Log) -> bool:
-    """Whether conflicts are looked for: only a log in a file finds a student's records at once."""
-    return isinstance(log, SqliteLog)
-
-
 def conflicting(log: Log, events: Sequence[NewRecord]) -> list[int] | None:
     """The positions of events that were appended and conflict with an earlier record.
 
     Args:
-        log: That has taken them; see `finds_conflicts`.
+        log: That has taken them.
         events: Each admitted, and under its own key.
 
     Returns:

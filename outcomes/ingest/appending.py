@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.conflicts import conflicting, finds_conflicts
+from ledger.conflicts import conflicting
 from ledger.diagnostics import logger
 from ledger.errors import (
     BadInputError,
@@ -225,10 +225,9 @@ class _Append:
 
     def _count_conflicts(self, records: Iterable[NewRecord]) -> None:
         """Add what their sender should hear of; what was appended stands, found or not."""
-        log = self.opener()
-        if self.options.form is not EVENTS or not finds_conflicts(log):
+        if self.options.form is not EVENTS:
             return
-        rest = iter(records)
+        log, rest = self.opener(), iter(records)
         try:
             while part := list(islice(rest, self.options.batch)):
                 conflicts = conflicting(log, part)

@@ -22,7 +22,6 @@ from ledger.errors import (
 from ledger.log import parse_address
 from outcomes.ingest import appending
 from outcomes.ingest.appending import AppendOptions, Callbacks, append_inputs
-from outcomes.ingest.spool import Spool
 from tests.e2e.command import count, event, events, rows
 
 
@@ -199,18 +198,3 @@ class TestConflicts:
 
         monkeypatch.setattr(appending, "conflicting", unreadable)
         assert append(event())[0] == 1
-
-    def test_records_are_read_once_where_no_conflicts_are_looked_for(self, append, monkeypatch):
-        passes, whole = [], Spool.records
-
-        def counted(spool):
-            passes.append(len(passes))
-            yield from whole(spool)
-
-        monkeypatch.setattr(Spool, "records", counted)
-        assert append(event())[0] == 1
-        assert [0, 1] == passes
-        # As on Kafka.
-        monkeypatch.setattr(appending, "finds_conflicts", lambda _log: False)
-        assert append(event())[0] == 1
-        assert [0, 1, 2] == passes
