@@ -115,7 +115,7 @@ MUTANTS = (
     _fold("a thousand and one events", "history", "EVENTS_MAX = 1_000", "EVENTS_MAX = 1_001"),
     _fold("void is pending", "history", "void.append(event)", "pending.append(event)"),
     _fold("repeats are facts", "history",
-          "repeats if identity in known", "facts if identity in known"),
+          "repeats.append(event)", "facts.append(event)"),
     _fold("a declaration from the next day on", "facts",
           "declaration[0] > day:", "declaration[0] >= day:"),
     _fold("the latest graduation counts", "facts",
