@@ -1034,8 +1034,11 @@ def differences(stated: dict[str, Json], computed: dict[str, Json]) -> list[str]
         f"{name}: the report says {texts_of(left, name)}, recomputed {texts_of(right, name)}"
         for name in sorted({name for name, _ in (left - right) | (right - left)})
     ]
+    rows = computed["counts"] + computed["rates"]
     if not lines and canonical(stated) != canonical(computed):
-        lines.append("every cell is equal, but the rows have another order or form")
+        pairs = zip([*stated["counts"], *stated["rates"]], rows, strict=False)
+        moved = next((f" from {r['measure']} {r['group']} on" for s, r in pairs if s != r), "")
+        lines.append(f"every cell is equal, but the rows have another order or form{moved}")
     return lines
 
 

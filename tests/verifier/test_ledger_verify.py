@@ -854,6 +854,16 @@ def test_the_command_sees_missing_doubled_and_reordered_rows(files):
         assert 1 == run(files / "records.jsonl", files / "report.json").returncode
 
 
+def test_rows_in_another_order_are_named_by_the_first(files):
+    stated = json.loads((files / "report.json").read_text("utf-8"))
+    rows = stated["counts"]
+    rows[3], rows[4] = rows[4], rows[3]
+    (files / "report.json").write_text(json.dumps(stated), "utf-8")
+    done = run(files / "records.jsonl", files / "report.json")
+    assert 1 == done.returncode
+    assert f"order or form from {rows[4]['measure']} {rows[4]['group']} on" in done.stdout
+
+
 def test_the_command_recomputes_a_report_at_the_reports_own_cut_over_a_longer_log(files):
     with (files / "records.jsonl").open("a", encoding="utf-8") as file:
         more = [outcome("2022-06-06") | {"id": "new", "subject": "s-9"}]
