@@ -279,7 +279,8 @@ def drop_or_repeat_or_swap_rows(held, chance):
         first, second = rows[index], rows[index + 1]
         first["group"], second["group"] = second["group"], first["group"]
         first["measure"], second["measure"] = second["measure"], first["measure"]
-        if {**first, "group": ""} == {**second, "group": ""}:
+        names_of_rows = {"measure": "", "group": ""}
+        if {**first, **names_of_rows} == {**second, **names_of_rows}:
             first[list(first)[-1]] += 1
     held.restate(members)
     return names
