@@ -9,14 +9,8 @@ from typing import NamedTuple
 from ledger.errors import CutNotHeldError, EvidenceError
 from ledger.evidence.anchor import Anchor, Entry, SignedCheckpoint
 from ledger.evidence.heads import TreeHeads, heads_of_records
-from ledger.evidence.proofs import (
-    Checked,
-    Proof,
-    ReportProof,
-    check_proof,
-    check_signatures,
-    cosigned_by,
-)
+from ledger.evidence.proof_documents import Proof, ReportProof
+from ledger.evidence.proofs import Checked, check_proof, check_signatures, cosigned_by
 from ledger.evidence.quorum import Quorum
 from ledger.log import Cut, Log, format_cut
 from ledger.report import ReportOutline

@@ -31,14 +31,8 @@ from ledger.evidence.merkle import (
     inclusion_path,
     nodes_between,
 )
-from ledger.evidence.proofs import (
-    ConsistencyProof,
-    CutProof,
-    RecordProof,
-    ReportProof,
-    hexadecimal,
-    signed_entry,
-)
+from ledger.evidence.proof_documents import ConsistencyProof, CutProof, RecordProof, ReportProof
+from ledger.evidence.proofs import hexadecimal, signed_entry
 from ledger.log import Cut, Location, Log
 from ledger.log.archive import ArchiveLog, as_archive
 from ledger.log.record_lines import format_record

@@ -13,16 +13,14 @@ from ledger.errors import EvidenceError, StoreError
 from ledger.evidence.checkpoint import Checkpoint, cosign
 from ledger.evidence.keys import PrivateKey
 from ledger.evidence.note import COSIGNATURE, PublicKey
-from ledger.evidence.proofs import (
-    Checked,
+from ledger.evidence.proof_documents import (
     ConsistencyProof,
     Proof,
     Signed,
-    check_proof,
-    check_signed,
     decode_proof,
     encode_proof,
 )
+from ledger.evidence.proofs import Checked, check_proof, check_signed
 from ledger.evidence.quorum import quorum_of_key
 from ledger.log.archive.files import translate_archive_errors, write_atomically
 

@@ -15,7 +15,7 @@ from outcomes.console import terminal
 
 if TYPE_CHECKING:
     from ledger.evidence.anchor import Anchor, SignedCheckpoint
-    from ledger.evidence.proofs import Proof
+    from ledger.evidence.proof_documents import Proof
 
 __all__ = ["prove_app"]
 
@@ -97,6 +97,6 @@ def _last(folder: Path) -> tuple[Anchor, SignedCheckpoint]:
 
 
 def _print(proof: Proof) -> None:
-    from ledger.evidence.proofs import encode_proof
+    from ledger.evidence.proof_documents import encode_proof
 
     terminal.write(encode_proof(proof))

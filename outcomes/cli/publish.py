@@ -46,56 +46,64 @@ _EXTRA = (
 )
 _REPLAYING = partial(terminal.progress, "replaying")
 
+_Out = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Where the publication is to be.")
+]
+_Report = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REPORT.json", help="A report of `outcomes report --json`; - is standard input."
+    ),
+]
+_Year = Annotated[
+    int | None,
+    typer.Option(
+        min=1900, max=2199, metavar="Y", help="Instead of a report: a replay for this year."
+    ),
+]
+_Disclosure = Annotated[
+    str,
+    typer.Option(
+        metavar="ID|FILE", help="What may be shown: a built-in profile, or the file of one."
+    ),
+]
+_Languages = Annotated[
+    str, typer.Option(metavar="CODE,CODE", help="The languages, comma-separated.")
+]
+_Edition = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The school's own words, a YAML file; it is published."),
+]
+_Evidence = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Carry the checkpoint along that `outcomes checkpoint` signed of the log.",
+    ),
+]
+_Revise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REASON",
+        help="Add a revision to a publication: late-facts, policy, disclosure or edition for a"
+        " planned one, correction where there was an error.",
+    ),
+]
+
 
 def publish(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FOLDER", help="Where the publication is to be.")
-    ],
-    report: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="REPORT.json",
-            help="A report of `outcomes report --json`; - is standard input.",
-        ),
-    ] = None,
-    year: Annotated[
-        int | None,
-        typer.Option(
-            min=1900, max=2199, metavar="Y", help="Instead of a report: a replay for this year."
-        ),
-    ] = None,
+    out: _Out,
+    report: _Report = None,
+    year: _Year = None,
     log: LogOption = None,
     policy: PolicyOption = None,
     as_of: AsOfOption = None,
     cut: CutOption = None,
-    disclosure: Annotated[
-        str,
-        typer.Option(
-            metavar="ID|FILE", help="What may be shown: a built-in profile, or the file of one."
-        ),
-    ] = "round-5",
-    lang: Annotated[
-        str, typer.Option(metavar="CODE,CODE", help="The languages, comma-separated.")
-    ] = "fr,en",
-    edition: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The school's own words, a YAML file; it is published."),
-    ] = None,
-    evidence: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Carry the checkpoint along that `outcomes checkpoint` signed of the log.",
-        ),
-    ] = None,
-    revise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REASON",
-            help="Add a revision to a publication: late-facts, policy, disclosure or edition for a"
-            " planned one, correction where there was an error.",
-        ),
-    ] = None,
+    disclosure: _Disclosure = "round-5",
+    lang: _Languages = "fr,en",
+    edition: _Edition = None,
+    evidence: _Evidence = None,
+    revise: _Revise = None,
     json: JsonOption = False,
 ) -> None:
     """Publish a report: pages, PDF, tables and data, without counts that are too small."""

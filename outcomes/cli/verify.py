@@ -150,7 +150,7 @@ class _Given:
     def add(self, name: str, data: bytes) -> None:
         """Add a report, several, a proof or a checkpoint, told apart by what begins them."""
         from ledger.evidence.anchor import decode_checkpoint
-        from ledger.evidence.proofs import is_proof
+        from ledger.evidence.proof_documents import is_proof
         from ledger.report import decode_reports
 
         if b"\n\n\xe2\x80\x94 " in data:
@@ -175,7 +175,7 @@ def _believed(key: Path | None, quorum: Path | None) -> Quorum:
 
 def _check_proof(name: str, data: bytes, believed: Quorum) -> dict[str, Any]:
     from ledger.audit.evidence import verify_proof
-    from ledger.evidence.proofs import decode_proof
+    from ledger.evidence.proof_documents import decode_proof
 
     try:
         checked = verify_proof(decode_proof(data, name), believed, name)

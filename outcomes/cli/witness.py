@@ -11,7 +11,7 @@ from outcomes.cli.options import command_group
 from outcomes.console import terminal
 
 if TYPE_CHECKING:
-    from ledger.evidence.proofs import Proof
+    from ledger.evidence.proof_documents import Proof
     from ledger.evidence.witness import Watch
 
 __all__ = ["witness_app"]
@@ -61,7 +61,7 @@ def witness_sign(
 
 
 def _read(file: str) -> tuple[str, Proof]:
-    from ledger.evidence.proofs import decode_proof
+    from ledger.evidence.proof_documents import decode_proof
     from outcomes.ingest.files import name_of, read_file
 
     place = name_of(file)

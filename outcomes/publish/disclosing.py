@@ -11,7 +11,7 @@ from ledger.disclosure.disclose import disclose
 from ledger.disclosure.profile import Profile, built_in_profiles
 from ledger.disclosure.shown import ShownReport
 from ledger.errors import BadInputError, ConfigurationError
-from ledger.evidence.proofs import CutProof
+from ledger.evidence.proof_documents import CutProof
 from ledger.log import Log
 from ledger.replay import ENGINES, Engine
 from ledger.report import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ledger.disclosure.shown import ShownLog
 from ledger.errors import EvidenceError
 from ledger.evidence.anchor import Anchor, SignedCheckpoint, decode_checkpoint
-from ledger.evidence.proofs import CutProof, check_cut, cosigned_by, signed_entry
+from ledger.evidence.proof_documents import CutProof
+from ledger.evidence.proofs import check_cut, cosigned_by, signed_entry
 from ledger.evidence.proving import Notify, prove_cut
 from ledger.evidence.quorum import Quorum
 from ledger.log import Cut, Log, format_cut

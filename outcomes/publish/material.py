@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.disclosure.profile import Profile
 from ledger.disclosure.shown import ShownReport
-from ledger.evidence.proofs import CutProof
+from ledger.evidence.proof_documents import CutProof
 from outcomes.presentation.languages import Language
 from outcomes.publish.document import Column, Inline, Paragraph
 from outcomes.publish.figures import Figures

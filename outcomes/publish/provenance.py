@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ledger.decoding import decode_document
 from ledger.errors import BadInputError
-from ledger.evidence.proofs import CutProof
+from ledger.evidence.proof_documents import CutProof
 from outcomes.presentation.languages import languages
 from outcomes.publish.revisions import REASONS
 from schemas.canonical import canonical, sha256_hex

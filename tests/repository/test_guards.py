@@ -76,6 +76,7 @@ PURE_IMPORTS = frozenset(
         "itertools",
         "json",
         "math",
+        "operator",
         "orjson",
         "pydantic",
         "pydantic_core",

@@ -18,7 +18,7 @@ from ledger.evidence.anchor import read_anchor
 from ledger.evidence.checkpoint import cosign
 from ledger.evidence.keys import create_key, read_private_key
 from ledger.evidence.note import COSIGNATURE, PublicKey
-from ledger.evidence.proofs import encode_proof
+from ledger.evidence.proof_documents import encode_proof
 from ledger.evidence.proving import prove_consistency, prove_record, prove_report
 from ledger.log import Location, open_log
 from tests.faults.tampering import stage

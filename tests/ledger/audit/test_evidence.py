@@ -11,7 +11,7 @@ from ledger.audit.evidence import Evidence, check_checkpoints, verify_evidence, 
 from ledger.errors import EvidenceError
 from ledger.evidence.anchor import read_anchor, read_checkpoint
 from ledger.evidence.keys import create_key
-from ledger.evidence.proofs import decode_proof, encode_proof
+from ledger.evidence.proof_documents import decode_proof, encode_proof
 from ledger.evidence.proving import prove_report
 from ledger.evidence.quorum import parse_quorum, quorum_of_key
 from ledger.log import open_log

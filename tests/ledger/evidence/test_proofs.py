@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ledger.errors import EvidenceError
 from ledger.evidence.anchor import decode_checkpoint, read_anchor, read_checkpoint
 from ledger.evidence.keys import create_key
-from ledger.evidence.proofs import check_proof, decode_proof, encode_proof, is_proof
+from ledger.evidence.proof_documents import decode_proof, encode_proof, is_proof
+from ledger.evidence.proofs import check_proof
 from ledger.evidence.proving import prove_consistency, prove_record, prove_report
 from ledger.evidence.quorum import quorum_of_key
 from ledger.evidence.signing import sign_log

@@ -15,7 +15,8 @@ from ledger.evidence.anchor import (
     read_anchor,
     read_checkpoint,
 )
-from ledger.evidence.proofs import check_proof, decode_proof, signed_entry
+from ledger.evidence.proof_documents import decode_proof
+from ledger.evidence.proofs import check_proof, signed_entry
 from ledger.evidence.proving import prove_consistency, prove_record
 from ledger.evidence.quorum import parse_quorum
 from ledger.evidence.witness import Watch, check_as_witness, sign_as_witness
