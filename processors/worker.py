@@ -70,7 +70,8 @@ def run_worker(
 
             return run_workers(address, policies, Fleet(chosen.state, chosen.processes, reporting))
         stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        # Set by a thread: the wait that a handler interrupts may hold the lock that `set` takes.
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop.set).start())
         reporting.start()
         _FileWorker(address, policies, chosen, reporting.observer()).follow(stop)
     return 0

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -23,14 +24,15 @@ if sys.argv[1] == "pipe":
 processes.STOP_SECONDS = 3600
 
 def work():
-    stop, codes = threading.Event(), []
-    for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
-        signal.signal(number, lambda *_, code=code: (codes.append(code), stop.set()))
+    codes = {signal.SIGTERM: 0, signal.SIGINT: 130}
     if sys.argv[1] == "stubborn":
         signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"no\\n"))
+        os.write(1, b"%d\\n" % os.getpid())
+        threading.Event().wait()
+    # A handler that sets an Event can wait for ever for the lock of the wait that it interrupts.
+    signal.pthread_sigmask(signal.SIG_BLOCK, codes)
     os.write(1, b"%d\\n" % os.getpid())
-    stop.wait()
-    return codes[0]
+    return codes[signal.sigwait(codes)]
 
 def failing():
     os.write(1, b"%d\\n" % os.getpid())
@@ -90,7 +92,8 @@ def start():
     for command in commands:
         for pid in (command.process.pid, *command.children):
             if command.process.poll() is None or is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         command.process.communicate()
 
 
