@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outcomes.console.tables import csv_lines, document, json_lines
+from outcomes.console.tables import csv_lines, document, json_lines, print_lines
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -37,6 +37,22 @@ class TestJson:
         text = b"".join(json_lines(rows)).decode()
         assert [json.loads(line) for line in text.split("\n")[:-1]] == rows
         assert not steering(text)
+
+    def test_a_reader_has_the_first_page_before_the_hundredth_row_is_made(self, capfdbinary):
+        printed = b""
+
+        def rows():
+            nonlocal printed
+            for number in range(1_000):
+                if number == 100:
+                    printed = capfdbinary.readouterr().out
+                yield {"number": number, "subject": "s" * 30}
+
+        print_lines(rows())
+
+        lines = (printed + capfdbinary.readouterr().out).splitlines()
+        assert printed.count(b"\n") >= 40
+        assert list(range(1_000)) == [json.loads(line)["number"] for line in lines]
 
 
 class TestCsv:
