@@ -43,7 +43,7 @@ class Nested(NamedTuple):
 
 _CHUNK_BYTES = 262_144
 _FIRST_BYTES = 1_024
-"""A reader waits for the first rows; later ones are written by the chunk."""
+"""A reader waits for the first rows: at most an eighth of what was printed is held back."""
 # What JSON allows as it is, and a terminal may obey: U+007F to U+009F.
 _CONTROL = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
 # What a spreadsheet takes for a formula (OWASP, CSV injection).
@@ -139,11 +139,11 @@ def _escaped(data: bytes) -> bytes:
 
 
 def _print(pieces: Iterable[bytes]) -> None:
-    waiting, limit = bytearray(), _FIRST_BYTES
+    waiting, printed = bytearray(), 0
     for piece in pieces:
         waiting += piece
-        if len(waiting) >= limit:
+        if len(waiting) >= min(max(_FIRST_BYTES, printed // 8), _CHUNK_BYTES):
             terminal.write(bytes(waiting))
+            printed += len(waiting)
             waiting.clear()
-            limit = min(2 * limit, _CHUNK_BYTES)
     terminal.write(bytes(waiting))
