@@ -18,6 +18,7 @@ __all__ = [
     "group_words",
     "key_words",
     "measure_words",
+    "type_words",
 ]
 
 
@@ -105,3 +106,8 @@ def group_words(group: str, language: Language) -> str:
     name = value or key
     words = GROUPS | KINDS | FUNDING | POPULATIONS
     return language.gettext(words.get(name, key_words(name)))
+
+
+def type_words(name: str | None) -> str:
+    """An event type without what all have, such as `student.applied`; empty where there is none."""
+    return (name or "").removeprefix("ledger.").rpartition(".v")[0]

@@ -20,12 +20,12 @@ from ledger.errors import UsageError
 from ledger.log import Cut, format_cut, parse_cut
 from outcomes.presentation.languages import Language
 from outcomes.presentation.reasons import reason_words
-from outcomes.presentation.words import group_words, measure_words
+from outcomes.presentation.words import group_words, measure_words, type_words
 from outcomes.serve.access import Caller
 from outcomes.serve.explaining import Explained, Explainer, is_cell
 from outcomes.serve.figures import FiguresKey, LiveHub
 from outcomes.serve.limits import read_body
-from outcomes.serve.pages import Pages, language_for, read_form
+from outcomes.serve.pages import Pages, chosen_language, language_for, read_form
 from outcomes.serve.problems import Problem, problems
 from outcomes.serve.read_api import read_live
 from outcomes.serve.tokens import Role
@@ -219,8 +219,7 @@ def _answer(
         "year": query.year, "measure": query.measure, "group": query.group,
         "policy": query.policy.id, "cut": format_cut(query.cut),
     }  # fmt: skip
-    lang = request.query_params.get("lang")
-    suffix = {"lang": lang} if lang else {}
+    suffix = chosen_language(request)
     is_operator = Role.OPERATOR in caller.roles
     return pages.answer(
         request,
@@ -286,7 +285,7 @@ def _row(explanation: Explanation, language: Language) -> dict[str, Any]:
     return {
         "student": explanation.subject,
         "place": first,
-        "type": (first.type or "").removeprefix("ledger.").rpartition(".v")[0],
+        "type": type_words(first.type),
         "source": first.source,
         "counts": explanation.is_counted,
         "reason": "" if reason is None else reason_words(reason.value, language),

@@ -17,7 +17,7 @@ from ledger.audit.explain import (
 from ledger.log import Log, LogAddress, format_cut
 from ledger.log.progress import ProgressCallback
 from outcomes.console.explain_page import explain_head, totals_as_json
-from outcomes.serve.log_reading import LogReading, TooLongProblem
+from outcomes.serve.log_reading import LogReading
 from projections.explanations import Explanation
 from projections.measures.catalogue import COUNTS, MEMBERSHIP_GROUPS, RATES, groups_shown
 from projections.policy import Policy
@@ -91,12 +91,8 @@ class Explainer:
                     count += 1
             return Explained(normal, log.name, totals, rows, max(1, -(-count // ROWS)))
 
-        try:
-            return await self._reading.run(work, records=sum(query.cut.values()))
-        except TooLongProblem as problem:
-            command = _command(query)
-            detail = f"the log is too long for a page; run `{command}`"
-            raise TooLongProblem(503, detail, command=command) from problem
+        records = sum(query.cut.values())
+        return await self._reading.run(work, records=records, command=_command(query))
 
 
 def is_cell(measure: str, group: str, policy: Policy) -> bool:

@@ -16,7 +16,7 @@ from outcomes.ingest.resubmitting import UNCHANGED_RULES
 from outcomes.serve.access import Caller
 from outcomes.serve.letters import Letter, LetterDesk, LetterQuery
 from outcomes.serve.letters_api import EVENT_BYTES_MAX, Offset, Partition
-from outcomes.serve.pages import Pages, number_within, read_form
+from outcomes.serve.pages import Pages, chosen_language, number_within, read_form
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
 
@@ -165,11 +165,11 @@ def _query(request: Request) -> LetterQuery:
 
 def _address(path: str, request: Request) -> Callable[..., str]:
     """A function that gives an address below a path, in the language that was chosen."""
-    lang = request.query_params.get("lang")
+    language = chosen_language(request)
 
     def address(**members: object) -> str:
         named = {name: value for name, value in members.items() if value is not None}
-        named |= {"lang": lang} if lang else {}
+        named |= language
         return f"{path}?{urlencode(named)}" if named else path
 
     return address

@@ -25,15 +25,23 @@ _Result = TypeVar("_Result")
 
 
 class TooLongProblem(Problem):
-    """The log is longer than a request may wait for: 503."""
+    """The log is longer than a request may wait for: 503; the member `command` does the work."""
+
+    def __init__(self, seconds: float, command: str | None) -> None:
+        if command is None:
+            super().__init__(503, f"the log is too long to be read in {seconds:.0f} s")
+        else:
+            detail = f"the log is too long for a page; run `{command}`"
+            super().__init__(503, detail, command=command)
 
 
 class _Patience:
     """Ends work after a time, and before if a third of it shows that twice as much is needed."""
 
-    def __init__(self, seconds: float, records: int | None) -> None:
+    def __init__(self, seconds: float, records: int | None, command: str | None = None) -> None:
         self._seconds = seconds
         self._records = records
+        self._command = command
         self._read = 0
         self._begun = time.monotonic()
 
@@ -41,7 +49,7 @@ class _Patience:
         self._read = max(self._read, read)
         elapsed = time.monotonic() - self._begun
         if elapsed > self._seconds or (elapsed > self._seconds / 3 and self._is_hopeless(elapsed)):
-            raise TooLongProblem(503, f"the log is too long to be read in {self._seconds:.0f} s")
+            raise TooLongProblem(self._seconds, self._command)
 
     def _is_hopeless(self, elapsed: float) -> bool:
         if not self._read or self._records is None:
@@ -69,6 +77,7 @@ class LogReading:
         *,
         appends: bool = False,
         records: int | None = None,
+        command: str | None = None,
     ) -> _Result:
         """Do some work with the log, in a thread.
 
@@ -77,6 +86,7 @@ class LogReading:
                 that it has read; that ends work that takes too long.
             appends: Open the log to append.
             records: How many there are to read, so that what cannot succeed ends early.
+            command: What to type where it takes too long.
 
         Raises:
             Problem: 503 if others are at it, or the log cannot be read.
@@ -85,7 +95,7 @@ class LogReading:
         if self._busy.locked():
             raise Problem(503, "others are reading the log", headers={"Retry-After": "5"})
         async with self._busy:
-            check = _Patience(self._seconds, records)
+            check = _Patience(self._seconds, records, command)
             return await run_in_threadpool(self._run, work, check, appends)
 
     def _run(

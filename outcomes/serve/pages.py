@@ -117,8 +117,7 @@ class Pages:
             names: For the template.
         """
         language, session = language_for(request), self.doors.session(request)
-        chosen = request.query_params.get("lang")
-        suffix = f"?{urlencode({'lang': chosen})}" if chosen else ""
+        suffix = _suffix(request)
         others = [
             (language_of(code), f"{here}?{urlencode({**request.query_params, 'lang': code})}")
             for code in languages()
@@ -145,7 +144,7 @@ class Pages:
             "text": problem.detail if command is None else say(_TOO_LONG),
             "command": command,
             "refresh": False,
-            "home": f"/?lang={language.code}" if "lang" in request.query_params else "/",
+            "home": f"/{_suffix(request)}",
         }
         page = self.render("message.html", language, **names)
         return HTMLResponse(page, problem.status, headers={**_HEADERS, **problem.headers})
@@ -313,6 +312,18 @@ def language_for(request: Request) -> Language:
     """The language of an answer."""
     accepted = request.headers.get("accept-language", "")
     return negotiate(request.query_params.get("lang"), accepted)
+
+
+def chosen_language(request: Request) -> dict[str, str]:
+    """The member of an address that keeps the language that was chosen; none where none was."""
+    chosen = request.query_params.get("lang")
+    return {"lang": chosen} if chosen else {}
+
+
+def _suffix(request: Request) -> str:
+    """The query of an address that keeps the language that was chosen, and nothing else."""
+    chosen = chosen_language(request)
+    return f"?{urlencode(chosen)}" if chosen else ""
 
 
 async def read_form(request: Request, bytes_max: int = _FORM_BYTES_MAX) -> dict[str, str]:

@@ -7,7 +7,6 @@ each that is shown is in the server's log.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -19,10 +18,10 @@ from ledger.log import Location, Log, LogAddress
 from ledger.log.progress import ProgressCallback
 from outcomes.presentation.languages import Language
 from outcomes.presentation.reasons import reason_words, verdict_words
-from outcomes.presentation.words import group_words, measure_words
+from outcomes.presentation.words import group_words, measure_words, type_words
 from outcomes.serve.access import Caller
 from outcomes.serve.letters_api import Offset, Partition
-from outcomes.serve.log_reading import LogReading, TooLongProblem
+from outcomes.serve.log_reading import LogReading
 from outcomes.serve.pages import Pages, language_for
 from outcomes.serve.problems import Problem
 from outcomes.serve.tokens import Role
@@ -87,32 +86,29 @@ async def _trace(reading: LogReading, record: Record, event: Event, policy: Poli
     def work(log: Log, check: ProgressCallback) -> Trace:
         return student_trace(log, log.end(), event.subject, policy, check)
 
-    try:
-        return _Traced(record, event, await reading.run(work))
-    except TooLongProblem as problem:
-        command = shlex.join(["outcomes", "trace", "--event", event.source, event.id])
-        detail = f"the log is too long for a page; run `{command}`"
-        raise TooLongProblem(503, detail, command=command) from problem
+    command = shlex.join(["outcomes", "trace", "--event", event.source, event.id])
+    return _Traced(record, event, await reading.run(work, command=command))
 
 
 def _answer(pages: Pages, request: Request, traced: _Traced, caller: Caller) -> Response:
     record, event, trace = traced
     language = language_for(request)
-    what, rows = "record", len(trace.records)
-    logger().info("rows.shown", caller=caller.name, what=what, rows=rows)
-    own = [each for each in trace.records if _place(each.judged.record) == _place(record)]
+    logger().info("rows.shown", caller=caller.name, what="record", rows=len(trace.records))
+    own = list[TracedRecord]()
+    others = list[TracedRecord]()
+    for each in trace.records:
+        (own if _place(each.judged.record) == _place(record) else others).append(each)
     return pages.answer(
         request,
         "record.html",
         here=request.url.path,
         place=f"{record.partition}:{record.offset}",
-        record=record,
         event=event,
         recorded_at=utc_text(record.recorded_at),
         value=excerpt(record.value, _BYTES_SHOWN),
         verdicts=[_verdict(each, language) for each in own],
         effects=[_effect(each, language) for row in own for each in row.effects],
-        others=[_row(each, language) for each in trace.records if each not in own],
+        others=[_row(each, language) for each in others],
     )
 
 
@@ -137,14 +133,10 @@ def _effect(effect: Explanation, language: Language) -> dict[str, Any]:
 
 
 def _row(traced: TracedRecord, language: Language) -> dict[str, Any]:
-    judged = traced.judged
+    record, glimpse = traced.judged.record, traced.judged.glimpse
     return {
-        "place": judged.record,
-        "type": (judged.glimpse.type or "–").removeprefix("ledger.").rpartition(".v")[0] or "–",
-        "dates": list(_dates(traced, language)),
+        "place": record,
+        "type": type_words(glimpse.type) or "–",
+        "dates": [language.date(day) for day in glimpse.dates.values()],
         "verdict": _verdict(traced, language),
     }
-
-
-def _dates(traced: TracedRecord, language: Language) -> Iterator[str]:
-    return (language.date(day) for day in traced.judged.glimpse.dates.values())
