@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -178,7 +179,7 @@ class SqliteLog:
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
         missing = dict(end)
-        for record in self._select(_READ_BY_KEY, ()):
+        for record in chain.from_iterable(self._chunks(_READ_BY_KEY, ())):
             if record.offset < end[record.partition]:
                 yield record
                 missing[record.partition] -= 1
@@ -189,8 +190,7 @@ class SqliteLog:
     def read_subjects(self, subjects: Sequence[str]) -> Iterator[Record]:
         """All records under the keys of some students, by (key, partition, offset)."""
         texts = json.dumps(list(subjects))
-        with self._reading():
-            yield from map(as_record, self._connection.execute(_READ_SUBJECTS, (texts,)))
+        yield from chain.from_iterable(self._chunks(_READ_SUBJECTS, (texts,)))
 
     def count_records(self, subjects: Iterable[str]) -> dict[str, int]:
         """How many records the log holds of some students; one of whom it has none is absent."""
@@ -287,11 +287,7 @@ class SqliteLog:
             " is damaged, see `outcomes doctor`"
         )
 
-    def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[Record]:
-        with self._reading():
-            yield from map(as_record, self._connection.execute(query, bounds))
-
-    def _chunks(self, query: str, bounds: tuple[int, ...]) -> Iterator[list[Record]]:
+    def _chunks(self, query: str, bounds: tuple[int | str, ...]) -> Iterator[list[Record]]:
         with self._reading():
             cursor = self._connection.execute(query, bounds)
             while rows := cursor.fetchmany(_CHUNK_ROWS):
