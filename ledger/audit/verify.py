@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
 from ledger.errors import ConfigurationError
 from ledger.log import Cut, Log
+from ledger.log.progress import Notify, no_notice
 from ledger.replay import ENGINES, Engine
 from ledger.report.make import ProgressBar, ReportQuery, make_reports, no_progress_bar
 from ledger.report.model import Report, ReportOutline, Row
@@ -82,7 +83,7 @@ def verify_reports(
     policies: Sequence[Policy] = (),
     *,
     progress: ProgressBar = no_progress_bar,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = no_notice,
 ) -> list[Verification]:
     """Make each report again from the log, by each of the two engines, and compare.
 
@@ -159,7 +160,7 @@ def _replayed(
     keys: Sequence[tuple[Cut, Policy, int]],
     *,
     progress: ProgressBar,
-    notify: Callable[[str], None],
+    notify: Notify,
 ) -> list[Report]:
     """The report of each cut, policy and year asked for, in order, from one reading of the log."""
     cuts, policies, years = (_unique(values) for values in zip(*keys, strict=True))

@@ -52,11 +52,12 @@ def forged_columns(log: ArchiveLog, progress: ProgressCallback = no_progress) ->
             faults = dict(compared)
     refuse_replaced(fresh.values())
     for name, file in fresh.items():
-        if faults[name] is not None:
-            yield _sentence(log, file, faults[name])
+        fault = faults[name]
+        if fault is not None:
+            yield _sentence(log, file, fault)
 
 
-def _sentence(log: ArchiveLog, file: ColumnFile, fault: str | None) -> str:
+def _sentence(log: ArchiveLog, file: ColumnFile, fault: str) -> str:
     return (
         f"{file.path}: typed columns are forged, {fault}; figures by the fold and sealed records do"
         f" not rest on them; `outcomes archive {log.folder} --refresh` makes them again"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import attrgetter
@@ -21,7 +21,7 @@ from ledger.evidence.leaf_files import (
 from ledger.evidence.merkle import EMPTY_ROOT, HASH_BYTES, CompactRange
 from ledger.log import Cut, Log, furthest
 from ledger.log.archive import ArchiveLog, Segment, as_archive
-from ledger.log.progress import ProgressCallback, no_progress, with_progress
+from ledger.log.progress import Notify, ProgressCallback, no_notice, no_progress, with_progress
 
 __all__ = ["EMPTY_HEAD", "TreeHead", "TreeHeads", "heads_at", "heads_of_records", "kept_heads"]
 
@@ -49,7 +49,7 @@ def heads_at(
     cuts: Sequence[Cut],
     *,
     progress: ProgressCallback = no_progress,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = no_notice,
 ) -> list[TreeHeads]:
     """The trees at each of some cuts; an archive's from the leaf hashes that it keeps.
 
@@ -93,7 +93,7 @@ def heads_of_records(
 
 
 def kept_heads(
-    log: ArchiveLog, cuts: Sequence[Cut], *, notify: Callable[[str], None] = lambda _: None
+    log: ArchiveLog, cuts: Sequence[Cut], *, notify: Notify = no_notice
 ) -> list[TreeHeads]:
     """The trees of an archive at each of some cuts.
 
@@ -124,7 +124,7 @@ def kept_heads(
 
 
 def _leaf_files(
-    log: ArchiveLog, parts: Sequence[SegmentLeaves], notify: Callable[[str], None]
+    log: ArchiveLog, parts: Sequence[SegmentLeaves], notify: Notify
 ) -> dict[str, LeafFile]:
     """The leaf hashes of some segments by file; missing ones are computed, but for the hashes."""
     checked = check_leaves(log.folder, parts, notify)

@@ -9,7 +9,7 @@ hashed once, whatever is added later.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,14 @@ from ledger.log.archive.segment import records_of, sealed_bytes
 from ledger.log.archive.self_digest import with_self_digest
 from ledger.log.archive.workers import run_job
 from ledger.log.port import Check
-from ledger.log.progress import PROGRESS_EVERY, ProgressCallback, advancing, no_progress
+from ledger.log.progress import (
+    PROGRESS_EVERY,
+    Notify,
+    ProgressCallback,
+    advancing,
+    no_notice,
+    no_progress,
+)
 from ledger.numbers import pluralise
 
 __all__ = [
@@ -175,7 +182,7 @@ class _LeavesJob(NamedTuple):
 def check_leaves(
     folder: Path,
     parts: Sequence[SegmentLeaves],
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = no_notice,
 ) -> list[LeafFile]:
     """Check the leaf hashes of some segments; every file that may be used is hashed.
 

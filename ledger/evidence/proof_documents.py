@@ -34,7 +34,6 @@ _Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Path = Annotated[tuple[_Hash, ...], Field(strict=False, max_length=64)]
 _Count = Annotated[int, Field(ge=0, lt=2**53)]
 _Partition = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,8})$")]
-_Head = tuple[_Count, _Hash]
 
 
 class _Members(BaseModel):

@@ -35,15 +35,10 @@ from ledger.evidence.proof_documents import ConsistencyProof, CutProof, RecordPr
 from ledger.evidence.proofs import hexadecimal, signed_entry
 from ledger.log import Cut, Location, Log
 from ledger.log.archive import ArchiveLog, as_archive
+from ledger.log.progress import Notify, no_notice
 from ledger.log.record_lines import format_record
 
 __all__ = ["prove_consistency", "prove_cut", "prove_record", "prove_report"]
-
-Notify = Callable[[str], None]
-
-
-def _no_notice(_: str) -> None:
-    """Nobody wants to know."""
 
 
 def prove_record(
@@ -51,7 +46,7 @@ def prove_record(
     anchor: Anchor,
     signed: SignedCheckpoint,
     place: Location,
-    notify: Notify = _no_notice,
+    notify: Notify = no_notice,
 ) -> RecordProof:
     """The proof that a record is in a signed log.
 
@@ -95,7 +90,7 @@ def prove_consistency(
     anchor: Anchor,
     old: SignedCheckpoint | None,
     new: SignedCheckpoint,
-    notify: Notify = _no_notice,
+    notify: Notify = no_notice,
 ) -> ConsistencyProof:
     """The proof that what was signed earlier is still there.
 
@@ -132,7 +127,7 @@ def prove_report(
     anchor: Anchor,
     signed: SignedCheckpoint,
     report: Mapping[str, Any],
-    notify: Notify = _no_notice,
+    notify: Notify = no_notice,
 ) -> ReportProof:
     """The proof that a report was made from signed records.
 
@@ -160,7 +155,7 @@ def prove_report(
 
 
 def prove_cut(
-    log: Log, anchor: Anchor, signed: SignedCheckpoint, cut: Cut, notify: Notify = _no_notice
+    log: Log, anchor: Anchor, signed: SignedCheckpoint, cut: Cut, notify: Notify = no_notice
 ) -> tuple[dict[str, str], CutProof]:
     """The roots at a cut by partition, and the proof that they are part of what was signed.
 
@@ -195,7 +190,7 @@ def prove_cut(
 
 
 def _paths(
-    log: Log, old: TreeHeads, new: Entry, notify: Notify = _no_notice
+    log: Log, old: TreeHeads, new: Entry, notify: Notify = no_notice
 ) -> dict[str, tuple[str, ...]]:
     """The proof for every partition that held a record."""
     paths = {}

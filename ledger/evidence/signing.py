@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from ledger.evidence.anchor import Entry, SignedCheckpoint, add_checkpoint, read
 from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.evidence.keys import PrivateKey
 from ledger.log import Cut, Log
-from ledger.log.progress import ProgressCallback, no_progress
+from ledger.log.progress import Notify, ProgressCallback, no_notice, no_progress
 
 __all__ = ["SignedLog", "sign_log"]
 
@@ -38,7 +37,7 @@ def sign_log(
     key: PrivateKey,
     *,
     progress: ProgressCallback = no_progress,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = no_notice,
 ) -> SignedLog:
     """Sign the trees of all partitions at a log's end.
 

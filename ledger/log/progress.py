@@ -1,4 +1,4 @@
-"""Reporting how far a reading has come."""
+"""Reporting how far a reading has come, and what is worth knowing of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 
 from schemas.record import Record
 
-__all__ = ["PROGRESS_EVERY", "ProgressCallback", "advancing", "no_progress", "with_progress"]
+__all__ = [
+    "PROGRESS_EVERY",
+    "Notify",
+    "ProgressCallback",
+    "advancing",
+    "no_notice",
+    "no_progress",
+    "with_progress",
+]
 
 PROGRESS_EVERY = 5_000
 
@@ -14,8 +22,16 @@ ProgressCallback = Callable[[int], None]
 """Called now and then with the number of records so far."""
 
 
+Notify = Callable[[str], None]
+"""Gets a sentence that a person may want to know of how something was done."""
+
+
 def no_progress(_: int) -> None:
     """Report to nobody."""
+
+
+def no_notice(_: str) -> None:
+    """Nobody wants to know."""
 
 
 def with_progress(

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
 from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.log import Cut, Log
-from ledger.log.progress import ProgressCallback, no_progress
+from ledger.log.progress import Notify, ProgressCallback, no_notice, no_progress
 from ledger.replay import Engine, FiguresAtCut, replay_each, suitable_engine
 from ledger.report.document import digest_of
 from ledger.report.model import (
@@ -88,7 +88,7 @@ def make_reports(
     query: ReportQuery,
     *,
     progress: ProgressBar = no_progress_bar,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = no_notice,
 ) -> list[Report]:
     """The reports that a query asks for, by cut, then policy, then year, from one reading.
 

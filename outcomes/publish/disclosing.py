@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from ledger.disclosure.shown import ShownReport
 from ledger.errors import BadInputError, ConfigurationError
 from ledger.evidence.proof_documents import CutProof
 from ledger.log import Log
+from ledger.log.progress import Notify, no_notice
 from ledger.replay import ENGINES, Engine
 from ledger.report import (
     Report,
@@ -30,7 +31,6 @@ from schemas.version import RULES_VERSION
 
 __all__ = [
     "Disclosed",
-    "Notify",
     "ProgressBar",
     "disclosed_again",
     "disclosed_from_log",
@@ -38,8 +38,6 @@ __all__ = [
     "is_exact",
     "no_progress_bar",
 ]
-
-Notify = Callable[[str], None]
 
 
 class Disclosed(NamedTuple):
@@ -92,7 +90,7 @@ def disclosed_from_log(
     profile: Profile,
     *,
     progress: ProgressBar = no_progress_bar,
-    notify: Notify = lambda _: None,
+    notify: Notify = no_notice,
 ) -> Disclosed:
     """Disclose the report of a replay.
 
@@ -116,7 +114,7 @@ def disclosed_again(
     stated: Disclosed,
     *,
     progress: ProgressBar = no_progress_bar,
-    notify: Notify = lambda _: None,
+    notify: Notify = no_notice,
 ) -> dict[Engine, Disclosed]:
     """Disclose once more what a publication says that it shows, from replays at its cut.
 

@@ -7,9 +7,10 @@ from ledger.errors import EvidenceError
 from ledger.evidence.anchor import Anchor, SignedCheckpoint, decode_checkpoint
 from ledger.evidence.proof_documents import CutProof
 from ledger.evidence.proofs import check_cut, cosigned_by, signed_entry
-from ledger.evidence.proving import Notify, prove_cut
+from ledger.evidence.proving import prove_cut
 from ledger.evidence.quorum import Quorum
 from ledger.log import Cut, Log, format_cut
+from ledger.log.progress import Notify, no_notice
 
 __all__ = ["CHECKPOINT", "check_checkpoint", "checkpoint_of", "cover"]
 
@@ -17,7 +18,7 @@ CHECKPOINT = "checkpoint.txt"
 
 
 def cover(
-    stated: ShownLog, anchor: Anchor, log: Log | None = None, notify: Notify = lambda _: None
+    stated: ShownLog, anchor: Anchor, log: Log | None = None, notify: Notify = no_notice
 ) -> CutProof:
     """The proof that what a report has read was signed.
 

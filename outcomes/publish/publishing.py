@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from ledger.disclosure.shown import ShownReport, decode_shown, encode_shown
 from ledger.errors import UsageError
+from ledger.log.progress import Notify, no_notice
 from ledger.numbers import pluralise
 from outcomes.presentation.languages import language_of
 from outcomes.publish.data_table import NOT_SHOWN, cell_rows
-from outcomes.publish.disclosing import Disclosed, Notify
+from outcomes.publish.disclosing import Disclosed
 from outcomes.publish.edition import NO_EDITION, Edition
 from outcomes.publish.folder import (
     INDEX,
@@ -75,7 +76,7 @@ def publish(
     disclose: Callable[[], Disclosed],
     wishes: Wishes,
     *,
-    notify: Notify = lambda _: None,
+    notify: Notify = no_notice,
 ) -> Published:
     """Publish a report as a folder, or as a revision of one.
 

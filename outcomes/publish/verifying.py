@@ -14,11 +14,11 @@ from ledger.errors import BadInputError, EvidenceError
 from ledger.evidence.anchor import SignedCheckpoint
 from ledger.evidence.quorum import Quorum
 from ledger.log import Log
+from ledger.log.progress import Notify, no_notice
 from ledger.numbers import pluralise
 from outcomes.publish.data_table import TABLE, cell_rows, data_table_files
 from outcomes.publish.disclosing import (
     Disclosed,
-    Notify,
     ProgressBar,
     disclosed_again,
     disclosed_from_report,
@@ -95,7 +95,7 @@ def verify_folder(
     *,
     quorum: Quorum | None = None,
     progress: ProgressBar = no_progress_bar,
-    notify: Notify = lambda _: None,
+    notify: Notify = no_notice,
 ) -> FolderCheck:
     """Make every revision of a publication again, and compare every byte.
 
