@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from ledger.columns.cache import ColumnFile, check_columns, column_path, refuse_replaced
 from ledger.columns.database import Database
-from ledger.columns.segments import Source, write_segment_columns
+from ledger.columns.jobs import run_column_job
+from ledger.columns.segments import Means, Source, write_segment_columns
 from ledger.log.archive import ArchiveLog, Segment
-from ledger.log.archive.workers import run_job
 from ledger.log.progress import ProgressCallback, advancing, no_progress
 from ledger.temporary import temporary_folder
 
@@ -48,7 +48,7 @@ def forged_columns(log: ArchiveLog, progress: ProgressCallback = no_progress) ->
     with temporary_folder("outcomes-compare-") as folder:
         job = _Comparison(Source(log.folder, log.partitions), folder)
         segments = [file.segment for file in fresh.values()]
-        with closing(run_job(job, segments, advancing(progress, 0))) as compared:
+        with closing(run_column_job(job, segments, advancing(progress, 0))) as compared:
             faults = dict(compared)
     refuse_replaced(fresh.values())
     for name, file in fresh.items():
@@ -65,7 +65,7 @@ def _sentence(log: ArchiveLog, file: ColumnFile, fault: str) -> str:
 
 
 class _Comparison(NamedTuple):
-    """See `ledger.log.archive.workers.SegmentJob`."""
+    """See `ledger.columns.jobs.ColumnJob`."""
 
     source: Source
     run_folder: Path
@@ -75,16 +75,16 @@ class _Comparison(NamedTuple):
         return self.source.folder
 
     def make(
-        self, segment: Segment, advance: ProgressCallback, *, beside: int
+        self, segment: Segment, advance: ProgressCallback, means: Means
     ) -> tuple[str, str | None]:
         """The file of a segment, and how its columns differ from those of its records."""
         kept = column_path(self.folder, segment)
         made = self.run_folder / kept.name
-        write_segment_columns(self.source._replace(beside=beside), segment, made, advance)
-        with closing(Database(self.run_folder, beside=beside)) as database:
-            database.create_parquet_view("kept", [kept])
-            database.create_parquet_view("made", [made])
-            fault = _difference(database)
+        write_segment_columns(self.source, segment, made, advance, means)
+        with means.database.fresh():
+            means.database.create_parquet_view("kept", [kept])
+            means.database.create_parquet_view("made", [made])
+            fault = _difference(means.database)
         made.unlink()
         return segment.file, fault
 

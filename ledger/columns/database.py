@@ -6,6 +6,7 @@ Every path goes to DuckDB through this module, and none is interpreted, see `pat
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from ledger.columns.paths import PlainPaths
 from ledger.error_translation import Advice, translate_errors
 from ledger.errors import StoreError
 
-__all__ = ["Database", "minor_version"]
+__all__ = ["Database", "minor_version", "stop_threads"]
 
 _ROWS = 1_000
+_INTERRUPT_SECONDS = 0.05
+# In a process that it takes for interactive, DuckDB draws a bar on standard output.
+_NO_BAR = "set enable_progress_bar = false"
 _DISK_OR_FILE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InvalidInputException)
 _NOT_PARQUET = "the file is damaged or not Parquet; rebuild it"
 _ADVICE = (
@@ -56,20 +60,19 @@ class Database:
     """
 
     def __init__(self, spill: Path, *, beside: int = 0) -> None:
-        self._paths = PlainPaths()
+        self._paths = [PlainPaths()]
         self._connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": f"{memory_limit() // (beside + 1)}B",
-                "temp_directory": self._paths.text(spill),
+                "temp_directory": self._paths[0].text(spill),
                 "preserve_insertion_order": False,
                 # What is not built in would be downloaded.
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             },
         )
-        # In a process that it takes for interactive, DuckDB draws a bar on standard output.
-        self._connection.execute("set enable_progress_bar = false")
+        self._connection.execute(_NO_BAR)
         if beside:
             self._connection.execute("set threads = 1")
 
@@ -182,6 +185,23 @@ class Database:
         finally:
             self.run(f"set threads = {threads}")
 
+    @contextmanager
+    def fresh(self) -> Iterator[None]:
+        """Run statements with tables and views of their own, which are gone afterwards.
+
+        To open another database takes as long as to read some statements.
+        """
+        connection = self._connection
+        self._paths.append(PlainPaths())
+        self._connection = connection.cursor()
+        try:
+            self._connection.execute(_NO_BAR)
+            yield
+        finally:
+            self._connection.close()
+            self._connection = connection
+            self._paths.pop().close()
+
     def interrupt(self) -> None:
         """Stop what another thread runs in it, if that has not just closed it."""
         with suppress(duckdb.ConnectionException):
@@ -190,11 +210,11 @@ class Database:
     def close(self) -> None:
         """Release memory and files."""
         self._connection.close()
-        self._paths.close()
+        self._paths[0].close()
 
     def _quoted(self, path: Path) -> str:
         """SQL for a path; it needs no escapes, since it is plain."""
-        return f"'{self._paths.text(path)}'"
+        return f"'{self._paths[-1].text(path)}'"
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -206,8 +226,26 @@ class Database:
             with translate_errors("DuckDB", "stopped", _ADVICE):
                 yield
         except StoreError as error:
-            raise StoreError(self._paths.restore(str(error))) from error
+            message = str(error)
+            for paths in self._paths:
+                message = paths.restore(message)
+            raise StoreError(message) from error
         except RuntimeError as error:
             if "Query interrupted" not in str(error):
                 raise
             raise KeyboardInterrupt from error
+
+
+def stop_threads(running: Iterable[Future[Any]], databases: Iterable[Database]) -> None:
+    """Wait for threads that take up nothing more, and stop the statements that they are at.
+
+    Between two statements there is none to stop, so it is tried until they have ended, whatever
+    keys a person presses meanwhile.
+    """
+    running, databases = list(running), list(databases)
+    while True:
+        with suppress(KeyboardInterrupt):
+            if not wait(running, timeout=_INTERRUPT_SECONDS).not_done:
+                return
+            for database in databases:
+                database.interrupt()

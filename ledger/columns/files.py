@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ledger.columns.cache import column_path
-from ledger.columns.segments import Source, write_segment_columns
+from ledger.columns.jobs import run_column_job
+from ledger.columns.segments import Means, Source, write_segment_columns
 from ledger.log.archive import Segment
-from ledger.log.archive.workers import run_job
 from ledger.log.progress import ProgressCallback
 
 __all__ = ["BuiltFile", "Job", "build_files"]
@@ -32,7 +32,7 @@ class BuiltFile(NamedTuple):
 
 
 class Job(NamedTuple):
-    """The columns of an archive's segments, see `ledger.log.archive.workers.SegmentJob`.
+    """The columns of an archive's segments, see `ledger.columns.jobs.ColumnJob`.
 
     Attributes:
         source: The archive.
@@ -47,10 +47,10 @@ class Job(NamedTuple):
         """The archive."""
         return self.source.folder
 
-    def make(self, segment: Segment, advance: ProgressCallback, *, beside: int) -> BuiltFile:
+    def make(self, segment: Segment, advance: ProgressCallback, means: Means) -> BuiltFile:
         """Write the typed columns of a segment, and put them on disk."""
         target = self.run_folder / column_path(self.folder, segment).name
-        write_segment_columns(self.source._replace(beside=beside), segment, target, advance)
+        write_segment_columns(self.source, segment, target, advance, means)
         with target.open("rb") as file:
             os.fsync(file.fileno())
             size = os.fstat(file.fileno()).st_size
@@ -68,10 +68,10 @@ def build_files(
         advance: Called with the number of records read since its last call.
 
     Yields:
-        Files as they are complete; see `ledger.log.archive.workers.run_job`.
+        Files as they are complete; see `ledger.columns.jobs.run_column_job`.
 
     Raises:
         StoreError: If a file cannot be built, or a process has ended.
         DamagedArchiveError: If records are not those that were sealed.
     """
-    return run_job(job, segments, advance)
+    return run_column_job(job, segments, advance)

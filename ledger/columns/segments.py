@@ -7,7 +7,7 @@ DuckDB reads the packed lines itself. What it cannot account for, to the record,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -24,7 +24,14 @@ from ledger.log.record_lines import read_record
 from schemas.record import Record
 from schemas.rules import VALUE_BYTES_MAX
 
-__all__ = ["FEW_BYTES", "Source", "write_segment_columns"]
+__all__ = [
+    "FEW_BYTES",
+    "ManyLeftError",
+    "Means",
+    "Source",
+    "is_for_sql",
+    "write_segment_columns",
+]
 
 FEW_BYTES = 2_000_000
 """Lines that are judged one by one in less time than DuckDB needs to read the statements."""
@@ -75,6 +82,7 @@ _LEFT = """
     select partition, "offset", recorded_at, key, value, line
     from record anti join typed using (partition, "offset")
 """
+_COUNT_LEFT = "select (select count(*) from record) - (select count(*) from typed)"
 
 
 class Source(NamedTuple):
@@ -83,12 +91,26 @@ class Source(NamedTuple):
     Attributes:
         folder: Of the archive.
         partitions: The log's partition count.
-        beside: How many other processes do the same.
     """
 
     folder: Path
     partitions: int
-    beside: int = 0
+
+
+class Means(NamedTuple):
+    """By what the columns of a segment are made.
+
+    Attributes:
+        database: Holds nothing of it afterwards.
+        left_max: How many records may be left to `schemas`.
+    """
+
+    database: Database
+    left_max: int | None = None
+
+
+class ManyLeftError(Exception):
+    """More records of a segment are left to `schemas` than its means allow."""
 
 
 class _UnaccountedError(Exception):
@@ -96,7 +118,7 @@ class _UnaccountedError(Exception):
 
 
 def write_segment_columns(
-    source: Source, segment: Segment, target: Path, advance: ProgressCallback
+    source: Source, segment: Segment, target: Path, advance: ProgressCallback, means: Means
 ) -> None:
     """Write the typed columns of a segment as one Parquet file.
 
@@ -105,36 +127,41 @@ def write_segment_columns(
         segment: One of its segments.
         target: The file to write; a temporary folder is made beside it meanwhile.
         advance: Called with the number of records read since its last call.
+        means: By what.
 
     Raises:
+        ManyLeftError: If more records are left to `schemas` than the means allow.
         StoreError: If the disk fails or is full.
         DamagedArchiveError: If the records are not those that were sealed.
     """
-    data = sealed_bytes(source.folder, segment)
+    data, database = sealed_bytes(source.folder, segment), means.database
     with TemporaryDirectory(prefix="outcomes-typed-", dir=target.parent) as folder:
-        if segment.plain_bytes > FEW_BYTES and admission_stamp() is not None:
+        if is_for_sql(segment):
             staged = StagedRecords(Path(folder), source.partitions, with_lines=False)
-            with (
-                suppress(_UnaccountedError),
-                closing(Database(staged.folder, beside=source.beside)) as database,
-            ):
-                _read_packed(database, staged, segment, data)
+            with suppress(_UnaccountedError), database.fresh():
+                _read_packed(means, staged, segment, data)
                 advance(segment.records)
                 write_typed(database, staged, target)
                 return
         records = _advancing(records_of(source.folder, segment, data), advance)
         staged = stage(records, source.partitions, Path(folder))
-        with closing(Database(staged.folder, beside=source.beside)) as database:
+        with database.fresh():
             write_staged(database, staged, target)
 
 
-def _read_packed(database: Database, staged: StagedRecords, segment: Segment, data: bytes) -> None:
+def is_for_sql(segment: Segment) -> bool:
+    """Whether a segment's columns are made by column admission, but for what that leaves."""
+    return segment.plain_bytes > FEW_BYTES and admission_stamp() is not None
+
+
+def _read_packed(means: Means, staged: StagedRecords, segment: Segment, data: bytes) -> None:
     """Create the table `typed` of a segment's ordinary records, and judge the others.
 
     Raises:
         _UnaccountedError: If these are not exactly the segment's records.
+        ManyLeftError: If more of them are left than the means allow.
     """
-    packed = staged.folder / "lines.gz"
+    database, packed = means.database, staged.folder / "lines.gz"
     try:
         packed.write_bytes(data)
         database.create_text_view("line", packed, {"line": "varchar"}, (FIELD_END, NO_FIELD))
@@ -146,6 +173,9 @@ def _read_packed(database: Database, staged: StagedRecords, segment: Segment, da
     if not is_whole:
         raise _UnaccountedError
     admit_columns(database, staged.partitions)
+    ((left,),) = database.rows(_COUNT_LEFT)
+    if means.left_max is not None and left > means.left_max:
+        raise ManyLeftError
     staged.add_rows(map(_record, database.iterate(_LEFT)))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ledger.columns.admission import ADMITTED, IS_ORDINARY_TEXT, admission_stamp
-from ledger.columns.database import Database
+from ledger.columns.database import Database, stop_threads
 from ledger.columns.keys import known_keys
 from ledger.columns.schema import EMPTY, REPLAYED, ROW, typed
 from ledger.columns.staging import FIELD_END, NO_FIELD, StagedRecords
@@ -97,9 +97,9 @@ def write_column_files(records: Iterable[Record], partitions: int, folder: Path)
             for future, _ in running:
                 files += future.result()
         except BaseException:
-            for future, database in running:
+            for future, _ in running:
                 future.cancel()
-                database.interrupt()
+            stop_threads([future for future, _ in running], [each for _, each in running])
             raise
     return files
 

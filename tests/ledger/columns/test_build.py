@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.columns import jobs
+from ledger.columns import segments as columns
 from ledger.columns.build import build_columns
 from ledger.errors import DamagedArchiveError, InterruptError, StoreError
 from ledger.log.archive import archive_log, merge_segments, workers
@@ -51,6 +53,13 @@ def in_processes(monkeypatch):
     """Even the smallest archive is worth a process, and there is a core for each of two."""
     monkeypatch.setattr(workers, "SINGLE_PROCESS_BYTES", 0)
     monkeypatch.setattr(workers.os, "cpu_count", lambda: 2)
+
+
+@pytest.fixture
+def in_threads(monkeypatch):
+    """Even the smallest segment is worth its statements, and there is a core for each of two."""
+    monkeypatch.setattr(columns, "FEW_BYTES", 0)
+    monkeypatch.setattr(jobs.os, "cpu_count", lambda: 2)
 
 
 def are_fresh(folder):
@@ -212,6 +221,58 @@ class TestProcesses:
         assert [] == leftovers(folder)
 
 
+class TestThreads:
+    """DuckDB needs no process of its own, and `schemas` does."""
+
+    @pytest.mark.parametrize("left_max", [20_000, 0])
+    def test_threads_build_the_columns_that_a_single_one_builds(
+        self, folder, in_threads, monkeypatch, left_max
+    ):
+        counts, count = [], len(segments(folder))
+        is_in_process = []
+        original = workers.run_job
+
+        def noted(job, left, advance):
+            is_in_process.extend(left)
+            return original(job, left, advance)
+
+        monkeypatch.setattr(jobs, "run_job", noted)
+        monkeypatch.setattr(jobs, "_LEFT_MAX", left_max)
+
+        assert (count, count) == build_columns(folder, progress=counts.append)
+
+        are_fresh(folder)
+        assert bool(left_max) != bool(is_in_process)
+        assert len(everything(open_archive(folder))) == counts[-1]
+        assert figures(folder, engine="fold") == figures(folder)
+
+    def test_damaged_records_that_a_thread_reads_are_reported_as_damage(self, folder, in_threads):
+        flip_bit(segments(folder)[-1], 2_000)
+
+        with pytest.raises(DamagedArchiveError, match="is not what was sealed; restore it"):
+            build_columns(folder)
+        assert [] == leftovers(folder)
+
+    def test_ctrl_c_ends_a_statement_that_takes_long(self, folder, in_threads, monkeypatch):
+        first, admit = iter([True]), columns.admit_columns
+
+        def endless(database, partitions):
+            if next(first, False):
+                query = "select sum(hash(range)) from range(10000000000)"
+                database.run(f"create table endless as {query}")
+            admit(database, partitions)
+
+        def interrupt(done):
+            if done:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(columns, "admit_columns", endless)
+
+        with pytest.raises(InterruptError, match="the records are sealed"):
+            build_columns(folder, progress=interrupt)
+        assert [] == leftovers(folder)
+
+
 class TestRefused:
     def test_a_folder_without_an_archive_is_refused_and_stays_empty(self, tmp_path):
         with pytest.raises(StoreError, match="no archive at"):
@@ -237,12 +298,12 @@ class TestRefused:
 
 
 class TestInterrupted:
-    @pytest.mark.parametrize("mode", ["alone", "side by side"])
+    @pytest.mark.parametrize("mode", ["alone", "in_processes", "in_threads"])
     def test_columns_that_were_finished_are_kept_and_counted_in_the_message(
         self, folder, mode, request
     ):
-        if mode == "side by side":
-            request.getfixturevalue("in_processes")
+        if mode != "alone":
+            request.getfixturevalue(mode)
         before, count = evidence(folder), len(segments(folder))
 
         def interrupt(done):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from contextlib import closing
 from itertools import pairwise
 
 import duckdb
 import pytest
 
 from ledger.columns import segments, writing
-from ledger.columns.segments import Source, write_segment_columns
+from ledger.columns.database import Database
+from ledger.columns.segments import Means, Source, write_segment_columns
 from ledger.errors import DamagedArchiveError
 from ledger.log.archive import archive_log
 from ledger.log.progress import no_progress
@@ -48,7 +50,9 @@ def folder(whole, tmp_path):
 
 
 def columns(folder, segment, target):
-    write_segment_columns(Source(folder, PARTITIONS), segment, target, no_progress)
+    with closing(Database(target.parent)) as database:
+        means = Means(database)
+        write_segment_columns(Source(folder, PARTITIONS), segment, target, no_progress, means)
     return duckdb.sql(f"from '{target}' order by \"offset\"").fetchall()
 
 
