@@ -66,14 +66,15 @@ def students_about(
         StoreError: If the log cannot be read.
     """
     keys = {subject.encode("ascii") for subject in subjects}
-    part = {partition: cut[partition] for partition in partitions_about(log, subjects)}
     archive = as_archive(log)
     if archive is None:
-        records = with_progress(log.read(dict.fromkeys(part, 0), part), progress)
+        records = with_progress(log.read(dict.fromkeys(cut, 0), cut), progress)
     else:
-        search = search_subjects(subjects)
-        by_partition = (found_records(archive, *each, search) for each in part.items())
-        records = chain.from_iterable(by_partition)
+        home, search = _homes(log, subjects), search_subjects(subjects)
+        records = chain.from_iterable(
+            found_records(archive, each, cut[each], search._replace(has_events=each in home))
+            for each in partitions_about(log, subjects)
+        )
     named = re.compile(b"|".join([rb"\\u", *map(re.escape, sorted(keys))]))
     matching = [
         record
@@ -90,14 +91,22 @@ def students_about(
 
 
 def partitions_about(log: Log, subjects: Collection[str]) -> list[int]:
-    """The partitions that are read for some students.
+    """The partitions that are read for some students, or asked by their typed columns.
 
-    All of them, but of an archive only their own: reading all of a large one takes minutes, and
-    elsewhere only a quarantined record can name them.
+    All of them, but of an archive only their own and those with columns: reading all of a large one
+    takes minutes, and elsewhere only a quarantined record can name them.
     """
-    if as_archive(log) is None:
+    archive = as_archive(log)
+    if archive is None:
         return list(range(log.partitions))
-    return sorted({partition_of(subject.encode("ascii"), log.partitions) for subject in subjects})
+    segments = archive.manifest.segments
+    unknown = {each.partition for each in segments if not is_stamped(archive.folder, each)}
+    return sorted(set(range(log.partitions)) - unknown | _homes(log, subjects))
+
+
+def _homes(log: Log, subjects: Collection[str]) -> set[int]:
+    """The partitions of some students."""
+    return {partition_of(subject.encode("ascii"), log.partitions) for subject in subjects}
 
 
 def unread_remark(log: Log, subjects: Collection[str]) -> str | None:

@@ -45,12 +45,14 @@ class Search(NamedTuple):
         quarantined: SQL: which quarantined records are wanted, by their columns and `wanted`,
             the students; all of them otherwise.
         share: The first and the last hash of students who are wanted, 32 hexadecimal digits each.
+        has_events: Whether they can have events there, or quarantined records alone.
     """
 
     students: str
     values: Mapping[str, object]
     quarantined: str = "true"
     share: tuple[str, str] = EVERYBODY
+    has_events: bool = True
 
     def is_about(self, key: bytes | None) -> bool:
         """Whether a key is in the share."""
@@ -119,7 +121,8 @@ class Index:
         shared = "between '{}'::uuid and '{}'::uuid".format(*search.share)
         self._database.run(f"create or replace temp table wanted as {search.students}")
         rows = self._database.iterate(f"""
-            select "offset" from row where student {shared} and student in (from wanted)
+            select "offset" from row
+            where {search.has_events} and student {shared} and student in (from wanted)
             union all
             select "offset" from row
             where rule is not null

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections import Counter
 
 import jsonschema
@@ -251,34 +252,43 @@ class TestArchive:
             ("archive", "sealed", "--log", "sqlite:l.db"),
         ):
             assert warm.run(*words, folder=folder).code == 0
+        shutil.copytree(folder / "sealed", folder / "bare")
+        shutil.rmtree(folder / "bare" / "typed")
         cases = {
             (command[0], url): [*command, "--student", "s-1", "--json", "--log", url]
-            for url in ("sqlite:l.db", "archive:sealed")
+            for url in ("sqlite:l.db", "archive:sealed", "archive:bare")
             for command in (("trace",), ("explain", *YEAR, "--measure", "applicants"))
         }
         return warm.run_all(cases, folder=folder)
 
-    def test_a_trace_is_that_of_the_log_but_for_what_another_key_hides(self, archived):
-        whole, part = (archived["trace", url].json for url in ("sqlite:l.db", "archive:sealed"))
+    @pytest.mark.parametrize("command", ["trace", "explain"])
+    def test_by_columns_it_is_that_of_the_log_wherever_a_record_is(self, archived, command):
+        whole, part = (archived[command, url].json for url in ("sqlite:l.db", "archive:sealed"))
+        assert part == whole
+
+    def test_a_trace_without_columns_is_that_of_the_log_but_for_what_another_key_hides(
+        self, archived
+    ):
+        whole, part = (archived["trace", url].json for url in ("sqlite:l.db", "archive:bare"))
         assert [each["verdict"] for each in whole["events"]] == [
             "event",
             "duplicate",
             "quarantined",
         ]
-        own = [each for each in whole["events"] if each["verdict"] != "quarantined"]
+        *own, hidden = whole["events"]
         assert part["events"] == own
-        assert len(whole["log"]["partitions_read"]) == 12
-        assert part["log"]["partitions_read"] == [own[0]["partition"]]
+        assert whole["log"]["partitions_read"] == list(range(12))
+        assert {hidden["partition"]} == {*range(12)} - {*part["log"]["partitions_read"]}
 
     def test_an_explanation_of_one_student_too(self, archived):
-        whole, part = (archived["explain", url].json for url in ("sqlite:l.db", "archive:sealed"))
+        whole, part = (archived["explain", url].json for url in ("sqlite:l.db", "archive:bare"))
         assert part["rows"] == [row for row in whole["rows"] if row["rule"] is None]
         assert part["figure"] == whole["figure"] == 1
 
     def test_it_says_what_it_did_not_read(self, archived):
         for (_, url), done in archived.items():
-            remark = b"11 other partitions of the archive not read" in done.err
-            assert remark == (url == "archive:sealed")
+            remark = b"1 other partition of the archive not read" in done.err
+            assert remark == (url == "archive:bare")
 
 
 class TestDiscretion:
