@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from ledger.audit.found import ReadStudent, found_records, judged_students, students_found
 from ledger.columns.cache import is_stamped
-from ledger.columns.lookup import Search, search_subjects
+from ledger.columns.lookup import Search, search_event, search_subjects
 from ledger.log import Cut, Log
 from ledger.log.archive import as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
+from ledger.log.sqlite.log import SqliteLog
 from ledger.numbers import pluralise
 from projections.student import Student
-from schemas.glimpse import glimpse_record
+from schemas.glimpse import glimpse_record, key_subject
 from schemas.partition import partition_of
+from schemas.record import Record
 
-__all__ = ["partitions_about", "students", "students_about", "students_near", "unread_remark"]
+__all__ = [
+    "partitions_about",
+    "students",
+    "students_about",
+    "students_near",
+    "students_with",
+    "unread_remark",
+]
+
+_NAMES_MAX = 8
+"""To look for more takes SQLite longer than to read everything once."""
 
 
 def students(log: Log, cut: Cut, progress: ProgressCallback = no_progress) -> Iterator[Student]:
@@ -48,6 +60,45 @@ def students_near(
     return students_found(archive, cut, search, progress)
 
 
+def students_with(
+    log: Log, cut: Cut, identity: tuple[str, str], progress: ProgressCallback = no_progress
+) -> Iterator[ReadStudent]:
+    """The students who have a record of a source and id, be it quarantined, by key.
+
+    Args:
+        log: Any log; of one on Kafka all students come.
+        cut: In its normal form.
+        identity: Source and id.
+        progress: Called with the number of records read.
+
+    Raises:
+        StoreError: If the log cannot be read.
+    """
+    if not isinstance(log, SqliteLog):
+        return students_near(log, cut, search_event(*identity), progress)
+    # Escapes hide texts, and so does an encoding that has two bytes for a letter.
+    texts = [identity[1].encode(), b"\\", b"\0"]
+    matching = log.read_naming([], texts, cut, progress)
+    having = [each for each in matching if _identity(each) == identity]
+    subjects = {key_subject(each.key) for each in having} - {None}
+    records = [each for each in having if key_subject(each.key) is None]
+    records += (
+        each
+        for each in log.read_subjects(sorted(filter(None, subjects)))
+        if each.offset < cut[each.partition]
+    )
+    return map(ReadStudent, judged_students(_by_key(records), log.partitions))
+
+
+def _identity(record: Record) -> tuple[str | None, str | None]:
+    glimpse = glimpse_record(record)
+    return glimpse.source, glimpse.id
+
+
+def _by_key(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda each: (each.key or b"", each.partition, each.offset))
+
+
 def students_about(
     log: Log, cut: Cut, subjects: Collection[str], progress: ProgressCallback = no_progress
 ) -> Iterator[Student]:
@@ -67,7 +118,10 @@ def students_about(
     """
     keys = {subject.encode("ascii") for subject in subjects}
     archive = as_archive(log)
-    if archive is None:
+    if isinstance(log, SqliteLog) and len(keys) <= _NAMES_MAX:
+        # An escape may hide any text.
+        records = log.read_naming(sorted(keys), [*sorted(keys), b"\\u"], cut, progress)
+    elif archive is None:
         records = with_progress(log.read(dict.fromkeys(cut, 0), cut), progress)
     else:
         home, search = _homes(log, subjects), search_subjects(subjects)
@@ -86,8 +140,7 @@ def students_about(
             and glimpse_record(record).subject in subjects
         )
     ]
-    matching.sort(key=lambda record: (record.key or b"", record.partition, record.offset))
-    return judged_students(matching, log.partitions)
+    return judged_students(_by_key(matching), log.partitions)
 
 
 def partitions_about(log: Log, subjects: Collection[str]) -> list[int]:

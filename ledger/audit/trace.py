@@ -8,9 +8,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ledger.audit.explain import reference_row
-from ledger.audit.reading import students_about, students_near
+from ledger.audit.reading import students_about, students_with
 from ledger.audit.sorted_rows import Row
-from ledger.columns.lookup import search_event
 from ledger.log import Cut, Log
 from ledger.log.progress import ProgressCallback, no_progress
 from projections.explanations import Explanation, Reference, explain_student, reference_of
@@ -124,7 +123,7 @@ def event_traces(
     Raises:
         StoreError: If the log cannot be read.
     """
-    for read in students_near(log, cut, search_event(*identity), progress):
+    for read in students_with(log, cut, identity, progress):
         student, matching = read.student, dict[str | None, list[JudgedRecord]]()
         for record in read.records():
             glimpse = record.glimpse

@@ -21,6 +21,7 @@ from ledger.error_translation import code_of
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log.cut import Cut, refuse_not_held
 from ledger.log.port import Acknowledged, Check, EachAppended, Location, NewRecord
+from ledger.log.progress import ProgressCallback
 from ledger.log.sqlite.checks import examine_file
 from ledger.log.sqlite.opening import UnlockedFile, open_to_read, open_to_write
 from ledger.numbers import pluralise
@@ -51,6 +52,13 @@ _COUNT_SUBJECTS = (
     "select cast(key as text), count(*) from records"
     " where key in (select cast(value as blob) from json_each(?)) group by key"
 )
+
+
+_READ_NAMING = (
+    "select partition, offset, recorded_at, key, value from records"
+    " where partition = ? and offset >= ? and offset < ? and ({}) order by offset"
+)
+_NAMING_OFFSETS = 50_000
 
 
 class SqliteLog:
@@ -192,6 +200,33 @@ class SqliteLog:
         texts = json.dumps(list(subjects))
         yield from chain.from_iterable(self._chunks(_READ_SUBJECTS, (texts,)))
 
+    def read_naming(
+        self,
+        keys: Sequence[bytes],
+        texts: Sequence[bytes],
+        end: Cut,
+        progress: ProgressCallback,
+    ) -> Iterator[Record]:
+        """The records of some keys, and those with one of some texts in their value, by offset.
+
+        SQLite looks through a log in a fifth of the time that it takes to read all of it.
+
+        Args:
+            keys: Any.
+            texts: Any; a value may have them anywhere.
+            end: Below which records are looked at.
+            progress: Called with the number of offsets that have been dealt with.
+        """
+        naming = [*("key = ?" for _ in keys), *("instr(value, ?)" for _ in texts)]
+        query, done = _READ_NAMING.format(" or ".join(naming)), 0
+        for partition, last in end.items():
+            for start in range(0, last, _NAMING_OFFSETS):
+                stop = min(start + _NAMING_OFFSETS, last)
+                bounds: list[int | str | bytes] = [partition, start, stop, *keys, *texts]
+                yield from chain.from_iterable(self._chunks(query, bounds))
+                done += stop - start
+                progress(done)
+
     def count_records(self, subjects: Iterable[str]) -> dict[str, int]:
         """How many records the log holds of some students; one of whom it has none is absent."""
         texts = json.dumps(list(subjects))
@@ -287,7 +322,7 @@ class SqliteLog:
             " is damaged, see `outcomes doctor`"
         )
 
-    def _chunks(self, query: str, bounds: tuple[int | str, ...]) -> Iterator[list[Record]]:
+    def _chunks(self, query: str, bounds: Sequence[int | str | bytes]) -> Iterator[list[Record]]:
         with self._reading():
             cursor = self._connection.execute(query, bounds)
             while rows := cursor.fetchmany(_CHUNK_ROWS):

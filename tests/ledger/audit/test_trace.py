@@ -8,8 +8,10 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 
+from ledger.audit import reading
 from ledger.audit.trace import event_traces, memberships, student_from, student_trace, trace_row
 from ledger.log import NewRecord
+from ledger.log.sqlite import log as sqlite_log
 from projections.history import EVENTS_MAX, Disposition
 from projections.measures.catalogue import COUNTS, groups_shown
 from schemas.rules import RULES
@@ -202,3 +204,75 @@ class TestEvents:
             (row,) = traced(log, subject).values()
 
         assert "key_must_equal_subject" == row["rule"]
+
+
+class TestSearch:
+    """SQLite looks for a few names; that finds what reading every record finds."""
+
+    NAMES = ("s-1", "s_%", "s-12", "nobody")
+
+    @pytest.fixture
+    def log(self, tmp_path):
+        values = [
+            b'{"subject":"s-1"}',
+            rb'{"subject":"s\u002d1"}',
+            rb'{"subject":"\/s-1"}',
+            b'{"subject":"s-12"}',
+            b'{"subject":"s_%"}',
+            b'{"id":"s-1","subject":"S-1"}',
+            b"s-1",
+            b"\xffs-1\x00s-1",
+            b"",
+            None,
+        ]
+        keys = (None, b"", b"s-1", b"s-12", b"s_%", b"\xff")
+        appended = [NewRecord(key, value) for key in keys for value in values]
+        with log_of(tmp_path, appended, partitions=3) as log:
+            yield log
+
+    @pytest.mark.parametrize("cut", [{0: 99, 1: 99, 2: 99}, {0: 7, 1: 0, 2: 11}])
+    @pytest.mark.parametrize("count", [1, 4])
+    def test_a_name_is_found_wherever_it_is(self, log, cut, count, monkeypatch):
+        cut = {each: min(end, cut[each]) for each, end in log.end().items()}
+        names, counts = self.NAMES[:count], []
+
+        def matches():
+            students = reading.students_about(log, cut, names, counts.append)
+            return [judged.record for each in students for judged in each.records]
+
+        monkeypatch.setattr(sqlite_log, "_NAMING_OFFSETS", 4)
+        searched = matches()
+        assert sum(cut.values()) == counts[-1]
+        monkeypatch.setattr(reading, "_NAMES_MAX", 0)
+
+        assert searched
+        assert searched == matches()
+
+    @pytest.mark.parametrize("cut", [{0: 99, 1: 99, 2: 99}, {0: 7, 1: 1, 2: 4}])
+    def test_an_event_is_found_however_its_name_is_written(self, tmp_path, cut, monkeypatch):
+        (text,) = map(encode, story("applied a1 2022-03-01 id=7/8"))
+        values = [
+            text,
+            text.replace(b"/", rb"\/"),
+            text.replace(b"7", rb"\u0037"),
+            text.decode().encode("utf-16"),
+            text.replace(b"7", b"9"),
+            text.replace(b"/crm", b"/7/8"),
+            b"7/8",
+        ]
+        keys = (b"s-1", b"s-2", None, b"\xff")
+        appended = [NewRecord(key, value) for key in keys for value in values]
+        with log_of(tmp_path, appended, partitions=3) as log:
+            cut = {each: min(end, cut[each]) for each, end in log.end().items()}
+
+            def matches():
+                return [
+                    (trace.subject, [record.judged for record in trace.records])
+                    for trace in event_traces(log, cut, ("/crm", "7/8"), POLICY)
+                ]
+
+            searched = matches()
+            monkeypatch.setattr(reading, "SqliteLog", tuple)
+
+            assert searched
+            assert searched == matches()
