@@ -88,6 +88,7 @@ HEAVY = {
     "asyncio",
     "duckdb",
     "faust",
+    "importlib.metadata",
     "orjson",
     "pydantic",
     "rich",
@@ -130,13 +131,17 @@ class TestStart:
     """A command loads what it needs, when it needs it."""
 
     def test_the_version_is_there_at_once(self):
-        assert [[0, []]] == loaded_by([["--version"]])[1]
+        assert [[0, ["importlib.metadata"]]] == loaded_by([["--version"]])[1]
 
     def test_a_report_of_a_small_log_loads_no_more_than_its_page_needs(self, world):
         words = ["report", "--year", "2022", "--log", world.url]
         page, document = loaded_by([words, [*words, "--json"]])[1]
         needed = ["orjson", "pydantic", "sqlite3", "zoneinfo"]
         assert ([0, sorted([*needed, "rich"])], [0, needed]) == (page, document)
+
+    def test_an_append_loads_no_more_than_events_need(self, tmp_path):
+        words = ["append", os.devnull, "--log", f"sqlite:{tmp_path / 'l.db'}"]
+        assert [[0, ["orjson", "pydantic", "sqlite3", "zoneinfo"]]] == loaded_by([words])[1]
 
 
 class TestHelp:
