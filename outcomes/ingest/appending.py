@@ -12,8 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from typing import NamedTuple
 
-from ledger.conflicts import conflicting
-from ledger.diagnostics import logger
+from ledger.conflicts import Judged, find_conflicts, identity_of
 from ledger.errors import (
     BadInputError,
     InterruptError,
@@ -29,6 +28,7 @@ from outcomes.ingest.judging import EVENTS, LineFinding, LineForm
 from outcomes.ingest.lines import Line
 from outcomes.ingest.personal_data import personal_data_findings
 from outcomes.ingest.spool import open_spool
+from schemas.finding import Finding
 
 __all__ = ["JSON_LINES_HINT", "AppendOptions", "Appended", "Callbacks", "append_inputs"]
 
@@ -154,9 +154,9 @@ class _Append:
             with open_spool() as spool:
                 for entries in self.inputs:
                     for batch in entries.batches(self.options.batch):
-                        for record in self._judged(entries, batch):
-                            if not self._refused():
-                                spool.put(record)
+                        judged = self._judge(entries, batch)
+                        if not self._refused():
+                            spool.put(judged)
                 if self._refused():
                     count = pluralise(self.at_fault, self._noun())
                     are = "is" if self.at_fault == 1 else "are"
@@ -164,8 +164,8 @@ class _Append:
                         f"nothing appended, {count} {are} at fault; fix what is listed, or append"
                         " the rest with --skip-invalid"
                     )
-                self._append(spool.records())
-                self._count_conflicts(spool.records())
+                self._append(record for record, _ in spool.judged())
+                self._count_conflicts(spool.judged())
         except KeyboardInterrupt as error:
             names = " and ".join(entries.path for entries in self.inputs)
             whole = f"the log holds all of {names} or nothing of it"
@@ -178,7 +178,7 @@ class _Append:
             with self.callbacks.progress() as advance:
                 for batch in self._batches(entries):
                     before = self.at_fault
-                    records = list(self._judged(entries, batch))
+                    judged = self._judge(entries, batch)
                     if self._refused():
                         raise BadInputError(
                             f"stopped at {entries.noun} {batch[0].number:,}, {self._count()}"
@@ -186,8 +186,8 @@ class _Append:
                             f" {pluralise(len(batch), entries.noun)} at fault, fix what is listed"
                             " and send all again"
                         )
-                    self._append_batch(records)
-                    self._count_conflicts(records)
+                    self._append_batch([record for record, _ in judged])
+                    self._count_conflicts(judged)
                     advance(self.acknowledged)
         except KeyboardInterrupt as error:
             raise InterruptError(
@@ -223,20 +223,14 @@ class _Append:
             raise
         self.acknowledged += count
 
-    def _count_conflicts(self, records: Iterable[NewRecord]) -> None:
-        """Add what their sender should hear of; what was appended stands, found or not."""
+    def _count_conflicts(self, judged: Iterable[Judged]) -> None:
+        """Add what their sender should hear of, as long as all of it can be found."""
         if self.options.form is not EVENTS:
             return
-        log, rest = self.opener(), iter(records)
-        try:
-            while part := list(islice(rest, self.options.batch)):
-                conflicts = conflicting(log, part)
-                if conflicts is None:
-                    self.conflicts = None
-                    return
-                self.conflicts = (self.conflicts or 0) + len(conflicts)
-        except LedgerError as error:
-            logger().warning("log.unread", reason=str(error))
+        rest = iter(judged)
+        while self.conflicts is not None and (part := list(islice(rest, self.options.batch))):
+            found = find_conflicts(self.opener(), part)
+            self.conflicts = None if found is None else self.conflicts + len(found)
 
     def _count(self) -> str:
         return pluralise(self.acknowledged, "record")
@@ -248,17 +242,23 @@ class _Append:
     def _refused(self) -> bool:
         return bool(self.at_fault) and not self.options.skip_invalid
 
-    def _judged(self, entries: Entries, batch: list[Line]) -> Iterator[NewRecord]:
-        file = entries.path if len(self.inputs) > 1 else None
-        judge, is_event = self.options.form.judge, self.options.form is EVENTS
+    def _judge(self, entries: Entries, batch: list[Line]) -> list[Judged]:
+        """What of a batch is to be appended; its faults are told."""
+        judge = self.options.form.judge
+        judged = list[Judged]()
         for line in batch:
-            record, faults = judge(line)
-            self.at_fault += bool(faults)
-            for fault in faults:
-                self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))
-            if record is not None:
-                if is_event and (
-                    rules := {each.rule for each in personal_data_findings(line.text)}
-                ):
-                    self.warnings.update(rules)
-                yield record
+            record, faults, members = judge(line)
+            if record is None:
+                self._tell(entries, line, faults)
+            elif members:
+                self.warnings.update({each.rule for each in personal_data_findings(members)})
+                judged.append((record, identity_of(record, members)))
+            else:
+                judged.append((record, None))
+        return judged
+
+    def _tell(self, entries: Entries, line: Line, faults: list[Finding]) -> None:
+        self.at_fault += 1
+        file = entries.path if len(self.inputs) > 1 else None
+        for fault in faults:
+            self.callbacks.on_fault(LineFinding(line.number, fault, entries.noun, file))

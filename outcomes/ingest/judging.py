@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,7 +12,7 @@ from ledger.log import NewRecord
 from ledger.log.record_lines import parse_record
 from outcomes.ingest.lines import Line
 from outcomes.ingest.personal_data import personal_data_findings
-from schemas.admission import Event, admit, admit_decoded
+from schemas.admission import Event, admit_decoded
 from schemas.faults import faults
 from schemas.finding import Finding
 from schemas.record import Record, as_record
@@ -25,8 +25,8 @@ _RECORD_LINE_BYTES_MAX = 8_388_608
 _NOT_A_RECORD = "line_must_be_a_record"
 
 
-Judgement = tuple[NewRecord | None, list[Finding]]
-"""What to append, or why not."""
+Judgement = tuple[NewRecord | None, list[Finding], dict[str, Any]]
+"""What to append, or why not; and the members of what is an event."""
 
 
 class LineFinding(NamedTuple):
@@ -68,11 +68,12 @@ def recording_findings(line: Line) -> Iterator[Finding]:
     """What an auditor would ask about an event that is recorded now; it stays an event."""
     from projections.findings import stated_findings  # noqa: PLC0415 - not for an append
 
-    record = Record(0, line.number, now_ms(), _subject(_parsed(line.text)), line.text)
-    admitted = admit(record, 1)
+    reading = decode(line.text)
+    record = Record(0, line.number, now_ms(), _subject(reading[0]), line.text)
+    admitted = admit_decoded(record, 1, reading)
     if isinstance(admitted, Event):
         yield from stated_findings(admitted)
-        yield from personal_data_findings(line.text)
+        yield from personal_data_findings(reading[0])
 
 
 def _judge_event(line: Line) -> Judgement:
@@ -81,18 +82,18 @@ def _judge_event(line: Line) -> Judgement:
     key = _subject(reading[0])
     record = as_record((0, line.number, 0, key, line.text))
     if isinstance(admit_decoded(record, 1, reading), Event):
-        return NewRecord(key, line.text), []
-    return None, faults(record._replace(key=_subject(_parsed(line.text))), 1)
+        return NewRecord(key, line.text), [], reading[0]
+    return None, faults(record._replace(key=_subject(_parsed(line.text))), 1), {}
 
 
 def _judge_record(line: Line) -> Judgement:
     """A record to append as it is, unchecked."""
     if len(line.text) > _RECORD_LINE_BYTES_MAX:
-        return None, [Finding(_NOT_A_RECORD, "", "over 8 MiB")]
+        return None, [Finding(_NOT_A_RECORD, "", "over 8 MiB")], {}
     try:
-        return parse_record(line.text), []
+        return parse_record(line.text), [], {}
     except ValueError as error:
-        return None, [Finding(_NOT_A_RECORD, "", str(error))]
+        return None, [Finding(_NOT_A_RECORD, "", str(error))], {}
 
 
 def _parsed(text: bytes) -> object:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple, cast
 
 __all__ = ["Line", "LineSplitter"]
 
@@ -13,6 +14,10 @@ class Line(NamedTuple):
 
     number: int
     text: bytes
+
+
+_as_line = cast("Callable[[tuple[int, bytes]], Line]", partial(tuple.__new__, Line))
+"""What `Line._make` comes to, several times as fast."""
 
 
 class LineSplitter:
@@ -33,8 +38,8 @@ class LineSplitter:
         if not chunk and pending:
             whole, pending = [pending], b""
         self._pending = pending[: self._bytes_max + 2]
-        for text in whole:
-            self._number += 1
-            line = Line(self._number, text.removesuffix(b"\r")[: self._bytes_max + 1])
-            if line.text.strip():
-                yield line
+        for number, text in enumerate(whole, self._number + 1):
+            cut = text.removesuffix(b"\r")[: self._bytes_max + 1]
+            if cut and not cut.isspace():
+                yield _as_line((number, cut))
+        self._number += len(whole)

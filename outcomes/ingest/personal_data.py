@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, get_args
 
-import orjson
-
+from schemas.events import FACTS
 from schemas.finding import Finding
 from schemas.json_places import escape_pointer
 
@@ -31,8 +30,9 @@ _PHONE_NUMBERS = (
     # North American: (555) 123-4567.
     r"(?<![\w.+:-])(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:-])",
 )
-# Each of the patterns has one of these, and none has a line end in it.
-_SEPARATED = re.compile(r"\d[ .()/-]{1,4}\d|\+[1-9]|tel:")
+# Each of the patterns has this, a plus or `tel:`, and none has a line end in it. Digits on both
+# sides are looked for from what separates them, which is rarer.
+_SEPARATED = re.compile(r"[ .()/-](?<=\d.)[ .()/-]{0,3}\d")
 _PHONE_DIGITS_MIN = 9
 _PHONE_MEMBER = re.compile(r"(?:tele)?phone(?:_?number)?|tel|mobile", re.IGNORECASE)
 _PHONE_MEMBER_DIGITS_MIN = 7
@@ -56,46 +56,33 @@ _PREFIXES = frozenset(
     ]
 )
 _REMEDY = "write a pseudonym, since an append-only log forgets nothing"
-_CLOSED_ENVELOPE = frozenset({"specversion", "type", "time", "datacontenttype", "data"})
-_OBJECTS = ("evidence", "retracts")
-_FREE = frozenset(
-    {
-        "id",
-        "source",
-        "subject",
-        "application_id",
-        "enrollment_id",
-        "programme",
-        "credential",
-        "survey",
-        "uri",
-        "sha256",
-    }
-)
-"""Known members with any string."""
 
-_CLOSED_DATA = frozenset(
-    {
-        "applied_on",
-        "enrolled_on",
-        "expected_graduation_on",
-        "decided_on",
-        "withdrew_on",
-        "graduated_on",
-        "answered_on",
-        "job_found_on",
-        "outcome_on",
-        "declared_on",
-        "categories",
-        "funding",
-        "reason",
-        "status",
-        "employment",
-        "kind",
-        "stated_by",
-    }
+
+def _takes_any_text(annotation: object) -> bool:
+    """Whether a member is a string of no closed form, or that and may be absent."""
+    kinds = (annotation, *get_args(annotation))
+    return any(getattr(kind, "__origin__", kind) is str for kind in kinds)
+
+
+_ENVELOPE = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
 )
-"""Members of data that admission leaves no room for anything personal."""
+_ATTRIBUTES = len(_ENVELOPE) - 1
+"""How many of them each event has."""
+
+_TEXTS = {
+    name: tuple(
+        member for member, field in fact.model_fields.items() if _takes_any_text(field.annotation)
+    )
+    for name, fact in FACTS.items()
+}
+"""Members of data that take any text, by type of event."""
+
+_OBJECTS = {
+    name: tuple(member for member in ("evidence", "retracts") if member in fact.model_fields)
+    for name, fact in FACTS.items()
+}
+"""Members of data whose own members do."""
 
 _Kind = tuple[str, str]  # rule and reason
 _EMAIL = ("string_must_not_be_an_email_address", f"looks like an e-mail address; {_REMEDY}")
@@ -103,54 +90,58 @@ _PHONE = ("string_must_not_be_a_telephone_number", f"looks like a telephone numb
 _SUBJECT = ("subject_must_not_be_a_name", f"two words, like a name; {_REMEDY}")
 
 
-def personal_data_findings(event: bytes) -> Iterator[Finding]:
+def personal_data_findings(event: dict[str, Any]) -> list[Finding]:
     """Where an event seems to tell who the person is.
 
     Args:
-        event: The bytes of one that is admitted.
+        event: The members of one that is admitted.
     """
-    members = orjson.loads(event)
-    if not _is_suspect(members):
-        return
-    if is_like_a_name(members["subject"]):
-        yield Finding(_SUBJECT[0], "/subject", _SUBJECT[1])
-    for pointer, kind in _kinds(members, ""):
-        yield Finding(kind[0], pointer, kind[1])
+    if not _is_suspect(event):
+        return []
+    found = [Finding(kind[0], pointer, kind[1]) for pointer, kind in _kinds(event, "")]
+    if is_like_a_name(event["subject"]):
+        found.insert(0, Finding(_SUBJECT[0], "/subject", _SUBJECT[1]))
+    return found
 
 
-def _is_suspect(members: dict[str, Any]) -> bool:
+def _is_suspect(event: dict[str, Any]) -> bool:
     """Whether there may be a finding; most events are none, and an append waits for this.
 
     What admission gives a closed form is not looked at: a date or a status is no telephone number.
-    Of the other strings all are searched at once for what each kind needs.
+    The other strings are searched at once for what each kind needs; a line end joins none of them.
     """
-    texts: list[str] = []
-    data = members["data"]
-    is_known = _gather(members, _CLOSED_ENVELOPE, texts) and _gather(data, _CLOSED_DATA, texts)
+    data, event_type = event["data"], event["type"]
+    texts = [event["id"], event["source"]]
+    for name in _TEXTS[event_type]:
+        text = data.get(name)
+        if text is not None:
+            texts.append(text)
+    for name in _OBJECTS[event_type]:
+        texts += filter(None, (data.get(name) or {}).values())
+    text = "\n".join(texts)
     return (
-        not is_known
-        or is_like_a_name(members["subject"])
-        or (_is_noticed("\n".join(texts)) and any(map(_kind, texts)))
+        ((_may_have_address(text) or _may_have_number(text)) and any(map(_kind, texts)))
+        or _is_telling_subject(event["subject"])
+        or (len(event) > _ATTRIBUTES and _has_telling_extension(event))
     )
 
 
-def _gather(members: dict[str, Any], closed: frozenset[str], texts: list[str]) -> bool:
-    """Add the strings of known members; False where there is anything but them or a small value."""
-    for name in members.keys() - closed:
-        child = members[name]
-        if isinstance(child, str) and name in _FREE:
-            texts.append(child)
-        elif isinstance(child, dict) and name in _OBJECTS:
-            if not _gather(child, frozenset(), texts):
-                return False
-        elif not (child is None or isinstance(child, bool)):
-            return False
-    return True
+@lru_cache(4_096)
+def _is_telling_subject(subject: str) -> bool:
+    return is_like_a_name(subject) or _kind(subject) is not None
 
 
-def _is_noticed(text: str) -> bool:
-    """Whether a text has what an address or a number needs; a line end in it joins neither."""
-    return "@" in text or "%40" in text or _SEPARATED.search(text) is not None
+def _has_telling_extension(event: dict[str, Any]) -> bool:
+    extensions = (event[name] for name in event.keys() - _ENVELOPE)
+    return not all(value is None or isinstance(value, bool) for value in extensions)
+
+
+def _may_have_address(text: str) -> bool:
+    return "@" in text or "%40" in text
+
+
+def _may_have_number(text: str) -> bool:
+    return "+" in text or "tel:" in text or _SEPARATED.search(text) is not None
 
 
 def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
@@ -175,10 +166,10 @@ def _kinds(value: object, pointer: str) -> Iterator[tuple[str, _Kind]]:
 
 @lru_cache(4_096)
 def _kind(text: str) -> _Kind | None:
-    if ("@" in text or "%40" in text) and _EMAIL_ADDRESS.search(text):
+    # A glance spares most strings the patterns.
+    if _may_have_address(text) and _EMAIL_ADDRESS.search(text):
         return _EMAIL
-    # The first pattern spares most strings the others.
-    if len(text) >= _PHONE_DIGITS_MIN and _SEPARATED.search(text) and _is_phone_number(text):
+    if _may_have_number(text) and _is_phone_number(text):
         return _PHONE
     return None
 

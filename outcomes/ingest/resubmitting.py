@@ -69,7 +69,7 @@ def corrected_record(log: Log, place: Location, corrected: bytes | None) -> NewR
     if corrected is None and rule not in UNCHANGED_RULES:
         raise BadInputError(f"{pointer_text(place)} fails {rule}; hand in the corrected event")
     text = (letter.value if corrected is None else corrected) or b""
-    record, faults = EVENTS.judge(Line(1, text))
+    record, faults, members = EVENTS.judge(Line(1, text))
     if record is None:
         raise BadInputError(f"the corrected event is at fault: {_listed(faults)}")
     event = admit(Record(0, 0, 0, record.key, record.value), 1)
@@ -78,7 +78,7 @@ def corrected_record(log: Log, place: Location, corrected: bytes | None) -> NewR
     other = other_member(letter, event)
     if other is not None:
         raise BadInputError(f"the corrected event has another {other}; keep the letter's own")
-    members, claim = orjson.loads(text), pointer_text(place)
+    claim = pointer_text(place)
     if members.get(REPAIR, claim) != claim:
         raise BadInputError(f"the corrected event claims to repair another letter than {claim}")
     return record if REPAIR in members else NewRecord(record.key, _with_claim(text, claim))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from ledger.conflicts import Judged
 from ledger.errors import StoreError
 from ledger.log import NewRecord
 
 __all__ = ["Spool", "open_spool"]
 
 _MEMORY_BYTES = 33_554_432
-_RECORD_BYTES = 256
-"""What Python needs for a record beside its value, roughly."""
+_RECORD_BYTES = 512
+"""What Python needs for a record and its identity beside its value, roughly."""
 _NULL = b"null"
 
 
@@ -23,22 +24,22 @@ class Spool:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._latest: list[NewRecord] = []
+        self._latest: list[Judged] = []
         self._room = _MEMORY_BYTES
 
-    def put(self, record: NewRecord) -> None:
-        """Keep one more."""
-        self._latest.append(record)
-        self._room -= _RECORD_BYTES + len(record.value or b"")
+    def put(self, batch: Sequence[Judged]) -> None:
+        """Keep some more."""
+        self._latest += batch
+        self._room -= sum(_RECORD_BYTES + len(record.value or b"") for record, _ in batch)
         if self._room < 0:
-            self._file.writelines(map(_packed, self._latest))
+            self._file.writelines(_packed(record) for record, _ in self._latest)
             self._latest, self._room = [], _MEMORY_BYTES
 
-    def records(self) -> Iterator[NewRecord]:
-        """All of them, from the first."""
+    def judged(self) -> Iterator[Judged]:
+        """All of them, from the first; of those on disk nobody has kept the identity."""
         if self._file.tell():
             self._file.seek(0)
-            yield from self._unpacked()
+            yield from ((record, None) for record in self._unpacked())
         yield from self._latest
 
     def _unpacked(self) -> Iterator[NewRecord]:

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
-from ledger.conflicts import conflicting
+from ledger.conflicts import find_conflicts
 from ledger.diagnostics import logger
 from ledger.errors import LedgerError, StoreError
 from ledger.log import EachAppended, Location, Log, NewRecord
@@ -127,20 +127,13 @@ class Appender:
             locations = appended.locations[position:end]
             position = end
             is_whole = None not in locations
-            slot.conflicts = self._conflicts(slot.records) if is_whole else None
+            if is_whole and self._log is not None:
+                judged = [(record, None) for record in slot.records]
+                slot.conflicts = find_conflicts(self._log, judged)
             slot.future.set_result(EachAppended(locations, None if is_whole else appended.failure))
         self._metrics.observe_commit(
             len(records), time.perf_counter() - started, is_acknowledged=appended.failure is None
         )
-
-    def _conflicts(self, records: Sequence[NewRecord]) -> list[int] | None:
-        """What their sender should hear of; the append stands, whether it can be found or not."""
-        assert self._log is not None
-        try:
-            return conflicting(self._log, records)
-        except LedgerError as error:
-            logger().warning("log.unread", reason=str(error))
-            return None
 
     def _try(self, records: Sequence[NewRecord]) -> EachAppended:
         nowhere: list[Location | None] = [None] * len(records)

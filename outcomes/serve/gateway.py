@@ -145,17 +145,16 @@ def _judge(request: Request, body: bytes, caller: Caller) -> _Judged:
     texts = split_body(header_pairs(request.scope["headers"]), body)
     judged = _Judged([], [], [], [], [])
     for index, text in enumerate(texts):
-        record, faults = EVENTS.judge(Line(index + 1, text))
+        record, faults, members = EVENTS.judge(Line(index + 1, text))
         if record is None:
             judged.refused.append(_readable_type(text))
             judged.faults.extend(_listed(index, faults))
         else:
-            members = orjson.loads(text)
             _refuse_foreign_source(members, caller, index)
             judged.records.append((index, record))
             judged.types.append(members["type"])
             if len(judged.warnings) < _WARNINGS_MAX:
-                judged.warnings.extend(_listed(index, list(personal_data_findings(text))))
+                judged.warnings.extend(_listed(index, personal_data_findings(members)))
     return judged
 
 

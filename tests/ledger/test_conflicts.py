@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from ledger.audit.findings import collect_findings
-from ledger.conflicts import conflicting
+from ledger.conflicts import find_conflicts, identity_of
 from ledger.log import NewRecord, open_log
 from outcomes.ingest.judging import EVENTS
 from outcomes.ingest.lines import Line
@@ -25,9 +25,12 @@ def log(tmp_path):
 
 
 def sent(log, *values):
-    events = [EVENTS.judge(Line(1, value))[0] for value in values]
-    log.append(events)
-    return conflicting(log, events)
+    judged = [EVENTS.judge(Line(1, value)) for value in values]
+    log.append(event for event, _, _ in judged)
+    named = [(event, identity_of(event, members)) for event, _, members in judged]
+    found = find_conflicts(log, [(event, None) for event, _, _ in judged])
+    assert found == find_conflicts(log, named)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -60,13 +63,22 @@ def test_a_student_of_whom_nothing_was_known_is_not_read_again(log, monkeypatch)
     )
 
     assert [1] == sent(log, changed(subject="s-2"), OTHER, changed(subject="s-2"))
-    assert ["s-1"] == read
+    assert {b"s-1"} == {*read}
 
 
 def test_what_is_no_event_is_no_first_record(log):
     log.append([NewRecord(SUBJECT, changed(data={})), NewRecord(b"other", OTHER)])
 
     assert [] == sent(log, changed())
+
+
+def test_of_a_log_that_cannot_be_read_it_is_said_that_nobody_has_looked(log, capfd):
+    event, _, members = EVENTS.judge(Line(1, changed()))
+    log.append([event])
+    log.close()
+
+    assert find_conflicts(log, [(event, identity_of(event, members))]) is None
+    assert "log.unread" in "".join(capfd.readouterr())
 
 
 def test_they_are_as_many_as_the_findings(log):

@@ -49,7 +49,7 @@ _READ_SUBJECTS = (
     " where key in (select cast(value as blob) from json_each(?)) order by key, partition, offset"
 )
 _COUNT_SUBJECTS = (
-    "select cast(key as text), count(*) from records"
+    "select key, count(*) from records"
     " where key in (select cast(value as blob) from json_each(?)) group by key"
 )
 
@@ -195,10 +195,9 @@ class SqliteLog:
             if count:
                 raise self._gap(partition, f"0 to {end[partition] - 1}")
 
-    def read_subjects(self, subjects: Sequence[str]) -> Iterator[Record]:
+    def read_subjects(self, keys: Iterable[bytes]) -> Iterator[Record]:
         """All records under the keys of some students, by (key, partition, offset)."""
-        texts = json.dumps(list(subjects))
-        yield from chain.from_iterable(self._chunks(_READ_SUBJECTS, (texts,)))
+        yield from chain.from_iterable(self._chunks(_READ_SUBJECTS, (_as_json(keys),)))
 
     def read_naming(
         self,
@@ -227,11 +226,10 @@ class SqliteLog:
                 done += stop - start
                 progress(done)
 
-    def count_records(self, subjects: Iterable[str]) -> dict[str, int]:
+    def count_records(self, keys: Iterable[bytes]) -> dict[bytes, int]:
         """How many records the log holds of some students; one of whom it has none is absent."""
-        texts = json.dumps(list(subjects))
         with self._reading():
-            return dict(self._connection.execute(_COUNT_SUBJECTS, (texts,)).fetchall())
+            return dict(self._connection.execute(_COUNT_SUBJECTS, (_as_json(keys),)).fetchall())
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""
@@ -295,7 +293,7 @@ class SqliteLog:
             partition = partition_of(key or b"", partitions)
             offset, recorded_at = offsets[partition], now if given is None else given
             recorded_at = max(recorded_at, latest[partition])
-            yield partition, offset, recorded_at, key, value
+            yield partition, offset, recorded_at, _blob(key), _blob(value)
             latest[partition], offsets[partition] = recorded_at, offset + 1
 
     def _bisect(self, partition: int, end: int, at_ms: int) -> int:
@@ -355,3 +353,12 @@ class SqliteLog:
         except BaseException:
             self._connection.rollback()
             raise
+
+
+def _blob(data: bytes | None) -> bytearray | None:
+    """What Python's SQLite takes as it is; for bytes it looks for an adapter first, each time."""
+    return None if data is None else bytearray(data)
+
+
+def _as_json(keys: Iterable[bytes]) -> str:
+    return json.dumps([key.decode("ascii") for key in keys])

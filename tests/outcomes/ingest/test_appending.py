@@ -37,7 +37,7 @@ def append(tmp_path):
     def fail(appended, error):
         do.failures.append((appended[:4], error))
 
-    def do(data, *, name="events.jsonl", skip_invalid=False, batch=2, others=()):
+    def do(data, *, name="events.jsonl", skip_invalid=False, batch=2, others=(), whole=False):
         do.faults, do.failures = [], []
         if name != "-":
             (tmp_path / name).write_bytes(data)
@@ -47,7 +47,7 @@ def append(tmp_path):
             AppendOptions(skip_invalid=skip_invalid, batch=batch),
             Callbacks(do.faults.append, fail, no_progress),
         )
-        return done[:4]
+        return done if whole else done[:4]
 
     do.log = tmp_path / "own.db"
     return do
@@ -192,9 +192,25 @@ class TestStandardInput:
 
 
 class TestConflicts:
-    def test_an_append_stands_although_the_log_cannot_be_read_after_it(self, append, monkeypatch):
-        def unreadable(log, records):
-            raise StoreError("out of reach")
+    @pytest.mark.parametrize(
+        ("name", "batch", "end"), [("-", 2, {0: 6}), ("events.jsonl", 2, {0: 6}), ("-", 6, {0: 6})]
+    )
+    def test_they_are_counted_over_all_batches(self, name, batch, end, append, stdin):
+        data = events(3) + events(3, time="2024-03-01T00:00:00Z")
+        stdin(data)
+        done = append(data, name=name, batch=batch, whole=True)
+        assert (6, end, 3) == (done.acknowledged, done.end, done.conflicts)
 
-        monkeypatch.setattr(appending, "conflicting", unreadable)
-        assert append(event())[0] == 1
+    def test_where_a_batch_could_not_be_looked_at_nobody_has_looked(
+        self, append, stdin, monkeypatch
+    ):
+        looked = []
+
+        def once(log, judged):
+            looked.append(judged)
+            return [0] if len(looked) == 1 else None
+
+        monkeypatch.setattr(appending, "find_conflicts", once)
+        stdin(events(5))
+        done = append(b"", name="-", whole=True)
+        assert (5, None, 2) == (done.acknowledged, done.conflicts, len(looked))

@@ -18,14 +18,19 @@ RECORDS = [
 
 
 class TestSpool:
-    # At 256 bytes a record beside its value: none on disk, each, every second, all but the last.
-    @pytest.mark.parametrize("memory_bytes", [10**6, 0, 300, 1_300])
+    # At 512 bytes a record beside its value: none on disk, each batch, every second, all but one.
+    @pytest.mark.parametrize("memory_bytes", [10**6, 0, 1_100, 7_000])
     def test_records_come_out_as_and_in_the_order_that_they_were_put_in(
         self, memory_bytes, monkeypatch
     ):
         monkeypatch.setattr(spool, "_MEMORY_BYTES", memory_bytes)
-        records = RECORDS * 3
+        judged = [
+            (record, (b"s-1", "/crm", str(place))) for place, record in enumerate(RECORDS * 3)
+        ]
         with open_spool() as room:
-            for record in records:
-                room.put(record)
-            assert records == list(room.records())
+            for start in range(0, len(judged), 2):
+                room.put(judged[start : start + 2])
+            seen = list(room.judged())
+        assert [record for record, _ in judged] == [record for record, _ in seen]
+        kept = [each for each in seen if each[1] is not None]
+        assert judged[len(judged) - len(kept) :] == kept
