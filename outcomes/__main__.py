@@ -43,7 +43,7 @@ def _leave_plugins_out() -> None:
 
 
 class _NoPlugins(ModuleType):
-    """Stands for Pydantic's loader of plugins until something else than plugins is asked of it."""
+    """Is in the place of Pydantic's loader of plugins until something else than plugins is asked of it."""
 
     get_plugins = tuple
 

@@ -243,13 +243,13 @@ class _Append:
         return bool(self.at_fault) and not self.options.skip_invalid
 
     def _judge(self, entries: Entries, batch: list[Line]) -> list[Judged]:
-        """What of a batch is to be appended; its faults are told."""
+        """What of a batch is to be appended; its faults are reported."""
         judge = self.options.form.judge
         judged = list[Judged]()
         for line in batch:
             record, faults, members = judge(line)
             if record is None:
-                self._tell(entries, line, faults)
+                self._report(entries, line, faults)
             elif members:
                 self.warnings.update({each.rule for each in personal_data_findings(members)})
                 judged.append((record, identity_of(record, members)))
@@ -257,7 +257,7 @@ class _Append:
                 judged.append((record, None))
         return judged
 
-    def _tell(self, entries: Entries, line: Line, faults: list[Finding]) -> None:
+    def _report(self, entries: Entries, line: Line, faults: list[Finding]) -> None:
         self.at_fault += 1
         file = entries.path if len(self.inputs) > 1 else None
         for fault in faults:
