@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
 
@@ -43,7 +42,7 @@ def _leave_plugins_out() -> None:
 
 
 class _NoPlugins(ModuleType):
-    """Is in the place of Pydantic's loader of plugins until something else than plugins is asked of it."""
+    """In the place of Pydantic's loader until something else than plugins is asked of it."""
 
     get_plugins = tuple
 
@@ -51,7 +50,9 @@ class _NoPlugins(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         del sys.modules[_PLUGIN_LOADER]
-        return getattr(import_module(_PLUGIN_LOADER), name)
+        from pydantic.plugin import _loader  # noqa: PLC0415 - when it is asked for
+
+        return getattr(_loader, name)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def students_with(
     records = [each for each in having if key_subject(each.key) is None]
     records += (
         each
-        for each in log.read_subjects(sorted(filter(None, subjects)))
+        for each in log.read_subjects(each.encode() for each in sorted(filter(None, subjects)))
         if each.offset < cut[each.partition]
     )
     return map(ReadStudent, judged_students(_by_key(records), log.partitions))

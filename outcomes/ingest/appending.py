@@ -229,8 +229,8 @@ class _Append:
             return
         rest = iter(judged)
         while self.conflicts is not None and (part := list(islice(rest, self.options.batch))):
-            found = find_conflicts(self.opener(), part)
-            self.conflicts = None if found is None else self.conflicts + len(found)
+            positions = find_conflicts(self.opener(), part)
+            self.conflicts = None if positions is None else self.conflicts + len(positions)
 
     def _count(self) -> str:
         return pluralise(self.acknowledged, "record")

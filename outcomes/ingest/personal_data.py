@@ -98,10 +98,10 @@ def personal_data_findings(event: dict[str, Any]) -> list[Finding]:
     """
     if not _is_suspect(event):
         return []
-    found = [Finding(kind[0], pointer, kind[1]) for pointer, kind in _kinds(event, "")]
+    kinds = [*_kinds(event, "")]
     if is_like_a_name(event["subject"]):
-        found.insert(0, Finding(_SUBJECT[0], "/subject", _SUBJECT[1]))
-    return found
+        kinds.insert(0, ("/subject", _SUBJECT))
+    return [Finding(rule, pointer, reason) for pointer, (rule, reason) in kinds]
 
 
 def _is_suspect(event: dict[str, Any]) -> bool:
