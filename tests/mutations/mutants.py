@@ -72,7 +72,7 @@ def _column(name, module, original, replacement):
 
 
 MUTANTS = (
-    _sql("every copy is a duplicate", "records", "first_value(digest)", "last_value(digest)"),
+    _sql("every copy is a duplicate", "records", "arg_min(digest", "arg_max(digest"),
     _sql("a thousand and one events", "records",
          "order by first_offset) > 1000", "order by first_offset) > 1001"),
     _sql("a retraction can be retracted", "records", "then 'void'", "then 'in_force'"),
@@ -95,7 +95,7 @@ MUTANTS = (
     _sql("nanoseconds do not count", "career_outcomes",
          "time, time_nanos, order_in_moment", "time, order_in_moment"),
     _sql("a student from the second day", "career_outcomes",
-         "first_enrolment.on_date <= ranked", "first_enrolment.on_date < ranked"),
+         "first_enrolment.on_date <= candidate", "first_enrolment.on_date < candidate"),
     _sql("the year's last application", "orientation", "min(applied_on)", "max(applied_on)"),
     _sql("funding of the last that day", "enrolment",
          "(enrolled_on, log_offset)", "(enrolled_on, -log_offset)"),
@@ -108,6 +108,7 @@ MUTANTS = (
     _sql("the first of a day's answers", "placement", "log_offset desc", "log_offset"),
     _sql("a declaration from the next day on", "figures",
          "contribution.on_date >= membership.since", "contribution.on_date > membership.since"),
+    _sql("the second of a day's candidates counts", "career_outcomes", ") > 1;", ") <> 2;"),
     _sql("whoever is placed has not answered", "figures",
          "('placed', ['respondents', 'graduates'])", "('placed', ['graduates'])"),
     _fold("every copy is a duplicate", "history",

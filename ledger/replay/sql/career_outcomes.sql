@@ -23,7 +23,8 @@ where list_contains(getvariable('outcome_kinds'), kind)
 -- A window is a month at least, so at most the first of several candidates on a day counts, and the
 -- rule can go from day to day.
 create or replace temp table candidate_day as
-select distinct student, series, on_date from candidate;
+select student, series, on_date, count(*) as candidates
+from candidate group by student, series, on_date;
 
 create or replace temp table counted_day as
 with recursive last_counted as (
@@ -55,27 +56,32 @@ select student, series, min(on_date)
 from candidate_day where getvariable('outcome_window_anchor') = 'calendar_year'
 group by student, series, year(on_date);
 
-create or replace temp view career_outcomes_contribution as
-with ranked_candidate as (
-    select
-        *,
-        row_number() over (
-            partition by student, series, on_date order by time, time_nanos, order_in_moment
-        ) as order_in_day
-    from candidate left join outcome_tie using (partition, log_offset)
+-- All but the first candidate of a day; on most days there is one.
+create or replace temp table later_candidate as
+with shared_day as (
+    select student, series, on_date from candidate_day where candidates > 1
 )
+select student, log_offset
+from candidate semi join shared_day using (student, series, on_date)
+left join outcome_tie using (student, log_offset)
+qualify row_number() over (
+    partition by student, series, on_date order by time, time_nanos, order_in_moment
+) > 1;
+
+create or replace temp view career_outcomes_contribution as
 select
-    ranked_candidate.student,
-    ranked_candidate.on_date,
-    year(ranked_candidate.on_date) as year,
+    candidate.student,
+    candidate.on_date,
+    year(candidate.on_date) as year,
     if(
-        ranked_candidate.order_in_day = 1 and counted_day.on_date is not null,
+        counted_day.on_date is not null and later_candidate.log_offset is null,
         'career_outcomes',
         'outcomes_repeated'
     ) as measure,
-    ranked_candidate.kind,
-    if(first_enrolment.on_date <= ranked_candidate.on_date, 'student', 'learner') as population,
-    month(ranked_candidate.on_date) as month
-from ranked_candidate
+    candidate.kind,
+    if(first_enrolment.on_date <= candidate.on_date, 'student', 'learner') as population,
+    month(candidate.on_date) as month
+from candidate
+left join later_candidate using (student, log_offset)
 left join counted_day using (student, series, on_date)
-left join first_enrolment on first_enrolment.student = ranked_candidate.student;
+left join first_enrolment on first_enrolment.student = candidate.student;

@@ -8,13 +8,22 @@
 --        withdrawal, answer, outcome
 --        outcome_tie             the order of outcomes that were stated at the same moment
 
+create or replace temp type statement_type as enum (
+    'ledger.student.applied.v1',
+    'ledger.student.enrolled.v1',
+    'ledger.categories.declared.v1',
+    'ledger.enrollment.rescheduled.v1',
+    'ledger.student.graduated.v1',
+    'ledger.student.withdrew.v1'
+);
+
 -- The columns are read once for everything that concerns an application or enrolment (`entity`).
+-- Other types have no cast; DuckDB may try one before it has left them out.
 create or replace temp table statement as
 select
     student,
-    partition,
     log_offset,
-    type,
+    try_cast(type as statement_type) as type,
     coalesce(enrolment, application) as entity,
     coalesce(
         applied_on, enrolled_on, declared_on, decided_on, graduated_on, withdrew_on
@@ -41,12 +50,12 @@ repeated_entity as (
     select entity, min(log_offset) as first_offset
     from opening group by entity having count(*) > 1
 )
-select partition, log_offset from opening join repeated_entity using (entity)
+select entity, log_offset from opening join repeated_entity using (entity)
 where log_offset > first_offset;
 
 create or replace temp table application as
 select student, log_offset, on_date as applied_on, category_bits
-from statement anti join repeat using (partition, log_offset)
+from statement anti join repeat using (entity, log_offset)
 where type = 'ledger.student.applied.v1';
 
 -- The latest decision sets the expected date, of two on a day the later record; the earliest
@@ -72,7 +81,7 @@ select
     expected_graduation_on as first_expected_on,
     coalesce(expected_on, expected_graduation_on) as latest_expected_on,
     graduated_on
-from statement anti join repeat using (partition, log_offset)
+from statement anti join repeat using (entity, log_offset)
 left join enrolment_change using (entity)
 where type = 'ledger.student.enrolled.v1';
 
@@ -95,7 +104,7 @@ from event_in_force
 where type = 'ledger.survey.answered.v1' and survey = 'job' and status <> 'unknown';
 
 create or replace temp table outcome as
-select student, partition, log_offset, time, time_nanos, outcome_on, kind, credited
+select student, log_offset, time, time_nanos, outcome_on, kind, credited
 from event_in_force where type = 'ledger.outcome.declared.v1';
 
 -- Outcomes that were stated at the same moment are ordered by source and id; these texts are read
@@ -103,12 +112,16 @@ from event_in_force where type = 'ledger.outcome.declared.v1';
 create or replace temp table outcome_tie as
 with shared_moment as (
     select student, time, time_nanos from outcome group by all having count(*) > 1
+),
+tied_outcome as (
+    select student, log_offset
+    from outcome semi join shared_moment using (student, time, time_nanos)
 )
 select
-    partition,
+    student,
     log_offset,
     row_number() over (
         partition by student, time, time_nanos order by source, id
     ) as order_in_moment
-from event_in_force semi join shared_moment using (student, time, time_nanos)
+from event_in_force semi join tied_outcome using (student, log_offset)
 where type = 'ledger.outcome.declared.v1';

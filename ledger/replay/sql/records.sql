@@ -39,13 +39,9 @@ create or replace temp table retracting_event as
 select identity, retracts_identity from admitted_record where type = 'ledger.event.retracted.v1';
 
 -- Only these can be excluded: identities stated twice, retractions and what they name, and those
--- beyond the limit. By 64 bits of a hash most are told apart in less time than by themselves.
+-- beyond the limit.
 create or replace temp table contested_identity as
-with repeated_hash as (
-    select hash(identity) as hash from admitted_record group by hash having count(*) > 1
-)
-select identity from admitted_record where hash(identity) in (from repeated_hash)
-group by identity having count(*) > 1
+select identity from admitted_record group by identity having count(*) > 1
 union
 select identity from retracting_event
 union
@@ -53,7 +49,18 @@ select retracts_identity from retracting_event
 union
 from excess_identity;
 
+create or replace temp table contested_record as
+select partition, log_offset, identity, digest, retracts_identity, type
+from admitted_record semi join contested_identity using (identity);
+
 create or replace temp table record_verdict as
+with repeated_identity as (
+    select
+        identity,
+        min(log_offset) as first_offset,
+        arg_min(digest, log_offset) as first_digest
+    from contested_record group by identity having count(*) > 1
+)
 select
     partition,
     log_offset,
@@ -62,12 +69,11 @@ select
     type,
     case
         when identity in (from excess_identity) then 'excess_event'
-        when log_offset = first_value(log_offset) over copies then 'event'
-        when digest = first_value(digest) over copies then 'duplicate'
+        when first_offset is null or log_offset = first_offset then 'event'
+        when digest = first_digest then 'duplicate'
         else 'conflict'
     end as verdict
-from admitted_record semi join contested_identity using (identity)
-window copies as (partition by identity order by log_offset);
+from contested_record left join repeated_identity using (identity);
 
 create or replace temp table retraction as
 select
