@@ -28,9 +28,9 @@ from ledger.columns.cache import check_columns, column_path
 from ledger.evidence.leaf_files import build_leaves
 from ledger.log import Log, NewRecord, open_log
 from ledger.log.archive import ArchiveLog, archive_log
-from ledger.replay import replay
+from ledger.replay import Selection, replay
 from ledger.replay.sql_engine import query_columns
-from ledger.report import build_report
+from ledger.report import build_report, years_shown
 from outcomes.synthetic import generate
 from projections.policy import Policy, built_in_policies
 
@@ -96,7 +96,8 @@ def columnar(world: World, watch: Watch, policies: int) -> Sample:
     log = ArchiveLog(world.archive)
     files = [column_path(world.archive, segment) for segment in log.manifest.segments]
     with watch:
-        reports = _digests(log, query_columns(files, log.end(), chosen), chosen)
+        selection = Selection(chosen, years_shown([YEAR]))
+        reports = _digests(log, query_columns(files, log.end(), selection), chosen)
     return {"reports": reports}
 
 

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from ledger.replay.engines import ENGINES, Engine, replay, replay_each, suitable_engine
-from ledger.replay.figures_at_cut import FiguresAtCut
+from ledger.replay.figures_at_cut import FiguresAtCut, Selection
 
-__all__ = ["ENGINES", "Engine", "FiguresAtCut", "replay", "replay_each", "suitable_engine"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "FiguresAtCut",
+    "Selection",
+    "replay",
+    "replay_each",
+    "suitable_engine",
+]

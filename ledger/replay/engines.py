@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from ledger.log import Cut, Log
 from ledger.log.archive import as_archive
 from ledger.log.progress import ProgressCallback, no_progress
-from ledger.replay.figures_at_cut import FiguresAtCut
+from ledger.replay.figures_at_cut import FiguresAtCut, Selection
 from ledger.replay.fold import fold_log
 from projections.policy import Policy
 
@@ -36,15 +36,16 @@ def replay(
     engine: Engine = "fold",
     progress: ProgressCallback = no_progress,
 ) -> FiguresAtCut:
-    """Replay a log up to a cut; see `replay_each`."""
-    (figures,) = replay_each(log, [cut], policies, engine=engine, progress=progress)
+    """Replay a log up to a cut, for all years; see `replay_each`."""
+    selection = Selection(policies)
+    (figures,) = replay_each(log, [cut], selection, engine=engine, progress=progress)
     return figures
 
 
 def replay_each(
     log: Log,
     cuts: Sequence[Cut],
-    policies: Sequence[Policy],
+    selection: Selection,
     *,
     engine: Engine = "fold",
     progress: ProgressCallback = no_progress,
@@ -54,21 +55,21 @@ def replay_each(
     Args:
         log: Any log.
         cuts: How far to read, at least one; brought to the normal form first.
-        policies: Any number; a policy that is given twice is applied once.
+        selection: Of any number of policies; one that is given twice is applied once.
         engine: Which of the two.
         progress: Called with the number of records read.
 
     Returns:
-        For each cut the figures of all years under each policy.
+        For each cut the figures under each policy; the fold makes those of all years.
 
     Raises:
         CutNotHeldError: If the log does not hold a cut.
         StoreError: If the log cannot be read, or a temporary folder is full.
     """
-    distinct = list({policy.sha256: policy for policy in policies}.values())
+    distinct = list({policy.sha256: policy for policy in selection.policies}.values())
     normal_cuts = [log.normalise(cut) for cut in cuts]
     if engine == "fold":
         return fold_log(log, normal_cuts, distinct, progress)
     from ledger.replay.sql_engine import query_log  # noqa: PLC0415 - DuckDB is not for every command
 
-    return query_log(log, normal_cuts, distinct, progress)
+    return query_log(log, normal_cuts, Selection(distinct, selection.years), progress)

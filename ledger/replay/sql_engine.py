@@ -20,7 +20,7 @@ from ledger.columns.reading import ColumnsChangedError, open_columns
 from ledger.errors import StoreError
 from ledger.log import Cut, Log, furthest
 from ledger.log.progress import ProgressCallback
-from ledger.replay.figures_at_cut import FiguresAtCut
+from ledger.replay.figures_at_cut import FiguresAtCut, Selection
 from ledger.temporary import temporary_folder
 from projections.figures import Figures, RecordCounts
 from projections.measures.catalogue import FAMILIES
@@ -43,14 +43,14 @@ _MONTHS_MAX = 12 * 300
 
 
 def query_log(
-    log: Log, cuts: Sequence[Cut], policies: Sequence[Policy], progress: ProgressCallback
+    log: Log, cuts: Sequence[Cut], selection: Selection, progress: ProgressCallback
 ) -> list[FiguresAtCut]:
     """Replay a log up to each of several cuts under several policies, reading it once.
 
     Args:
         log: Any log; typed columns that it does not keep are built in a temporary folder first.
         cuts: In their normal form, at least one.
-        policies: Each once; figures of all years are made for each.
+        selection: Of each policy once.
         progress: Called with the number of records read.
 
     Raises:
@@ -60,13 +60,13 @@ def query_log(
     for _ in range(ATTEMPTS):
         with suppress(ColumnsChangedError), open_columns(log, end, progress=progress) as columns:
             return [
-                replace(query_columns(columns.files, cut, policies), remark=columns.remark)
+                replace(query_columns(columns.files, cut, selection), remark=columns.remark)
                 for cut in cuts
             ]
     raise StoreError(f"the archive of {log.name} kept changing while it was read; try again later")
 
 
-def query_columns(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -> FiguresAtCut:
+def query_columns(files: Sequence[Path], cut: Cut, selection: Selection) -> FiguresAtCut:
     """Replay typed columns up to a cut under several policies.
 
     Figures add up over partitions, so a large log is replayed some partitions at a time, in memory
@@ -75,12 +75,13 @@ def query_columns(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -
     Args:
         files: Typed columns that hold every record below the cut, once each; at least one file.
         cut: In its normal form; records at or above it are left out.
-        policies: Each once; figures of all years are made for each.
+        selection: Of each policy once.
 
     Raises:
         StoreError: If a file is missing or not Parquet, or the temporary folder is full.
     """
     assert list(cut) == list(range(len(cut))), "the cut is not in its normal form"
+    policies, years = selection
     counts = RecordCounts()
     figures = {policy.sha256: Figures() for policy in policies}
     latest: list[int] = []
@@ -94,12 +95,12 @@ def query_columns(files: Sequence[Path], cut: Cut, policies: Sequence[Policy]) -
             for name in _HISTORY:
                 database.run(_script(name))
             for policy in policies:
-                figures[policy.sha256].merge(_figures(database, policy))
+                figures[policy.sha256].merge(_figures(database, policy, years))
             database.run(_script("counters"))
             counts.merge(_counters(database))
             ((recorded_at,),) = database.rows("select max(recorded_at) from record_count")
             latest += [] if recorded_at is None else [recorded_at]
-    return FiguresAtCut(cut, counts, figures, max(latest, default=None))
+    return FiguresAtCut(cut, counts, figures, max(latest, default=None), years=years)
 
 
 def _script(name: str) -> str:
@@ -141,7 +142,7 @@ def _create_record_view(
     database.run(f"create temp view typed_record as from stored_record{condition}")
 
 
-def _figures(database: Database, policy: Policy) -> Figures:
+def _figures(database: Database, policy: Policy, years: frozenset[int] | None) -> Figures:
     (first_month, first_day), (last_month, last_day) = policy.placement_days
     database.set_variables(
         outcome_window_months=min(policy.outcome_window_months, _MONTHS_MAX),
@@ -159,6 +160,7 @@ def _figures(database: Database, policy: Policy) -> Figures:
         placement_months=min(policy.placement_months, _MONTHS_MAX),
         placement_answer=policy.placement_answer,
         placement_statuses=list(policy.placement_statuses),
+        years=None if years is None else sorted(years),
     )
     pairs = [(funding, name) for name, group in policy.funding_groups.items() for funding in group]
     database.run(

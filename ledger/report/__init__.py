@@ -9,7 +9,7 @@ from ledger.report.document import (
     encode_report,
     encode_reports,
 )
-from ledger.report.make import ReportQuery, build_report, make_reports
+from ledger.report.make import ReportQuery, build_report, make_reports, years_shown
 from ledger.report.model import Report, ReportOutline
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "encode_report",
     "encode_reports",
     "make_reports",
+    "years_shown",
 ]

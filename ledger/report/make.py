@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -11,7 +11,7 @@ from ledger.errors import CutNotHeldError, DamagedArchiveError, StoreError
 from ledger.evidence.heads import TreeHeads, heads_at
 from ledger.log import Cut, Log
 from ledger.log.progress import Notify, ProgressCallback, no_notice, no_progress
-from ledger.replay import Engine, FiguresAtCut, replay_each, suitable_engine
+from ledger.replay import Engine, FiguresAtCut, Selection, replay_each, suitable_engine
 from ledger.report.document import digest_of
 from ledger.report.model import (
     REPORT_SCHEMA,
@@ -37,6 +37,7 @@ __all__ = [
     "make_reports",
     "no_progress_bar",
     "provisional",
+    "years_shown",
     "zoned_text",
 ]
 
@@ -135,16 +136,22 @@ def _replayed(
 ) -> list[FiguresAtCut]:
     """Replay by the engine that is asked for, or by one that suits and finds room."""
     engine = query.engine or suitable_engine(log, cuts)
+    selection = Selection(query.policies, years_shown(query.years))
     try:
-        return replay_each(log, cuts, query.policies, engine=engine, progress=progress)
+        return replay_each(log, cuts, selection, engine=engine, progress=progress)
     except (CutNotHeldError, DamagedArchiveError):
         raise
     except StoreError as error:
         if query.engine is not None or engine == "fold":
             raise
         remark = f"replayed student by student, since the columnar engine was stopped: {error}"
-    replayed = replay_each(log, cuts, query.policies, engine="fold", progress=progress)
+    replayed = replay_each(log, cuts, selection, engine="fold", progress=progress)
     return [replace(figures, remark=remark) for figures in replayed]
+
+
+def years_shown(years: Iterable[int]) -> frozenset[int]:
+    """The years whose figures the reports of some years show: each, and the one before."""
+    return frozenset(shown for year in years for shown in (year - 1, year))
 
 
 def build_report(
@@ -153,12 +160,13 @@ def build_report(
     """The report of one year under one policy.
 
     Args:
-        replayed: From a replay that was asked for this policy.
+        replayed: From a replay that was asked for this policy, and the years that are shown.
         log_name: See `Log.name`.
         policy: One of those that were replayed.
         year: The reference year.
         as_of: The moment that the cut was taken at, in milliseconds, if it was asked for.
     """
+    assert replayed.years is None or years_shown([year]) <= replayed.years
     figures = replayed.figures[policy.sha256]
     cut = {str(partition): replayed.cut[partition] for partition in sorted(replayed.cut)}
     report = Report(

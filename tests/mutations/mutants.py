@@ -108,6 +108,8 @@ MUTANTS = (
     _sql("the first of a day's answers", "placement", "log_offset desc", "log_offset"),
     _sql("a declaration from the next day on", "figures",
          "contribution.on_date >= membership.since", "contribution.on_date > membership.since"),
+    _sql("the wanted years but for the first", "figures",
+         "getvariable('years'), year)", "getvariable('years')[2:], year)"),
     _sql("the second of a day's candidates counts", "career_outcomes", ") > 1;", ") <> 2;"),
     _sql("whoever is placed has not answered", "figures",
          "('placed', ['respondents', 'graduates'])", "('placed', ['graduates'])"),

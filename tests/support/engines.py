@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger.replay import ENGINES, replay
+from ledger.replay import ENGINES, Selection, replay_each
 from tests.support.histories import log_of
 
 # Where there is a file system in memory: no test here is about the disk.
@@ -25,9 +25,14 @@ def log_with(records, partitions=1):
         yield log
 
 
-def figures_by(engine, log, policies, cut=None):
-    """All that an engine finds: cut, counters, latest record, and every cell that is not 0."""
-    replayed = replay(log, log.end() if cut is None else cut, policies, engine=engine)
+def figures_by(engine, log, policies, cut=None, years=None):
+    """All that an engine finds: cut, counters, latest record, and every cell that is not 0.
+
+    With years only their cells, which the engine may then make alone.
+    """
+    cuts = [log.end() if cut is None else cut]
+    selection = Selection(policies, years)
+    (replayed,) = replay_each(log, cuts, selection, engine=engine)
     return {
         "cut": replayed.cut,
         "records": replayed.records.as_dict(),
@@ -36,14 +41,14 @@ def figures_by(engine, log, policies, cut=None):
             (number, *cell): count
             for number, policy in enumerate(policies)
             for cell, count in replayed.figures[policy.sha256].cells.items()
-            if count
+            if count and (years is None or cell[0] in years)
         },
     }
 
 
-def differences(log, policies, cut=None):
+def differences(log, policies, cut=None, years=None):
     """What the engines do not agree on: by cell, or by name of a counter, what each says."""
-    fold, columnar = (_flat(figures_by(engine, log, policies, cut)) for engine in ENGINES)
+    fold, columnar = (_flat(figures_by(engine, log, policies, cut, years)) for engine in ENGINES)
     return {
         name: (fold.get(name, 0), columnar.get(name, 0))
         for name in sorted(fold.keys() | columnar.keys(), key=str)

@@ -1,6 +1,7 @@
 -- The cells of every year: contributions, counted by measure and group. SPEC section 4, measures.
 --
--- Reads  contribution (the union of the families' views), membership, category_group
+-- Reads  contribution (the union of the families' views), membership, category_group; variable
+--        years, of those that are wanted, null for all
 -- Makes  cell (year, measure, name, count)
 
 -- A contribution names the last measure of a funnel that it reaches, and counts under those before
@@ -23,6 +24,7 @@ with counted_contribution as (
         on contribution.student = membership.student
         and contribution.on_date >= membership.since
         and contribution.on_date < membership.until
+    where getvariable('years') is null or list_contains(getvariable('years'), year)
     group by all
 ),
 group_count as (
