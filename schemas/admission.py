@@ -9,16 +9,18 @@ Source: SPEC section 1, Which records count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
 from schemas.canonical import Content
-from schemas.envelope import SUBJECT, ordinary_attributes
-from schemas.events import FACTS, Fact
+from schemas.envelope import DEFAULT_MEDIA_TYPE, REQUIRED, SUBJECT
+from schemas.events import FACTS, TEXT_MAX, Fact
 from schemas.json_text import Shape
-from schemas.partition import partition_of
+from schemas.moments import is_time
+from schemas.partition import compute_partition
 from schemas.record import Record
 from schemas.rules import (
     PLAIN,
@@ -26,6 +28,7 @@ from schemas.rules import (
     broken_rule,
     decode,
     implausible_dates,
+    is_shallow,
     read,
     read_decoded,
 )
@@ -43,6 +46,7 @@ __all__ = [
 _VALIDATE: dict[str, Callable[[object], Fact]] = {
     name: fact.__pydantic_validator__.validate_python for name, fact in FACTS.items()
 }
+_VALUES_OF = itemgetter(*REQUIRED)
 
 
 class Event(NamedTuple):
@@ -131,28 +135,51 @@ def _ordinary_event(record: Record, partitions: int, members: dict[str, Any]) ->
         partitions: The log's partition count.
         members: Of the decoded value.
     """
-    attributes = ordinary_attributes(members)
-    if attributes is None:
-        return None
-    event_id, source, event_type, subject, time, data = attributes
     partition, offset, recorded_at, key, value = record
-    validate = _VALIDATE.get(event_type)
-    if (
-        validate is None
-        or key is None
-        or SUBJECT.fullmatch(subject) is None
-        or subject.encode("ascii") != key
-        or partition_of(key, partitions) != partition
-    ):
-        return None
     try:
-        fact = validate(data)
-    except ValidationError:
+        specversion, event_id, source, event_type, subject, time, data = _VALUES_OF(members)
+        if not (
+            specversion == "1.0"
+            and type(event_id) is str
+            and 0 < len(event_id) <= TEXT_MAX
+            and type(source) is str
+            and 0 < len(source) <= TEXT_MAX
+            and type(time) is str
+            and is_time(time)
+            and (subject, partition) == _home(key, partitions)
+            and (len(members) == len(REQUIRED) or _are_others_ordinary(members, value))
+        ):
+            return None
+        fact = _VALIDATE[event_type](data)
+    except (KeyError, TypeError, ValidationError):  # A list as a type is a TypeError.
         return None
     if implausible_dates(fact, time):
         return None
-    place = (partition, offset, recorded_at)
-    return as_event((*place, subject, source, event_id, time, fact, Content(value)))
+    content = Content(value)
+    return as_event(
+        (partition, offset, recorded_at, subject, source, event_id, time, fact, content)
+    )
+
+
+def _are_others_ordinary(members: dict[str, Any], value: bytes | None) -> bool:
+    """Whether attributes beside the required ones surely break no rule."""
+    if "data_base64" in members:
+        return False
+    others = len(members) - len(REQUIRED)
+    if "datacontenttype" in members:
+        others -= 1
+        if members["datacontenttype"] != DEFAULT_MEDIA_TYPE:
+            return False
+    return not others or is_shallow(value or b"")
+
+
+@lru_cache(maxsize=256)
+def _home(key: bytes | None, partitions: int) -> tuple[str, int] | None:
+    """The subject that a key names and the partition where its records are; None for no subject."""
+    if key is None:
+        return None
+    subject = key.decode("ascii", "replace")
+    return (subject, compute_partition(key, partitions)) if SUBJECT.fullmatch(subject) else None
 
 
 def _judge(reading: Reading) -> Event | Quarantined:

@@ -6,22 +6,23 @@ Any other member, of any name and JSON type, is an extension attribute: kept in 
 from __future__ import annotations
 
 import re
-from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas.events import TEXT_MAX, Text
+from schemas.events import Text
 from schemas.moments import is_time
 from schemas.patterns import MEDIA_TYPE, TIME, text_schema
 
-__all__ = ["DEFAULT_MEDIA_TYPE", "SUBJECT", "TYPE_FORM", "Envelope", "ordinary_attributes"]
+__all__ = ["DEFAULT_MEDIA_TYPE", "REQUIRED", "SUBJECT", "TYPE_FORM", "Envelope"]
 
 SUBJECT = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 TYPE_FORM = re.compile(r"ledger\.([a-z]+\.[a-z]+)\.v([1-9][0-9]*)")
 DEFAULT_MEDIA_TYPE = "application/json"
-_ATTRIBUTES = itemgetter("specversion", "id", "source", "type", "subject", "time", "data")
+REQUIRED = ("specversion", "id", "source", "type", "subject", "time", "data")
+"""The attributes that every event has."""
+
 _MEDIA_CHARACTER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _JSON_MEDIA_TYPE = re.compile(
     rf"{_MEDIA_CHARACTER}+/(?:json|{_MEDIA_CHARACTER}*\+json)(?:[ \t]*;.*)?",
@@ -75,36 +76,3 @@ class Envelope(BaseModel):
         WithJsonSchema(text_schema(MEDIA_TYPE)),
     ] = DEFAULT_MEDIA_TYPE
     data_base64: Annotated[None, PlainValidator(_never), WithJsonSchema({"not": {}})] = None
-
-
-def ordinary_attributes(
-    members: dict[str, Any],
-) -> tuple[str, str, str, str, str, dict[str, Any]] | None:
-    """What an object says that `Envelope` surely accepts; where None it may still accept it.
-
-    Args:
-        members: Of a decoded JSON object.
-
-    Returns:
-        Its id, source, type, subject, time and data.
-    """
-    try:
-        specversion, event_id, source, event_type, subject, time, data = _ATTRIBUTES(members)
-    except KeyError:
-        return None
-    if (
-        specversion == "1.0"
-        and type(event_id) is str
-        and 1 <= len(event_id) <= TEXT_MAX
-        and type(source) is str
-        and 1 <= len(source) <= TEXT_MAX
-        and type(time) is str
-        and is_time(time)
-        and type(event_type) is str
-        and type(subject) is str
-        and type(data) is dict
-        and members.get("datacontenttype", DEFAULT_MEDIA_TYPE) == DEFAULT_MEDIA_TYPE
-        and "data_base64" not in members
-    ):
-        return event_id, source, event_type, subject, time, data
-    return None

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from schemas.moments import day
+from schemas.moments import FIRST_DAY, LAST_DAY, day
 from schemas.patterns import DAY, text_schema
 
 __all__ = [
@@ -109,12 +109,16 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)]
 _NO_DAY = ("calendar_date", "a date that exists, as YYYY-MM-DD")
 
 
-@lru_cache(maxsize=16_384)
-def _as_day(text: str) -> date:
-    calendar_day = day(text)
-    if calendar_day is None:
-        raise PydanticCustomError(*_NO_DAY)
-    return calendar_day
+class _Days(dict[str, date]):
+    """Days by their text; kept are those of plausible years alone, so that they stay few."""
+
+    def __missing__(self, text: str) -> date:
+        calendar_day = day(text)
+        if calendar_day is None:
+            raise PydanticCustomError(*_NO_DAY)
+        if FIRST_DAY <= calendar_day <= LAST_DAY:
+            self[text] = calendar_day
+        return calendar_day
 
 
 def _as_category_set(value: object) -> frozenset[str]:
@@ -143,7 +147,7 @@ _DAY = core_schema.chain_schema(
             custom_error_type=_NO_DAY[0],
             custom_error_message=_NO_DAY[1],
         ),
-        core_schema.no_info_plain_validator_function(_as_day),
+        core_schema.no_info_plain_validator_function(_Days().__getitem__),
     ]
 )
 Day = Annotated[

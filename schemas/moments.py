@@ -38,6 +38,10 @@ _TIME_TEXT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
     r"(?:\.([0-9]{1,9}))?(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
+_FREQUENT_TIME_TEXT = re.compile(  # On a day that every month has, so that no calendar is asked.
+    r"(?:19|20|21)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])T(?:[01][0-9]|2[0-3])"
+    r":[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 
 
 class Instant(NamedTuple):
@@ -96,6 +100,8 @@ def milliseconds(text: str) -> int | None:
 
 def is_time(text: str) -> bool:
     """Whether a text is an RFC 3339 time that `instant` reads."""
+    if _FREQUENT_TIME_TEXT.fullmatch(text) is not None:
+        return True
     return _TIME_TEXT.fullmatch(text) is not None and day(text[:10]) is not None
 
 

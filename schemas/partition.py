@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from struct import unpack_from
 
-__all__ = ["murmur2", "partition_of"]
+__all__ = ["compute_partition", "murmur2", "partition_of"]
 
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
@@ -19,10 +20,9 @@ def murmur2(data: bytes) -> int:
     """
     whole = len(data) & ~3
     state = _SEED ^ len(data)
-    for start in range(0, whole, 4):
-        word = int.from_bytes(data[start : start + 4], "little") * _MIX & _MASK
-        word = (word ^ word >> 24) * _MIX & _MASK
-        state = state * _MIX & _MASK ^ word
+    for word in unpack_from(f"<{whole >> 2}I", data):
+        mixed = word * _MIX & _MASK
+        state = state * _MIX & _MASK ^ (mixed ^ mixed >> 24) * _MIX & _MASK
     if whole < len(data):
         state = (state ^ int.from_bytes(data[whole:], "little")) * _MIX & _MASK
     state = (state ^ state >> 13) * _MIX & _MASK
@@ -31,6 +31,11 @@ def murmur2(data: bytes) -> int:
 
 @lru_cache(maxsize=65_536)
 def partition_of(key: bytes, partitions: int) -> int:
+    """What `compute_partition` says, kept for keys that come again."""
+    return compute_partition(key, partitions)
+
+
+def compute_partition(key: bytes, partitions: int) -> int:
     """The partition of a key, as the Java client and aiokafka choose it.
 
     Args:
@@ -39,7 +44,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 
     Source: SPEC section 1, partition.
 
-    >>> partition_of(b"s-1", 12)
+    >>> compute_partition(b"s-1", 12)
     7
     """
     return (murmur2(key) & 0x7FFFFFFF) % partitions if partitions > 1 else 0

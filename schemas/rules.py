@@ -30,6 +30,7 @@ __all__ = [
     "broken_rule",
     "decode",
     "implausible_dates",
+    "is_shallow",
     "read",
     "read_decoded",
 ]
@@ -39,6 +40,8 @@ DEPTH_MAX = 16
 _OBJECTS_OF_A_FLAT_EVENT = 2  # itself and its data
 
 PLAIN = Shape(unique=True, finite=True, depth=1)
+"""Of a text without double members; `read_decoded` sees to its depth."""
+
 _FIRST_SECOND = midnight(FIRST_DAY)
 _LAST_SECOND = midnight(LAST_DAY) + 86_399
 _KNOWN_FACTS = {match[1] for match in map(TYPE_FORM.fullmatch, FACTS) if match}
@@ -75,6 +78,8 @@ def read(record: Record, partitions: int) -> Reading:
 
 def read_decoded(record: Record, partitions: int, decoded: object, shape: Shape | None) -> Reading:
     """Read a record of which `decode` has read the value."""
+    if shape is PLAIN and not is_shallow(record.value or b""):
+        shape = inspect_json(record.value or b"")
     envelope, fact = None, None
     try:
         envelope = Envelope.model_validate(decoded)
@@ -93,7 +98,14 @@ def decode(value: bytes | None) -> tuple[Any, Shape | None]:
         decoded = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None, inspect_json(value)
-    return decoded, PLAIN if _is_plain(value, decoded) else inspect_json(value)
+    if type(decoded) is dict and _are_members_unique(value, decoded):
+        return decoded, PLAIN
+    return decoded, inspect_json(value)
+
+
+def is_shallow(value: bytes) -> bool:
+    """Whether a text surely is nested no deeper than a record may be."""
+    return value.count(b"{") + value.count(b"[") <= DEPTH_MAX
 
 
 def tombstone_is_not_an_event(reading: Reading) -> bool:
@@ -201,23 +213,23 @@ def broken_rule(reading: Reading) -> Rule | None:
     return None
 
 
-def _is_plain(value: bytes, decoded: object) -> bool:
-    """Whether double members and deep nesting are excluded without a closer look.
+def _are_members_unique(value: bytes, decoded: dict[str, Any]) -> bool:
+    """Whether double members are excluded without a closer look.
 
     A text that equals the encoding of its decoded members has each of them once. In any other, they
     are counted: every member name ends in a quote and a colon, without a blank between the two. If
     there are as many of those pairs as decoded members, no member has overwritten another. A pair
     inside a string makes the count too large, and the text is read token by token.
     """
-    objects = value.count(b"{")
-    if type(decoded) is not dict or objects + value.count(b"[") > DEPTH_MAX:
+    try:
+        if orjson.dumps(decoded) == value:
+            return True
+    except orjson.JSONEncodeError:  # It is nested deeper than can be written.
         return False
-    if orjson.dumps(decoded) == value:
-        return True
     if b" :" in value or b"\n:" in value or b"\t:" in value or b"\r:" in value:
         return False
     data = decoded.get("data")
-    if objects == _OBJECTS_OF_A_FLAT_EVENT and type(data) is dict:
+    if value.count(b"{") == _OBJECTS_OF_A_FLAT_EVENT and type(data) is dict:
         members = len(decoded) + len(data)
     else:
         members = _members(decoded)
@@ -237,9 +249,9 @@ def _members(decoded: dict[str, Any]) -> int:
 
 def implausible_dates(fact: Fact, time: str) -> list[str]:
     """JSON pointers to the dates of an event that are not plausible."""
-    pointers = []
+    pointers, members = [], fact.__dict__
     for name in _DATES[type(fact)]:
-        day = getattr(fact, name)
+        day = members[name]
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             pointers.append(f"/data/{name}")
     if "1901" <= time[:4] <= "2198":

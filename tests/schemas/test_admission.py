@@ -70,6 +70,7 @@ class TestAdmit:
             ("members_must_be_unique", inserted(b'{"a":1,"a":1}')),
             ("numbers_must_be_finite", inserted(b"1e999")),
             ("nesting_must_not_exceed_16", inserted(DEEP)),
+            ("nesting_must_not_exceed_16", inserted(b"[" * 300 + b"]" * 300)),
             ("envelope_must_be_a_cloud_event", changed(specversion="1.1")),
             ("subject_must_be_a_pseudonym", changed(subject="a@b")),
             ("key_must_equal_subject", changed(subject="s-2")),
