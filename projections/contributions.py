@@ -33,8 +33,9 @@ def contributions(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     Returns:
         Contributions in no particular order; each adds one to every cell that it names.
     """
-    for rule in FAMILY_RULES:
-        yield from rule(facts, policy)
+    for family, rule in zip(FAMILIES, FAMILY_RULES, strict=True):
+        if family.needs is None or getattr(facts, family.needs):
+            yield from rule(facts, policy)
 
 
 class SharedRule(NamedTuple):
@@ -42,10 +43,12 @@ class SharedRule(NamedTuple):
 
     Attributes:
         rule: Adds the same for each of the policies.
+        needs: See `Family`.
         policies: At least one.
     """
 
     rule: FamilyRule
+    needs: str | None
     policies: list[Policy]
 
 
@@ -56,5 +59,6 @@ def shared_rules(policies: Iterable[Policy]) -> list[SharedRule]:
         for family, rule in zip(FAMILIES, FAMILY_RULES, strict=True):
             parameters = None if family.parameters is None else set(family.parameters)
             given = policy.model_dump_json(include=parameters)
-            shared.setdefault((family.name, given), SharedRule(rule, [])).policies.append(policy)
+            new = SharedRule(rule, family.needs, [])
+            shared.setdefault((family.name, given), new).policies.append(policy)
     return list(shared.values())

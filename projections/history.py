@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
+from operator import attrgetter
+from typing import NamedTuple, cast
 
 from schemas.admission import Event
 from schemas.events import Applied, Enrolled, Graduated, Rescheduled, Retracted, Withdrew
@@ -14,6 +15,7 @@ __all__ = [
     "Disposition",
     "History",
     "Resolution",
+    "are_all_first",
     "business_identity",
     "resolve",
 ]
@@ -25,6 +27,8 @@ Identity = tuple[str, str]
 # Looked up by exact type: `isinstance` is slow where a model's answer is no, as for most events.
 _STATEMENTS = frozenset({Applied, Enrolled})
 _DEPENDENTS = frozenset({Graduated, Withdrew, Rescheduled})
+_identity_of = attrgetter("source", "id")
+_fact_of = attrgetter("fact")
 
 
 class Disposition(StrEnum):
@@ -64,8 +68,12 @@ class History:
         return Disposition.EVENT
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+def are_all_first(events: Sequence[Event]) -> bool:
+    """Whether a `History` that has none of these events takes each of them."""
+    return len(events) <= EVENTS_MAX and len(set(map(_identity_of, events))) == len(events)
+
+
+class Resolution(NamedTuple):
     """A student's events sorted by what became of them; each list is in log order.
 
     Attributes:
@@ -77,7 +85,7 @@ class Resolution:
         orphans: Events of an enrolment that is not in force.
     """
 
-    in_force: list[Event]
+    in_force: Sequence[Event]
     repeats: list[Event]
     retracted: list[Event]
     pending: list[Event]
@@ -91,17 +99,25 @@ def resolve(events: Sequence[Event]) -> Resolution:
     Args:
         events: As `History.events` keeps them.
     """
-    statements, retracted, pending, void = _without_retracted(events)
-    facts, repeats = _without_repeats(statements)
-    in_force, orphans = _without_orphans(facts)
+    kinds = {*map(type, map(_fact_of, events))}
+    in_force = events
+    repeats: list[Event] = []
+    orphans: list[Event] = []
+    retracted: list[Event] = []
+    pending: list[Event] = []
+    void: list[Event] = []
+    if Retracted in kinds:
+        in_force, retracted, pending, void = _without_retracted(in_force)
+    if not kinds.isdisjoint(_STATEMENTS):
+        in_force, repeats = _without_repeats(in_force)
+    if not kinds.isdisjoint(_DEPENDENTS):
+        in_force, orphans = _without_orphans(in_force)
     return Resolution(in_force, repeats, retracted, pending, void, orphans)
 
 
 def _without_retracted(
     events: Sequence[Event],
-) -> tuple[Sequence[Event], list[Event], list[Event], list[Event]]:
-    if Retracted not in {type(event.fact) for event in events}:
-        return events, [], [], []
+) -> tuple[list[Event], list[Event], list[Event], list[Event]]:
     by_identity = {(event.source, event.id): event for event in events}
     targets: set[Identity] = set()
     pending, void = [], []
@@ -123,20 +139,19 @@ def _without_retracted(
     return statements, retracted, pending, void
 
 
-def _without_repeats(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
+def _without_repeats(events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
     """The first statement of an application or enrolment is the fact, with its own data."""
-    known: set[tuple[type, str]] = set()
+    known: set[tuple[type, str] | None] = set()
     facts: list[Event] = []
     repeats: list[Event] = []
     for event in events:
-        identity = business_identity(event) if type(event.fact) in _STATEMENTS else None
-        if identity is None:
-            facts.append(event)
-        elif identity in known:
-            repeats.append(event)
-        else:
+        if type(event.fact) in _STATEMENTS:
+            identity = business_identity(event)
+            if identity in known:
+                repeats.append(event)
+                continue
             known.add(identity)
-            facts.append(event)
+        facts.append(event)
     return facts, repeats
 
 
@@ -150,20 +165,15 @@ def business_identity(event: Event) -> tuple[type, str] | None:
     return None
 
 
-def _without_orphans(facts: list[Event]) -> tuple[list[Event], list[Event]]:
-    if _DEPENDENTS.isdisjoint({type(event.fact) for event in facts}):
-        return facts, []
+def _without_orphans(facts: Sequence[Event]) -> tuple[list[Event], list[Event]]:
     enrolments = {event.fact.enrollment_id for event in facts if type(event.fact) is Enrolled}
     in_force: list[Event] = []
     orphans: list[Event] = []
     for event in facts:
-        enrolment = _enrolment_needed(event) if type(event.fact) in _DEPENDENTS else None
-        is_orphan = enrolment is not None and enrolment not in enrolments
+        is_orphan = type(event.fact) in _DEPENDENTS and _enrolment_needed(event) not in enrolments
         (orphans if is_orphan else in_force).append(event)
     return in_force, orphans
 
 
 def _enrolment_needed(event: Event) -> str:
-    fact = event.fact
-    assert isinstance(fact, Graduated | Withdrew | Rescheduled)
-    return fact.enrollment_id
+    return cast("Graduated | Withdrew | Rescheduled", event.fact).enrollment_id

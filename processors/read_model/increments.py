@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from processors.read_model.student_state import append_events, decode_history
 from projections.contributions import FamilyRule, shared_rules
 from projections.facts import facts_of
 from projections.figures import Figures, RecordCounts, Tally
-from projections.history import Disposition, History, resolve
+from projections.history import Disposition, History, are_all_first, resolve
 from projections.policy import Policy
 from schemas.admission import Event
 
@@ -24,10 +23,12 @@ __all__ = ["Increment", "fold_student"]
 _EVENT, _OVER_LIMIT = Disposition.EVENT, Disposition.OVER_LIMIT
 
 
-class _Share(NamedTuple):
+@dataclass(slots=True)
+class _Share:
     """What a family's rule adds under policies that it cannot tell apart."""
 
     rule: FamilyRule
+    needs: str | None
     policies: Sequence[Policy]
     tally: Tally
 
@@ -58,15 +59,16 @@ class Increment:
         resolution = resolve(events)
         self.records.count_resolution(resolution, sign)
         facts = facts_of(resolution.in_force)
-        for rule, policies, tally in self.shares:
-            tally.add(rule(facts, policies[0]), sign)
+        for share in self.shares:
+            if share.needs is None or getattr(facts, share.needs):
+                share.tally.add(share.rule(facts, share.policies[0]), sign)
 
     def figures(self) -> dict[str, Figures]:
         """The changes of the figures, by `Policy.figures_key`."""
         figures: dict[str, Figures] = {}
-        for _, policies, tally in self.shares:
-            changes = tally.figures()
-            for policy in policies:
+        for share in self.shares:
+            changes = share.tally.figures()
+            for policy in share.policies:
                 figures.setdefault(policy.figures_key, Figures()).merge(changes)
         return figures
 
@@ -85,6 +87,10 @@ def fold_student(
     Returns:
         The new state, or the old one where the events do not change it.
     """
+    if state is None and are_all_first(events):
+        increment.records.events += len(events)
+        increment.count(events, 1)
+        return append_events(None, events)
     history = History() if state is None else decode_history(subject, state)
     before = list(history.events.values())
     dispositions = list(map(history.add, events))

@@ -6,9 +6,9 @@ log order, so two folds of one log hold the same bytes at the same offset.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -62,14 +62,14 @@ class _FactCodec(NamedTuple):
         number: The type's index in `_STORED_MEMBERS`.
         fact: The type.
         names: The members stored.
-        members_of: Gets their values from a fact.
+        members_of: Gets their values from a fact's members.
         decoders: By name, of the members that JSON does not hold as they are.
     """
 
     number: int
     fact: type[Fact]
     names: tuple[str, ...]
-    members_of: Callable[[Fact], tuple[object, ...]]
+    members_of: Callable[[Mapping[str, Any]], tuple[object, ...]]
     decoders: tuple[tuple[str, Callable[[Any], object]], ...]
 
 
@@ -108,10 +108,10 @@ def _fact_codec(number: int, fact: type[Fact], names: tuple[str, ...]) -> _FactC
     return _FactCodec(number, fact, names, _members_getter(names), needed)
 
 
-def _members_getter(names: tuple[str, ...]) -> Callable[[Fact], tuple[object, ...]]:
+def _members_getter(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[object, ...]]:
     if len(names) > 1:
-        return attrgetter(*names)
-    return lambda fact: (getattr(fact, names[0]),)
+        return itemgetter(*names)
+    return lambda members: (members[names[0]],)
 
 
 _CODECS = [_fact_codec(number, *stored) for number, stored in enumerate(_STORED_MEMBERS)]
@@ -147,10 +147,10 @@ def decode_history(subject: str, state: bytes) -> History:
 
 
 def _encode_event(event: Event) -> list[object]:
-    codec = _CODEC_BY_FACT[type(event.fact)]
-    digest = event.content.digest.hex()
-    members = codec.members_of(event.fact)
-    return [event.source, event.id, event.time, digest, codec.number, *members]
+    _, _, _, _, source, event_id, time, fact, content = event
+    codec = _CODEC_BY_FACT[type(fact)]
+    digest = content.digest.hex()
+    return [source, event_id, time, digest, codec.number, *codec.members_of(fact.__dict__)]
 
 
 def _encode_value(value: object) -> object:

@@ -22,20 +22,15 @@ _MEASURES = ("outcomes_declared", "career_outcomes", "outcomes_repeated")
 
 
 class _Outcome(NamedTuple):
-    """A declaration that may count; they sort in the order in which the rule walks them."""
+    """A declaration that may count."""
 
     day: date
-    stated_at: Instant
-    source: str
-    id: str
     kind: Kind
     event: Event
 
 
 def career_outcomes(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """Every candidate is declared; it is a career outcome, or a repeat of an earlier one."""
-    if not facts.outcomes:
-        return
     for outcome, anchor in _walks(facts, policy):
         day = outcome.day
         groups = (*facts.groups_at(day), *_breakdowns(outcome, facts))
@@ -77,7 +72,9 @@ def near_career_outcomes(
 def _walks(facts: Facts, policy: Policy) -> Iterator[tuple[_Outcome, _Outcome | None]]:
     """The outcomes that the policy considers, each with the one in whose window it lies, if any."""
     judged = (_outcome(event, policy) for event in facts.outcomes)
-    considered = sorted(outcome for outcome, reason in judged if reason is None)
+    considered = [outcome for outcome, reason in judged if reason is None]
+    if len(considered) > 1:
+        considered.sort(key=_order)
     if policy.outcome_window_scope == "student":
         yield from _walk(considered, policy)
         return
@@ -89,16 +86,26 @@ def _outcome(event: Event, policy: Policy) -> tuple[_Outcome, Reason | None]:
     """A declaration, and why the policy does not consider it; None where it does."""
     fact = event.fact
     assert isinstance(fact, OutcomeDeclared)
-    stated_at = instant(event.time)
-    assert stated_at is not None
     by_fact = policy.outcome_date == "outcome_on"
-    day = fact.outcome_on if by_fact else _date_in_zone(stated_at, policy)
-    outcome = _Outcome(day, stated_at, event.source, event.id, fact.kind, event)
+    day = fact.outcome_on if by_fact else _date_in_zone(_stated_at(event), policy)
+    outcome = _Outcome(day, fact.kind, event)
     if fact.kind not in policy.kinds:
         return outcome, Reason.KIND_NOT_IN_POLICY
     if policy.outcome_must_be_credited and not fact.credited:
         return outcome, Reason.NOT_CREDITED
     return outcome, None
+
+
+def _order(outcome: _Outcome) -> tuple[date, Instant, str, str]:
+    """In which the rule walks them."""
+    event = outcome.event
+    return outcome.day, _stated_at(event), event.source, event.id
+
+
+def _stated_at(event: Event) -> Instant:
+    stated_at = instant(event.time)
+    assert stated_at is not None
+    return stated_at
 
 
 def _date_in_zone(moment: Instant, policy: Policy) -> date:

@@ -79,6 +79,7 @@ class Family(NamedTuple):
         name: See the module.
         counts: Each is shown by the membership groups and the breakdowns.
         headline: The count that a page shows for the family, None where it shows rates alone.
+        needs: Those of a student's `Facts` without which nothing is counted; None for any.
         maturity: Of the rates, or of the headline where there are none; None for final at once.
         parameters: The policy's members that the rules read; None for any of them.
     """
@@ -88,6 +89,7 @@ class Family(NamedTuple):
     headline: str | None = None
     rates: tuple[Rate, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
+    needs: Literal["applications", "enrolments", "outcomes"] | None = None
     maturity: Maturity | None = None
     parameters: tuple[str, ...] | None = None
 
@@ -107,6 +109,7 @@ FAMILIES = (
             Breakdown("population", ("student", "learner")),
             Breakdown("month", tuple(f"{month:02}" for month in range(1, 13))),
         ),
+        needs="outcomes",
         maturity=Maturity("year_end"),
         parameters=(
             "zone",
@@ -123,6 +126,7 @@ FAMILIES = (
         counts=("applicants", "became_students"),
         headline="applicants",
         rates=(Rate("orientation_rate", (("became_students", 1),), "applicants", "conversion"),),
+        needs="applications",
         maturity=Maturity("year_end", "orientation_months"),
         parameters=("orientation_months",),
     ),
@@ -131,6 +135,7 @@ FAMILIES = (
         counts=("students_enrolled",),
         headline="students_enrolled",
         breakdowns=(Breakdown("funding", None),),
+        needs="enrolments",
         parameters=("funding_groups",),
     ),
     Family(
@@ -144,6 +149,7 @@ FAMILIES = (
                 "conversion",
             ),
         ),
+        needs="enrolments",
         maturity=Maturity("year_end"),
         parameters=("expected_date", "graduation_deadline", "excluded_withdrawals"),
     ),
@@ -170,6 +176,7 @@ FAMILIES = (
                 is_bound=True,
             ),
         ),
+        needs="enrolments",
         maturity=Maturity("placement_window_end", "placement_months"),
         parameters=(
             "placement_window",

@@ -16,8 +16,6 @@ __all__ = ["enrolment", "explain_enrolment", "near_enrolment"]
 
 def enrolment(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A student counts once a year, with the funding of the year's first enrolment."""
-    if not facts.enrolments:
-        return
     for year, first in _first_in_year(facts).items():
         groups = facts.groups_at(first.enrolled_on)
         yield year, "students_enrolled", (*groups, policy.funding_group[first.funding])

@@ -25,8 +25,6 @@ __all__ = [
 
 def graduation(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A student counts once a year, and graduated if any enrolment expected then was in time."""
-    if not facts.enrolments:
-        return
     for year, enrolments in _expected(facts, policy).items():
         groups = facts.groups_at(min(enrolment.enrolled_on for enrolment in enrolments))
         yield year, "expected_to_graduate", groups

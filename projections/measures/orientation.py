@@ -23,8 +23,6 @@ def orientation(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     The clock starts at the year's first application; an enrolment before it neither removes the
     applicant nor counts.
     """
-    if not facts.applications:
-        return
     for year, (applied_on, _) in _first_in_year(facts).items():
         groups = facts.groups_at(applied_on)
         yield year, "applicants", groups

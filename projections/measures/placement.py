@@ -21,8 +21,6 @@ _BY_ANSWER = ("respondents", "placed", "placed_in_field")
 
 def placement(facts: Facts, policy: Policy) -> Iterator[Contribution]:
     """A graduate of a year is judged from the first graduation in that year's window on."""
-    if not facts.enrolments:
-        return
     for year, reference in _first_in_window(facts, policy).items():
         groups = facts.groups_at(reference.graduated_on)
         yield year, "graduates", groups

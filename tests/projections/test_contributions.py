@@ -63,6 +63,14 @@ class TestContributions:
         assert added <= set(family.counts)
 
     @given(histories(subjects=("s-1",)), policies)
+    def test_a_family_adds_nothing_without_the_facts_that_it_needs(self, history, policy):
+        policy = parse_policy(encode(policy), "of a test")
+        for family, rule in zip(FAMILIES, FAMILY_RULES, strict=True):
+            life = facts(history)
+            setattr(life, family.needs, [])
+            assert [] == list(rule(life, policy)), family.name
+
+    @given(histories(subjects=("s-1",)), policies)
     def test_a_report_shows_every_cell_and_no_group_is_repeated(self, history, policy):
         policy = parse_policy(encode(policy), "of a test")
 
@@ -102,7 +110,7 @@ class TestSharedRules:
         for policy in (*parsed, *built_in_policies().values()):
             added = [
                 contribution
-                for rule, alike in shared
+                for rule, _, alike in shared
                 if policy in alike
                 for contribution in rule(life, alike[0])
             ]
@@ -118,6 +126,6 @@ class TestSharedRules:
             "graduation": [1, 1],
             "placement": [1, 1],
         } == {
-            family.name: [len(alike) for rule, alike in shared if rule.__name__ == family.name]
+            family.name: [len(alike) for rule, _, alike in shared if rule.__name__ == family.name]
             for family in FAMILIES
         }

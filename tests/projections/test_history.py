@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
 
-from projections.history import EVENTS_MAX, Disposition, History
+from projections.history import EVENTS_MAX, Disposition, History, are_all_first
 from tests.support.histories import admit_all, resolution_of, story
+from tests.support.strategies import histories
 
 OUTCOME = "outcome 2022-03-01 raise"
 
@@ -72,6 +74,14 @@ class TestTake:
         lines = [f"{OUTCOME} id={name}" for name in ("a", "A", "é", "e\u0301", "a\u200b")]
 
         assert [Disposition.EVENT] * 5 == verdicts("\n".join(lines))
+
+    @given(histories(subjects=("s-1",)))
+    def test_a_history_that_has_none_of_them_takes_each_or_it_is_said(self, appended):
+        events, history = admit_all(appended), History()
+
+        taken = [history.add(event) for event in events]
+
+        assert are_all_first(events) is (set(taken) <= {Disposition.EVENT})
 
     def test_a_thousand_events_are_taken_and_copies_of_them_ever_after(self):
         history = History()
