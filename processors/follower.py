@@ -87,7 +87,10 @@ class Follower:
     def _build(self, partition: int, end: int) -> int:
         """Fold a long backlog by student; the number of records read."""
         before = self._fold.states[partition].next_offset
-        self._fold.build(partition, self._log.read({partition: 0}, {partition: end}))
+        records = self._log.read_partition_by_key(
+            partition, end, tick=self._fold.raise_if_cancelled
+        )
+        self._fold.build(partition, records, are_sorted=True)
         return self._fold.states[partition].next_offset - before
 
     def _check(self, *, has_moved: bool) -> None:

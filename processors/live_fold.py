@@ -191,19 +191,20 @@ class LiveFold:
         folded = self.states[partition].next_offset
         return is_build_due(folded, end - folded)
 
-    def build(self, partition: int, records: Iterable[Record]) -> None:
+    def build(self, partition: int, records: Iterable[Record], *, are_sorted: bool = False) -> None:
         """Fold a partition from its beginning, by student, and replace its state in one step.
 
         Args:
             partition: One that was opened.
             records: Everything that the log holds of it from offset 0 on.
+            are_sorted: Whether they come by (key, offset); otherwise they come by offset.
 
         Raises:
             StoreError: If the read model or the temporary folder cannot take them.
             FoldCancelledError: If `is_cancelled` says so. In both cases the state is the old one.
         """
         build = Build(self.store, self.policies, self._partitions, check=self.raise_if_cancelled)
-        state = build.run(partition, records)
+        state = build.run(partition, records, are_sorted=are_sorted)
         if state is not None:
             self.states[partition] = state
 

@@ -6,7 +6,7 @@ A log is append-only. Within a partition offsets ascend and `recorded_at` never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from ledger.errors import StoreError
@@ -119,6 +119,19 @@ class Log(Protocol):
         """All records below a cut, by (key, partition, offset), null keys first.
 
         Memory does not grow with the log.
+        """
+
+    def read_partition_by_key(
+        self, partition: int, end: int, *, tick: Callable[[], object]
+    ) -> Iterator[Record]:
+        """The records of a partition below an offset, by (key, offset), null keys first.
+
+        Memory does not grow with the log; the temporary folder needs as much room as the records.
+
+        Args:
+            partition: One of the log's.
+            end: An offset up to which the log reaches.
+            tick: Called now and then while nothing is handed out yet; what it raises is raised.
         """
 
     def first_records(self) -> Mapping[int, Record]:

@@ -6,7 +6,7 @@ so the whole comes out by (key, partition, offset).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -19,22 +19,31 @@ RUN_BYTES = 67_108_864
 """What the records of one run take in memory, roughly."""
 
 _RECORD_BYTES = 350
+_TICK_EVERY = 500
 _HEAD = Struct("<iqqii")
 
 
-def sort_by_key(records: Iterable[Record], *, run_bytes: int = RUN_BYTES) -> Iterator[Record]:
+def sort_by_key(
+    records: Iterable[Record],
+    *,
+    run_bytes: int = RUN_BYTES,
+    tick: Callable[[], object] = bool,
+) -> Iterator[Record]:
     """The records by (key, partition, offset), null keys first.
 
     Args:
         records: By (partition, offset).
         run_bytes: Memory for one run; no file is made where all fit into one.
+        tick: Called every few hundred records that are read.
 
     Raises:
         StoreError: If the temporary folder cannot take them.
     """
     run, size = list[Record](), 0
     with SpilledRuns(_RECORDS, merge_bytes=run_bytes) as runs:
-        for record in records:
+        for number, record in enumerate(records):
+            if number % _TICK_EVERY == 0:
+                tick()
             run.append(record)
             size += _RECORD_BYTES + len(record[3] or b"") + len(record[4] or b"")
             if size >= run_bytes:

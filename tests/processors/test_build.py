@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ledger.errors import StoreError
+from ledger.log.sqlite.log import SqliteLog
 from processors import build
 from processors.build import is_build_due
 from processors.follower import Follower
@@ -58,6 +59,11 @@ class TestSame:
                 fold.apply(1, list(log.read({1: 0}, {1: min(before, log.end()[1])})))
                 for partition in range(log.partitions):
                     fold.build(partition, everything(log, partition))
+                unsorted = dict(fold.states)
+                for partition, end in log.end().items():
+                    ordered = log.read_partition_by_key(partition, end, tick=bool)
+                    fold.build(partition, ordered, are_sorted=True)
+                assert unsorted == fold.states
                 states = dict(fold.states)
             with open_fold(log, folder / "built.db") as fold:
                 assert states == fold.states
@@ -207,10 +213,10 @@ class TestWhen:
         for name in ("apply", "build"):
             whole = getattr(LiveFold, name)
 
-            def observed(fold, partition, batch, *, name=name, whole=whole):
+            def observed(fold, partition, batch, *, name=name, whole=whole, **options):
                 batch = list(batch)
                 done.append((name, partition, len(batch)))
-                whole(fold, partition, batch)
+                whole(fold, partition, batch, **options)
 
             monkeypatch.setattr(LiveFold, name, observed)
         history = outcomes(60, 8)
@@ -239,8 +245,12 @@ class TestWhen:
         ):
             fold = LiveFold(store, BUILT_IN, log_name=log.name, partitions=1)
             follower = Follower(log, fold)
-            whole = build.sort_by_key
-            monkeypatch.setattr(build, "sort_by_key", lambda items: (stop.set(), whole(items))[1])
+            whole = SqliteLog.read_partition_by_key
+            monkeypatch.setattr(
+                SqliteLog,
+                "read_partition_by_key",
+                lambda *place, tick: (stop.set(), whole(*place, tick=tick))[1],
+            )
 
             assert [] == list(follower.run(stop, once=True))
             assert 0 == fold.states[0].next_offset

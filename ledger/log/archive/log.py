@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -127,6 +127,12 @@ class ArchiveLog:
     def read_by_key(self, end: Cut) -> Iterator[Record]:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
         return sort_by_key(self.read(dict.fromkeys(end, 0), end))
+
+    def read_partition_by_key(
+        self, partition: int, end: int, *, tick: Callable[[], object]
+    ) -> Iterator[Record]:
+        """A partition's records by (key, offset), see `port.Log`."""
+        return sort_by_key(self.read({partition: 0}, {partition: end}), tick=tick)
 
     def first_records(self) -> dict[int, Record]:
         """The first record of every partition that holds one, see `port.Log`."""

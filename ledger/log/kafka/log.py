@@ -156,6 +156,12 @@ class KafkaLog:
         """All records below a cut by (key, partition, offset), see `port.Log`."""
         return sort_by_key(self.read(dict.fromkeys(end, 0), end))
 
+    def read_partition_by_key(
+        self, partition: int, end: int, *, tick: Callable[[], object]
+    ) -> Iterator[Record]:
+        """A partition's records by (key, offset), see `port.Log`."""
+        return sort_by_key(self.read({partition: 0}, {partition: end}), tick=tick)
+
     def first_records(self) -> dict[int, Record]:
         """The first committed record of every partition that holds one, see `port.Log`."""
         first = self._wait_for(self._first_records)

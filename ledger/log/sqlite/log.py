@@ -44,6 +44,11 @@ _READ_BY_KEY = (
     "select partition, offset, recorded_at, key, value from records"
     " indexed by records_by_key order by key, partition, offset"
 )
+# Sorting anew is quicker than to fetch every record through the index, from all over the file.
+_READ_PARTITION_BY_KEY = (
+    "select partition, offset, recorded_at, key, value from records not indexed"
+    " where partition = ? and offset < ? order by key, offset"
+)
 _READ_SUBJECTS = (
     "select partition, offset, recorded_at, key, value from records"
     " where key in (select cast(value as blob) from json_each(?)) order by key, partition, offset"
@@ -195,6 +200,17 @@ class SqliteLog:
             if count:
                 raise self._gap(partition, f"0 to {end[partition] - 1}")
 
+    def read_partition_by_key(
+        self, partition: int, end: int, *, tick: Callable[[], object]
+    ) -> Iterator[Record]:
+        """A partition's records by (key, offset), see `port.Log`."""
+        count = 0
+        for records in self._sorted_chunks((partition, end), tick):
+            yield from records
+            count += len(records)
+        if count != end:
+            raise self._gap(partition, f"0 to {end - 1}")
+
     def read_subjects(self, keys: Iterable[bytes]) -> Iterator[Record]:
         """All records under the keys of some students, by (key, partition, offset)."""
         yield from chain.from_iterable(self._chunks(_READ_SUBJECTS, (_as_json(keys),)))
@@ -326,14 +342,48 @@ class SqliteLog:
             while rows := cursor.fetchmany(_CHUNK_ROWS):
                 yield list(map(as_record, rows))
 
+    def _sorted_chunks(
+        self, bounds: tuple[int, int], tick: Callable[[], object]
+    ) -> Iterator[list[Record]]:
+        with self._ticking(tick), self._reading("cannot be sorted in the temporary folder"):
+            # SQLite has sorted all records once it gives the first.
+            cursor = self._connection.execute(_READ_PARTITION_BY_KEY, bounds)
+            rows = cursor.fetchmany(_CHUNK_ROWS)
+        with self._reading():
+            while rows:
+                yield list(map(as_record, rows))
+                rows = cursor.fetchmany(_CHUNK_ROWS)
+
+    @contextmanager
+    def _ticking(self, tick: Callable[[], object]) -> Iterator[None]:
+        """Call a function now and then during a statement; what it raises ends the statement."""
+        raised: list[BaseException] = []
+
+        def handle() -> bool:
+            try:
+                tick()
+            except BaseException as error:  # noqa: BLE001 - SQLite would lose it
+                raised.append(error)
+            return bool(raised)
+
+        self._connection.set_progress_handler(handle, _TICK_INSTRUCTIONS)
+        try:
+            yield
+        except StoreError as error:
+            if raised:
+                raise raised[0] from error
+            raise
+        finally:
+            self._connection.set_progress_handler(None, 0)
+
     def _checkpoint(self) -> None:
         checkpoint(self._connection)
         self._checkpointed_at = time.monotonic()
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self, failure: str = "cannot be read") -> Iterator[None]:
         try:
-            with translate_sqlite_errors(self.path, "cannot be read"):
+            with translate_sqlite_errors(self.path, failure):
                 yield
         except StoreError:
             # Whatever a file looks like that changes below a reader without locks, this is why.

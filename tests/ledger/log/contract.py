@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import threading
 from contextlib import ExitStack, closing
+from itertools import chain
 
 import pytest
 
@@ -231,6 +232,9 @@ class LogContract:
 
         assert records == sorted(records, key=order)
         assert sorted(everything(log), key=order) == records
+        for partition, end in log.end().items():
+            own = [record for record in records if record.partition == partition]
+            assert own == list(log.read_partition_by_key(partition, end, tick=bool))
 
     def test_a_read_by_key_ends_at_the_cut_of_each_partition(self, make):
         log = make(2)
@@ -240,6 +244,8 @@ class LogContract:
         for cut in cuts:
             below = [record for record in everything(log) if record.offset < cut[record.partition]]
             assert sorted(below) == sorted(log.read_by_key(cut))
+            own = [log.read_partition_by_key(*below, tick=bool) for below in cut.items()]
+            assert sorted(below) == sorted(chain.from_iterable(own))
 
     def test_a_normal_cut_is_one_more_than_the_last_offset_below_it(self, make):
         log = make(2)

@@ -55,6 +55,18 @@ class TestSortByKey:
             list(sort_by_key(history(200), run_bytes=1_000))
         assert str(raised.value).isprintable()
 
+    def test_what_a_tick_raises_is_raised(self):
+        read = []
+
+        def tick():
+            if len(read) > 1_000:
+                raise TimeoutError
+
+        records = (read.append(record) or record for record in history(2_000))
+        with pytest.raises(TimeoutError):
+            list(sort_by_key(records, tick=tick))
+        assert len(read) < 2_000
+
     def test_memory_does_not_grow_with_the_log(self):
         def peak(count):
             tracemalloc.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import select
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ import pytest
 from ledger import sqlite_file
 from ledger.errors import ConfigurationError, StoreError
 from ledger.log import NewRecord, open_log
+from ledger.log.sqlite import log as sqlite_log
 from ledger.log.sqlite.log import SqliteLog
 from ledger.log.sqlite.opening import APPLICATION_ID
 from tests.ledger.log.contract import BOUND, NOON, KeepingLogContract, everything, numbered
@@ -311,6 +313,42 @@ class TestReadOnly:
         finally:
             place.chmod(0o755)
             shutil.rmtree(place)
+
+
+class TestSorting:
+    """A partition is sorted before its first record is handed out."""
+
+    @pytest.fixture
+    def log(self, tmp_path):
+        """Three megabytes, of which SQLite sorts one in memory."""
+        with closing(open_log(url_of(tmp_path / "ledger.db"), create=True)) as log:
+            log.append(NewRecord(b"s-%d" % (n % 7), bytes(10_000), NOON) for n in range(300))
+            log._connection.execute("pragma cache_size = 10")
+            yield log
+
+    def test_what_a_tick_raises_ends_it_and_the_log_is_read_on(self, log, monkeypatch):
+        monkeypatch.setattr(sqlite_log, "_TICK_INSTRUCTIONS", 100)
+        ticks = iter(range(3))
+
+        def tick():
+            if next(ticks, None) is None:
+                raise TimeoutError
+
+        with pytest.raises(TimeoutError):
+            list(log.read_partition_by_key(0, 300, tick=tick))
+
+        assert 300 == len(list(log.read_partition_by_key(0, 300, tick=bool)))
+
+    def test_a_full_temporary_folder_is_reported_in_one_line(self, log):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            with pytest.raises(StoreError, match="cannot be sorted in the temporary folder") as it:
+                list(log.read_partition_by_key(0, 300, tick=bool))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        assert "full" in line_of(it)
 
 
 class TestTwoProcesses:

@@ -402,14 +402,21 @@ class TestTheWalOfAnother:
 
 
 class TestAMissingRecord:
-    @pytest.mark.parametrize("way", ["read", "read_by_key"])
-    def test_it_is_an_error_and_never_fewer_records(self, path, way):
+    @pytest.mark.parametrize(
+        "read",
+        [
+            lambda log: log.read({0: 0}, {0: 3}),
+            lambda log: log.read_by_key({0: 3}),
+            lambda log: log.read_partition_by_key(0, 3, tick=bool),
+        ],
+        ids=["by offset", "by key", "of a partition by key"],
+    )
+    def test_it_is_an_error_and_never_fewer_records(self, path, read):
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("delete from records where offset = 1")
-        with closing(open_log(f"sqlite:{path}")) as log:
-            arguments = ({0: 0}, {0: 3}) if way == "read" else ({0: 3},)
-            with pytest.raises(StoreError, match=r"record is missing at offset .* of partition 0"):
-                list(getattr(log, way)(*arguments))
+        missing = pytest.raises(StoreError, match=r"record is missing at offset .* of partition 0")
+        with closing(open_log(f"sqlite:{path}")) as log, missing:
+            list(read(log))
 
 
 class TestExamination:
