@@ -159,22 +159,9 @@ class SqliteLog:
             KeyboardInterrupt: As soon as a person stops it.
             sqlite3.Error: If the log is damaged, or the disk takes no copy.
         """
-
-        def tick() -> int:
-            progress()
-            return 0
-
         # A name that SQLite takes for a URI is one, with every character of the path escaped.
-        self._connection.set_progress_handler(tick, _TICK_INSTRUCTIONS)
-        try:
+        with self._ticking(progress):
             self._connection.execute("vacuum into ?", (file.absolute().as_uri(),))
-        except sqlite3.OperationalError as error:
-            # An exception of the handler, which is that of Ctrl-C, is lost in SQLite.
-            if code_of(error) == sqlite3.SQLITE_INTERRUPT:
-                raise KeyboardInterrupt from error
-            raise
-        finally:
-            self._connection.set_progress_handler(None, 0)
 
     def read(self, start: Cut, end: Cut) -> Iterator[Record]:
         """The records between two cuts, see `port.Log`."""
@@ -345,10 +332,9 @@ class SqliteLog:
     def _sorted_chunks(
         self, bounds: tuple[int, int], tick: Callable[[], object]
     ) -> Iterator[list[Record]]:
-        with self._ticking(tick), self._reading("cannot be sorted in the temporary folder"):
-            # SQLite has sorted all records once it gives the first.
+        with self._reading("cannot be sorted in the temporary folder"), self._ticking(tick):
             cursor = self._connection.execute(_READ_PARTITION_BY_KEY, bounds)
-            rows = cursor.fetchmany(_CHUNK_ROWS)
+            rows = cursor.fetchmany(_CHUNK_ROWS)  # Once there is a first record, all are sorted.
         with self._reading():
             while rows:
                 yield list(map(as_record, rows))
@@ -359,19 +345,19 @@ class SqliteLog:
         """Call a function now and then during a statement; what it raises ends the statement."""
         raised: list[BaseException] = []
 
-        def handle() -> bool:
+        def handle() -> int:
             try:
                 tick()
             except BaseException as error:  # noqa: BLE001 - SQLite would lose it
                 raised.append(error)
-            return bool(raised)
+            return len(raised)
 
         self._connection.set_progress_handler(handle, _TICK_INSTRUCTIONS)
         try:
             yield
-        except StoreError as error:
-            if raised:
-                raise raised[0] from error
+        except sqlite3.OperationalError as error:
+            if code_of(error) == sqlite3.SQLITE_INTERRUPT:
+                raise next(iter(raised), KeyboardInterrupt()) from error
             raise
         finally:
             self._connection.set_progress_handler(None, 0)
