@@ -82,6 +82,7 @@ PURE_IMPORTS = frozenset(
         "pydantic_core",
         "re",
         "rfc8785",
+        "struct",
         "typing",
         "tzdata",
         "zoneinfo",

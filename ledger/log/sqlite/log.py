@@ -44,7 +44,7 @@ _READ_BY_KEY = (
     "select partition, offset, recorded_at, key, value from records"
     " indexed by records_by_key order by key, partition, offset"
 )
-# Sorting anew is quicker than to fetch every record through the index, from all over the file.
+# To sort them is quicker than to fetch every record through the index, from all over the file.
 _READ_PARTITION_BY_KEY = (
     "select partition, offset, recorded_at, key, value from records not indexed"
     " where partition = ? and offset < ? order by key, offset"
