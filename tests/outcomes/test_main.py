@@ -14,4 +14,4 @@ class TestPlugins:
 
         assert () == placeholder.get_plugins()
         assert "pydantic" == placeholder.PYDANTIC_ENTRY_POINT_GROUP
-        assert placeholder is not sys.modules[_PLUGIN_LOADER]
+        assert placeholder is not sys.modules.get(_PLUGIN_LOADER)
