@@ -170,6 +170,8 @@ def _prepare(file: Path, connection: sqlite3.Connection, partitions: int) -> Non
     """Make the tables in an empty file; any other file is left unchanged."""
     if _pragma(connection, "application_id") == 0 and not _tables(connection):
         _write_ahead(connection)
+        # Whatever is appended later is put on disk together with what is made here.
+        connection.execute("pragma synchronous = normal")
         connection.execute("begin immediate")
         try:
             if not _tables(connection):
@@ -197,6 +199,9 @@ def _add_text_view(connection: sqlite3.Connection) -> None:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to write-ahead logging; SQLite does not wait for another process that does so now."""
+    if _pragma(connection, "page_count") == 0:
+        # The only page is written whole or not at all, so its journal need not be on disk.
+        connection.execute("pragma journal_mode = memory")
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
