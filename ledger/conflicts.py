@@ -63,12 +63,11 @@ def _conflicting(log: SqliteLog, events: Sequence[tuple[NewRecord, Identity]]) -
     known = _known_before(log, events)
     first = _first_records(log, events, known) if known else {}
     conflicting = []
-    for position, ((_, value, _), identity) in enumerate(events):
-        if identity[0] in known:
-            earlier = first.get(identity)
-        else:
-            earlier = first.setdefault(identity, value or b"")
-        if earlier is not None and earlier is not value and _differs(earlier, value or b""):
+    for position, ((key, value, _), identity) in enumerate(events):
+        earlier = first.get(identity)
+        if earlier is None and key not in known:
+            first[identity] = value or b""
+        elif earlier is not None and _differs(earlier, value or b""):
             conflicting.append(position)
     return conflicting
 

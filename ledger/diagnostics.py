@@ -6,7 +6,6 @@ Most commands log nothing, so structlog, a third of their start, is loaded by th
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from contextlib import suppress
@@ -65,6 +64,8 @@ def configure_diagnostics(form: str, level: str) -> None:
 
 
 def _configure(form: str, level: str) -> None:
+    import logging  # noqa: PLC0415 - see the module
+
     import structlog  # noqa: PLC0415 - see the module
 
     shared: list[structlog.typing.Processor] = [

@@ -251,7 +251,8 @@ class _Append:
             if record is None:
                 self._report(entries, line, faults)
             elif members:
-                self.warnings.update({each.rule for each in personal_data_findings(members)})
+                if findings := personal_data_findings(members):
+                    self.warnings.update({each.rule for each in findings})
                 judged.append((record, identity_of(record, members)))
             else:
                 judged.append((record, None))

@@ -12,7 +12,7 @@ __all__ = ["GZIP", "Format", "recognise"]
 GZIP = b"\x1f\x8b"
 _TAR_MARK, _TAR_POSITION = b"ustar", 257
 _CELL = r'(?:"[^"{}]*"|[\w .:/@+-]+)'
-_CSV = re.compile(rf"{_CELL}(?:([,;\t]){_CELL})(?:\1{_CELL}?)*\r?")
+_CSV = rf"{_CELL}(?:([,;\t]){_CELL})(?:\1{_CELL}?)*\r?"
 _INDENTED = re.compile(rb'\s*\{[ \t]*\r?\n\s*"')
 _ROWS = "; each row has to become an event, see docs/events.md"
 _DUCKDB = "duckdb -c {sql}"
@@ -101,7 +101,7 @@ def _is_workbook(head: bytes) -> bool:
 def _csv(head: bytes) -> Format | None:
     """Cells in the first line, and no JSON in the second."""
     lines = list(_text_lines(head))
-    match = _CSV.fullmatch(lines[0]) if lines else None
+    match = re.fullmatch(_CSV, lines[0]) if lines and "{" not in lines[0] else None
     if match is None or any(line.startswith("{") for line in lines[1:]):
         return None
     name, option = {",": ("CSV", ""), ";": ("CSV with semicolons", ", delimiter=';'")}.get(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -27,6 +28,13 @@ _NOT_A_RECORD = "line_must_be_a_record"
 
 Judgement = tuple[NewRecord | None, list[Finding], dict[str, Any]]
 """What to append, or why not; and the members of what is an event."""
+
+
+_as_new_record = cast(
+    "Callable[[tuple[bytes | None, bytes, int | None]], NewRecord]",
+    partial(tuple.__new__, NewRecord),
+)
+"""What `NewRecord._make` comes to, several times as fast."""
 
 
 class LineFinding(NamedTuple):
@@ -82,7 +90,7 @@ def _judge_event(line: Line) -> Judgement:
     key = _subject(reading[0])
     record = as_record((0, line.number, 0, key, line.text))
     if isinstance(admit_decoded(record, 1, reading), Event):
-        return NewRecord(key, line.text), [], reading[0]
+        return _as_new_record((key, line.text, None)), [], reading[0]
     return None, faults(record._replace(key=_subject(_parsed(line.text))), 1), {}
 
 

@@ -71,18 +71,15 @@ _ATTRIBUTES = len(_ENVELOPE) - 1
 """How many of them each event has."""
 
 _TEXTS = {
-    name: tuple(
-        member for member, field in fact.model_fields.items() if _takes_any_text(field.annotation)
+    name: (
+        tuple(
+            each for each, field in fact.model_fields.items() if _takes_any_text(field.annotation)
+        ),
+        tuple({"evidence", "retracts"} & fact.model_fields.keys()),
     )
     for name, fact in FACTS.items()
 }
-"""Members of data that take any text, by type of event."""
-
-_OBJECTS = {
-    name: tuple(member for member in ("evidence", "retracts") if member in fact.model_fields)
-    for name, fact in FACTS.items()
-}
-"""Members of data whose own members do."""
+"""Members of data that take any text, and those whose own members do, by type of event."""
 
 _Kind = tuple[str, str]  # rule and reason
 _EMAIL = ("string_must_not_be_an_email_address", f"looks like an e-mail address; {_REMEDY}")
@@ -110,13 +107,13 @@ def _is_suspect(event: dict[str, Any]) -> bool:
     What admission gives a closed form is not looked at: a date or a status is no telephone number.
     The other strings are searched at once for what each kind needs; a line end joins none of them.
     """
-    data, event_type = event["data"], event["type"]
-    texts = [event["id"], event["source"]]
-    for name in _TEXTS[event_type]:
+    data, texts = event["data"], [event["id"], event["source"]]
+    strings, objects = _TEXTS[event["type"]]
+    for name in strings:
         text = data.get(name)
         if text is not None:
             texts.append(text)
-    for name in _OBJECTS[event_type]:
+    for name in objects:
         texts += filter(None, (data.get(name) or {}).values())
     text = "\n".join(texts)
     return (
