@@ -68,7 +68,7 @@ _ENVELOPE = frozenset(
     {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
 )
 _ATTRIBUTES = len(_ENVELOPE) - 1
-"""How many of them each event has."""
+"""How many of them each event has: all but `datacontenttype`."""
 
 _TEXTS = {
     name: (
@@ -119,7 +119,10 @@ def _is_suspect(event: dict[str, Any]) -> bool:
     return (
         ((_may_have_address(text) or _may_have_number(text)) and any(map(_kind, texts)))
         or _is_telling_subject(event["subject"])
-        or (len(event) > _ATTRIBUTES and _has_telling_extension(event))
+        or (
+            len(event) - ("datacontenttype" in event) > _ATTRIBUTES
+            and _has_telling_extension(event)
+        )
     )
 
 

@@ -296,7 +296,10 @@ class SqliteLog:
             partition = partition_of(key or b"", partitions)
             offset, recorded_at = offsets[partition], now if given is None else given
             recorded_at = max(recorded_at, latest[partition])
-            yield partition, offset, recorded_at, _blob(key), _blob(value)
+            # For bytes, Python's SQLite looks for an adapter first, each time.
+            key_blob = None if key is None else bytearray(key)
+            value_blob = None if value is None else bytearray(value)
+            yield partition, offset, recorded_at, key_blob, value_blob
             latest[partition], offsets[partition] = recorded_at, offset + 1
 
     def _bisect(self, partition: int, end: int, at_ms: int) -> int:
@@ -389,11 +392,6 @@ class SqliteLog:
         except BaseException:
             self._connection.rollback()
             raise
-
-
-def _blob(data: bytes | None) -> bytearray | None:
-    """What Python's SQLite takes as it is; for bytes it looks for an adapter first, each time."""
-    return None if data is None else bytearray(data)
 
 
 def _as_json(keys: Iterable[bytes]) -> str:
