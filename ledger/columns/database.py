@@ -105,11 +105,16 @@ class Database:
         Raises:
             StoreError: As `run`.
         """
-        paths = ", ".join(self._quoted(file) for file in files)
-        # A plain path has no part such as `kind=raise`, which would replace the column `kind`.
-        self.run(
-            f"create temp view {name} as from read_parquet([{paths}], hive_partitioning = false)"
-        )
+        self.run(f"create temp view {name} as from {self._parquet(files)}")
+
+    def values_by_file(self, files: Sequence[Path], column: str) -> set[tuple[Path, object]]:
+        """The values of a column in each of some Parquet files.
+
+        Raises:
+            StoreError: As `run`.
+        """
+        query = f'select distinct file_index, "{column}" from {self._parquet(files)}'  # noqa: S608 - of constants
+        return {(files[number], value) for number, value in self.rows(query)}
 
     def create_json_view(self, name: str, file: Path, columns: Mapping[str, str]) -> None:
         """Create a view of a file of JSON lines.
@@ -211,6 +216,12 @@ class Database:
         """Release memory and files."""
         self._connection.close()
         self._paths[0].close()
+
+    def _parquet(self, files: Iterable[Path]) -> str:
+        """SQL for the rows of some Parquet files."""
+        paths = ", ".join(self._quoted(file) for file in files)
+        # A plain path has no part such as `kind=raise`, which would replace the column `kind`.
+        return f"read_parquet([{paths}], hive_partitioning = false)"
 
     def _quoted(self, path: Path) -> str:
         """SQL for a path; it needs no escapes, since it is plain."""

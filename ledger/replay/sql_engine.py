@@ -85,13 +85,13 @@ def query_columns(files: Sequence[Path], cut: Cut, selection: Selection) -> Figu
     counts = RecordCounts()
     figures = {policy.sha256: Figures() for policy in policies}
     latest: list[int] = []
-    for partitions in passes(cut):
+    for partitions, files_read in _files_by_pass(files, list(passes(cut))):
         with (
             temporary_folder("outcomes-spill-") as folder,
             closing(Database(folder)) as database,
         ):
             part = {partition: cut[partition] for partition in partitions}
-            _create_record_view(database, files, part, is_whole=part == cut)
+            _create_record_view(database, files_read, part, is_whole=part == cut)
             for name in _HISTORY:
                 database.run(_script(name))
             for policy in policies:
@@ -123,10 +123,27 @@ def passes(cut: Cut) -> Iterator[list[int]]:
     yield partitions
 
 
+def _files_by_pass(
+    files: Sequence[Path], parts: Sequence[list[int]]
+) -> Iterator[tuple[list[int], Sequence[Path]]]:
+    """The partitions of each pass that has a file, with the files that hold records of them."""
+    if len(parts) == 1:
+        yield parts[0], files
+        return
+    with temporary_folder("outcomes-spill-") as folder, closing(Database(folder)) as database:
+        held = database.values_by_file(files, "partition")
+    for partitions in parts:
+        files_read = [file for file in files if any((file, part) in held for part in partitions)]
+        if files_read:
+            yield partitions, files_read
+
+
 def _create_record_view(
     database: Database, files: Sequence[Path], cut: Cut, *, is_whole: bool
 ) -> None:
     """Create the view `typed_record` of the records of some partitions below the cut."""
+    # Otherwise every statement reads the metadata of all files again.
+    database.run("set parquet_metadata_cache = true")
     database.create_parquet_view("stored_record", files)
     # A cut is mostly the end, which the files' own statistics tell without reading a row.
     beyond = " or ".join(
