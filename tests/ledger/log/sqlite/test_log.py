@@ -205,6 +205,17 @@ class TestOpen:
         with closing(sqlite3.connect(foreign)) as connection:
             assert [(mode,)] == connection.execute("pragma journal_mode").fetchall()
 
+    def test_what_a_process_killed_while_it_made_a_log_left_behind_becomes_one(self, tmp_path):
+        path = tmp_path / "begun.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma journal_mode = wal")
+            (page_bytes,) = connection.execute("pragma page_size").fetchone()
+        assert page_bytes == path.stat().st_size
+
+        with closing(open_log(url_of(path), create=True)) as log:
+            log.append(numbered(1))
+            assert {0: 1} == log.end()
+
     @pytest.mark.parametrize("create", [False, True])
     def test_an_empty_file_becomes_a_log_only_when_it_is_opened_to_write(self, tmp_path, create):
         (tmp_path / "empty.db").touch()
