@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from functools import partial
+from itertools import filterfalse
 from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
@@ -112,7 +113,7 @@ def run_column_job(
         DamagedArchiveError: If records are not those that were sealed.
     """
     for_sql = list(filter(is_for_sql, segments))
-    left = [segment for segment in segments if segment not in for_sql]
+    left = list(filterfalse(is_for_sql, segments))
     count = min(os.cpu_count() or 1, len(for_sql))
     if count < 2:  # noqa: PLR2004 - one at a time
         left = list(segments)
