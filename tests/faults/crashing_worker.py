@@ -20,7 +20,7 @@ from faust.transport.consumer import Consumer
 
 from outcomes.__main__ import main
 from processors import build
-from processors.build import Build
+from processors.build import _Folding
 from processors.kafka.partitions import KafkaFold
 from processors.read_model.store import Store
 
@@ -56,7 +56,7 @@ def building():
 def before_row():
     """End after some students, with others of the same partition to come."""
     building()
-    Build._fold_key = ending(Build._fold_key, after=False)
+    _Folding.fold_key = ending(_Folding.fold_key, after=False)
 
 
 MODES = {
