@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any, get_args
 
+from schemas.envelope import REQUIRED
 from schemas.events import FACTS
 from schemas.finding import Finding
 from schemas.json_places import escape_pointer
@@ -64,12 +65,7 @@ def _takes_any_text(annotation: object) -> bool:
     return any(getattr(kind, "__origin__", kind) is str for kind in kinds)
 
 
-_ENVELOPE = frozenset(
-    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
-)
-_ATTRIBUTES = len(_ENVELOPE) - 1
-"""How many of them each event has: all but `datacontenttype`."""
-
+_ENVELOPE = frozenset({*REQUIRED, "datacontenttype"})
 _TEXTS = {
     name: (
         tuple(
@@ -120,7 +116,7 @@ def _is_suspect(event: dict[str, Any]) -> bool:
         ((_may_have_address(text) or _may_have_number(text)) and any(map(_kind, texts)))
         or _is_telling_subject(event["subject"])
         or (
-            len(event) - ("datacontenttype" in event) > _ATTRIBUTES
+            len(event) - ("datacontenttype" in event) > len(REQUIRED)
             and _has_telling_extension(event)
         )
     )
