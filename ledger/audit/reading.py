@@ -10,7 +10,7 @@ from ledger.audit.found import ReadStudent, found_records, judged_students, stud
 from ledger.columns.cache import is_stamped
 from ledger.columns.lookup import Search, search_event, search_subjects
 from ledger.log import Cut, Log
-from ledger.log.archive import as_archive
+from ledger.log.archive import ArchiveLog, Segment, as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from ledger.log.sqlite.log import SqliteLog
 from ledger.numbers import pluralise
@@ -152,9 +152,20 @@ def partitions_about(log: Log, subjects: Collection[str]) -> list[int]:
     archive = as_archive(log)
     if archive is None:
         return list(range(log.partitions))
-    segments = archive.manifest.segments
-    unknown = {each.partition for each in segments if not is_stamped(archive.folder, each)}
+    return _partitions_asked(log, subjects, _without_columns(archive))
+
+
+def _partitions_asked(
+    log: Log, subjects: Collection[str], without_columns: Iterable[Segment]
+) -> list[int]:
+    unknown = {segment.partition for segment in without_columns}
     return sorted(set(range(log.partitions)) - unknown | _homes(log, subjects))
+
+
+def _without_columns(archive: ArchiveLog) -> list[Segment]:
+    """The segments without typed columns of this ledger; of each a stamp is read."""
+    segments = archive.manifest.segments
+    return [segment for segment in segments if not is_stamped(archive.folder, segment)]
 
 
 def _homes(log: Log, subjects: Collection[str]) -> set[int]:
@@ -172,13 +183,14 @@ def unread_remark(log: Log, subjects: Collection[str]) -> str | None:
     archive = as_archive(log)
     if archive is None:
         return None
-    partitions = partitions_about(log, subjects) if subjects else range(log.partitions)
+    without = _without_columns(archive)
+    partitions = _partitions_asked(log, subjects, without) if subjects else range(log.partitions)
     remark = (
         "found by the archive's typed columns where these are fresh, read from sealed records;"
         " a record that forged columns leave out is missing here, and found by `outcomes verify`"
     )
     segments = [each for each in archive.manifest.segments if each.partition in partitions]
-    stale = sum(not is_stamped(archive.folder, segment) for segment in segments)
+    stale = sum(segment.partition in partitions for segment in without)
     if stale:
         remark += (
             f"; no typed columns of this ledger for {stale:,} of"
