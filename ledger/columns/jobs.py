@@ -17,13 +17,13 @@ from itertools import filterfalse
 from operator import attrgetter
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from ledger.columns.database import Database, stop_threads
 from ledger.columns.segments import ManyLeftError, Means, is_for_sql
 from ledger.log.archive import Segment
 from ledger.log.archive.files import translate_archive_errors
-from ledger.log.archive.workers import run_job
+from ledger.log.archive.workers import Advance, Done, run_job
 from ledger.log.progress import ProgressCallback
 
 __all__ = ["ColumnJob", "run_column_job"]
@@ -58,14 +58,6 @@ class ColumnJob(Protocol[_Made_co]):
         """
 
 
-class _Advance(NamedTuple):
-    records: int
-
-
-class _Done(NamedTuple, Generic[_Made]):
-    made: _Made
-
-
 class _Left(NamedTuple):
     segment: Segment
 
@@ -78,7 +70,7 @@ class _Failure(NamedTuple):
     error: BaseException
 
 
-_Answer = Callable[[_Advance | _Done[Any] | _Left | _End | _Failure], None]
+_Answer = Callable[[Advance | Done | _Left | _End | _Failure], None]
 
 
 class _InProcess(NamedTuple, Generic[_Made]):
@@ -132,7 +124,7 @@ def _run_in_threads(
     """Do a job for some segments; those with too much for `schemas` are added to *left*."""
     # Long ones first, so that no thread is left with one when the others are done.
     waiting = deque(sorted(segments, key=attrgetter("plain_bytes"), reverse=True))
-    answers = SimpleQueue[_Advance | _Done[_Made] | _Left | _End | _Failure]()
+    answers = SimpleQueue[Advance | Done | _Left | _End | _Failure]()
     with ExitStack() as stack:
         databases = [
             stack.enter_context(closing(Database(job.run_folder, beside=count - 1)))
@@ -145,9 +137,9 @@ def _run_in_threads(
         try:
             while count:
                 match answers.get():
-                    case _Advance(records):
+                    case Advance(records):
                         advance(records)
-                    case _Done(made):
+                    case Done(made):
                         yield made
                     case _Left(segment):
                         left.append(segment)
@@ -172,7 +164,7 @@ def _serve(
         with translate_archive_errors(job.folder):
             while (segment := _next(waiting)) is not None:
                 try:
-                    answer(_Done(job.make(segment, partial(_advanced, answer), means)))
+                    answer(Done(job.make(segment, partial(_advanced, answer), means)))
                 except ManyLeftError:
                     answer(_Left(segment))
     except BaseException as error:  # noqa: BLE001 - raised by who waits for it
@@ -189,4 +181,4 @@ def _next(waiting: deque[Segment]) -> Segment | None:
 
 
 def _advanced(answer: _Answer, records: int) -> None:
-    answer(_Advance(records))
+    answer(Advance(records))

@@ -22,7 +22,7 @@ from ledger.log.archive.files import translate_archive_errors
 from ledger.log.archive.manifest import Segment
 from ledger.log.progress import ProgressCallback
 
-__all__ = ["SINGLE_PROCESS_BYTES", "SegmentJob", "run_job"]
+__all__ = ["SINGLE_PROCESS_BYTES", "Advance", "Done", "SegmentJob", "run_job"]
 
 SINGLE_PROCESS_BYTES = 33_554_432
 """Lines of records that are read before another process has started."""
@@ -48,11 +48,15 @@ class SegmentJob(Protocol[_Made_co]):
         """
 
 
-class _Advance(NamedTuple):
+class Advance(NamedTuple):
+    """So many more records are read."""
+
     records: int
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
+    """What was made of a segment."""
+
     made: Any
 
 
@@ -119,7 +123,7 @@ def _run_in_processes(
             ready = wait(list(busy))
             for pipe in [pipe for pipe in busy if pipe in ready]:
                 answer = _answer(pipe, processes[pipe], busy[pipe])
-                if isinstance(answer, _Advance):
+                if isinstance(answer, Advance):
                     advance(answer.records)
                     continue
                 del busy[pipe]
@@ -133,14 +137,14 @@ def _run_in_processes(
             pipe.close()
 
 
-def _answer(pipe: Connection, process: BaseProcess, segment: Segment) -> _Advance | _Done:
+def _answer(pipe: Connection, process: BaseProcess, segment: Segment) -> Advance | Done:
     """A process's answer: how many more records it has read, or what it has made.
 
     Raises:
         StoreError: If it could not make it, or has ended.
     """
     try:
-        answer: _Advance | _Done | _Failure = pipe.recv()
+        answer: Advance | Done | _Failure = pipe.recv()
     except (EOFError, OSError) as error:
         process.join()
         raise StoreError(
@@ -194,13 +198,13 @@ def _end_with_parent() -> None:
 
 def _attempt(
     job: SegmentJob[_Made], segment: Segment, pipe: Connection, *, beside: int
-) -> _Done | _Failure:
+) -> Done | _Failure:
     def advance(records: int) -> None:
-        pipe.send(_Advance(records))
+        pipe.send(Advance(records))
 
     try:
         with translate_archive_errors(job.folder):
-            return _Done(job.make(segment, advance, beside=beside))
+            return Done(job.make(segment, advance, beside=beside))
     except LedgerError as error:
         return _Failure(str(error), isinstance(error, DamagedArchiveError))
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user
