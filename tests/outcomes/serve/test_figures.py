@@ -151,11 +151,16 @@ class TestEnd:
             first.kill()
         (left,) = place.glob("outcomes-metrics-*")
         with serving(*command, environment=environment) as second:
+
+            def is_taken_over(report):
+                (lag,) = report["live"]["partitions"]
+                # The first may have folded all of it, so that this waits for the worker too.
+                return report["log"]["records"] == len(sent) and lag["owner"] is not None
+
             live = wait_until(
-                lambda: (report := second.wait_for_figures())["log"]["records"] == len(sent)
-                and report,
-                "all are folded",
-            )  # fmt: skip
+                lambda: is_taken_over(report := second.wait_for_figures()) and report,
+                "all are folded, and the second has the log",
+            )
             (own,) = place.glob("outcomes-metrics-*")
             (lag,) = live["live"]["partitions"]
 
