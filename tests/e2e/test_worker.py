@@ -117,6 +117,8 @@ class TestWorker:
                 ledger.append(lines[start : start + 500])
                 live = ledger.live()
                 digests[cut_of(live)] = live["digest"]
+            live = ledger.live_from(4_500)
+            digests[cut_of(live)] = live["digest"]
 
         assert len(digests) > 1
         assert digests == {cut: ledger.replay(cut)["digest"] for cut in digests}
