@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class Server:
         )
         self.lines = []
         self._url = None
+        self._acknowledged = {}
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
         try:
@@ -104,7 +106,12 @@ class Server:
             body, kind = b"[" + b",".join(events) + b"]", kind or BATCH
         else:
             body, kind = events, kind or EVENT
-        return self.ask(path, method="POST", body=body, Content_Type=kind, **options)
+        answer = self.ask(path, method="POST", body=body, Content_Type=kind, **options)
+        if answer.status == 200:
+            for place in answer.json()["events"]:
+                partition, end = str(place["partition"]), place["offset"] + 1
+                self._acknowledged[partition] = max(end, self._acknowledged.get(partition, 0))
+        return answer
 
     def say(self, data, seconds=PATIENCE):
         """Bytes on a bare connection, and all that comes back until it is closed."""
@@ -125,17 +132,30 @@ class Server:
             assert 200 == answer.status, answer.read()
             yield _events(answer)
 
-    def wait_for_figures(self, year=2022):
-        """Wait until there are figures without a lag; the report."""
+    def wait_for_figures(self, year=2022, token=None):
+        """Wait until there are figures without a lag, with all that was posted; the report.
+
+        An answer may be half a second old: its lag says nothing of what was posted since.
+        """
 
         def seen():
-            answer = self.ask(f"/v1/reports/{year}")
+            answer = self.ask(f"/v1/reports/{year}", token=token)
             if answer.status != 200:
                 return None
             report = answer.json()
+            cut = report["log"]["cut"]
+            if any(cut[partition] < end for partition, end in self._acknowledged.items()):
+                return None
             return None if any(lag["records"] for lag in report["live"]["partitions"]) else report
 
         return wait_until(seen, "figures without a lag")
+
+    def log_so_far(self):
+        """The lines of its log up to this moment: each comes after the answer that it is about."""
+        trace = secrets.token_hex(16)
+        self.ask("/v1/health", traceparent=f"00-{trace}-{trace[:16]}-01")
+        wait_until(lambda: any(trace in line for line in self.lines), "the end of the log")
+        return list(self.lines)
 
     def kill(self):
         self.process.kill()

@@ -11,6 +11,7 @@ from outcomes.serve.tokens import Role, TokenFile
 from tests.support.applications import APPLIED, changed
 from tests.support.histories import encode
 from tests.support.server import serving
+from tests.support.workers import wait_until
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -96,10 +97,11 @@ class TestForms:
         server.post(encode(APPLIED | {"source": "/crm"}), token=tokens[1][Role.EMITTER])
         server.ask("/v1/ready")
         cookie = cookie_of(sign_in(server, tokens[1][Role.READER]))
-        page = b""
-        while b'name="csrf"' not in page:
-            page = server.ask("/?year=2022", Cookie=cookie).body
-        return cookie, re.search(rb'name="csrf" value="([^"]+)"', page)[1].decode()
+        field = re.compile(rb'name="csrf" value="([^"]+)"')
+        found = wait_until(
+            lambda: field.search(server.ask("/?year=2022", Cookie=cookie).body), "the live page"
+        )
+        return cookie, found[1].decode()
 
     def sign_out(self, server, cookie, csrf, **headers):
         return server.ask("/logout", method="POST", body=urlencode({"csrf": csrf}),

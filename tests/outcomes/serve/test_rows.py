@@ -66,10 +66,7 @@ def secrets(log):
 def server(log, secrets):
     path = str(log.with_name("tokens.json"))
     with serving(f"sqlite:{log}", environment={"OUTCOMES_TOKENS": path}) as server:
-        wait_until(
-            lambda: server.ask("/v1/kpis?year=2022", token=secrets["reader"]).status == 200,
-            "figures",
-        )
+        server.wait_for_figures(token=secrets["reader"])
         server.secrets = secrets
         yield server
 
@@ -233,7 +230,7 @@ class TestRepairs:
         assert places["bad"].replace("/", ":") == json.loads(record.value)["resubmits"]
         again = as_operator(server, f"/v1{path}", method="POST", body=fixed)
         assert 409 == again.status
-        (line,) = [line for line in server.lines if "dead_letter.resubmitted" in line
+        (line,) = [line for line in server.log_so_far() if "dead_letter.resubmitted" in line
                    and places["bad"].replace("/", ":") in line]  # fmt: skip
         assert "operator" == json.loads(line)["caller"]
         assert "s-letter" not in line
@@ -336,9 +333,9 @@ class TestExplain:
         assert 200 == page.status
         assert student.encode() in page.body
         assert not re.search(rb'href="[^"]*' + student.encode(), page.body)
-        lines = "".join(server.lines)
-        assert student not in lines
-        shown = [json.loads(line) for line in server.lines if '"rows.shown"' in line]
+        lines = server.log_so_far()
+        assert student not in "".join(lines)
+        shown = [json.loads(line) for line in lines if '"rows.shown"' in line]
         figure = f"career_outcomes 2022 all {answer.json()['policy']['id']}"
         assert ("operator", len(answer.json()["rows"])) in {
             (line["caller"], line["rows"]) for line in shown if line["what"] == figure
@@ -399,7 +396,7 @@ class TestRecords:
         )
         assert "Réussites professionnelles" in text
         assert student not in "".join(re.findall(r'(?:href|action)="[^"]*"', text))
-        assert student not in "".join(server.lines)
+        assert student not in "".join(server.log_so_far())
 
     def test_a_quarantined_record_is_shown_as_the_letter_that_it_is(self, server, places):
         answer = server.ask(f"/records/{places['hostile']}?lang=fr", Cookie=session(server)[0])
