@@ -46,6 +46,7 @@ class _Watched:
     def __init__(self) -> None:
         self.latest: LiveReport | LedgerError | None = None
         self.read_at = 0.0
+        self.begun_at = 0.0
         self.asked_at = time.monotonic()
         self.first = asyncio.Event()
         self.recent: deque[Report] = deque(maxlen=_REMEMBERED)
@@ -53,8 +54,8 @@ class _Watched:
 
     @property
     def is_due(self) -> bool:
-        """Whether somebody listens, or has asked since the last reading."""
-        return bool(self.streams) or self.asked_at >= self.read_at
+        """Whether somebody listens, or has asked since the last reading began."""
+        return bool(self.streams) or self.asked_at >= self.begun_at
 
     @property
     def is_forgotten(self) -> bool:
@@ -148,13 +149,16 @@ class LiveHub:
         Raises:
             LedgerError: See `read`.
         """
+        if self._stop.is_set():
+            return
         live = await self.read(key)
         watched = self._watch(key)
         stream: asyncio.Queue[bytes | None] = asyncio.Queue(_BACKLOG)
         watched.streams.add(stream)
         try:
             yield _first_frame(watched, live, resume)
-            while (frame := await stream.get()) is not None:
+            # One that opens while the server ends has not heard of it.
+            while not self._stop.is_set() and (frame := await stream.get()) is not None:
                 yield frame
         finally:
             watched.streams.discard(stream)
@@ -180,6 +184,8 @@ class LiveHub:
             for key, watched in list(self._watched.items()):
                 # What nobody looks at must not delay what somebody does.
                 if watched.is_due:
+                    # Noted here: until the loop has taken the last reading, it would be due again.
+                    watched.begun_at = time.monotonic()
                     self._hand_over(key, self._read_now(figures, key))
             self._on_loop(self._forget)
             self._asked.wait(_POLL_SECONDS)

@@ -96,6 +96,26 @@ def test_one_with_a_listener_is_read_again_and_again(hub_and_reads):
     asyncio.run(listen())
 
 
+def test_a_stream_that_opens_while_the_server_ends_is_ended(hub_and_reads):
+    hub, _ = hub_and_reads
+    read = hub.read
+
+    async def read_and_stop(key):
+        live = await read(key)
+        hub.stop()
+        return live
+
+    hub.read = read_and_stop
+
+    async def listen():
+        async with running(hub), asyncio.timeout(PATIENCE):
+            return [[frame async for frame in hub.follow(FIRST, None)] for _ in range(2)]
+
+    (snapshot,), after = asyncio.run(listen())
+    assert snapshot.startswith(b"id: ")
+    assert [] == after
+
+
 def test_figures_that_cannot_be_read_are_trouble_until_they_can(hub_and_reads):
     """The server's log says it once; that there are none yet is no trouble."""
     hub, _ = hub_and_reads
