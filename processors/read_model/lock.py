@@ -50,7 +50,7 @@ def lock_for_writing(path: Path, owner: int | None = None) -> IO[str]:
         )
     deadline = time.monotonic() + _WAIT_SECONDS
     while not _try_lock(lock, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline and not _can_be_shared(lock):
             lock.seek(0)
             holder = lock.read(_NAME_MAX)
             lock.close()
@@ -76,6 +76,14 @@ def lock_holder(path: Path) -> str | None:
 
 def _lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
+
+
+def _can_be_shared(lock: IO[str]) -> bool:
+    """Whether readers alone have it, however long the machine holds them up."""
+    is_shared = _try_lock(lock, fcntl.LOCK_SH)
+    if is_shared:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    return is_shared
 
 
 def _try_lock(lock: IO[str], operation: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from ledger.errors import StoreError
+from processors.read_model import lock
 from processors.read_model.lock import lock_for_writing, lock_holder
 
 HOLD = """
@@ -64,6 +66,16 @@ class TestLocking:
                 lock_for_writing(path)
 
             assert lock_holder(path).endswith(f"-{os.getpid()}")
+
+    def test_a_reader_that_is_held_up_while_it_asks_is_no_writer(self, path, monkeypatch):
+        lock_for_writing(path).close()
+        with path.with_name(f"{path.name}.lock").open() as reader:
+            fcntl.flock(reader, fcntl.LOCK_SH)
+            monkeypatch.setattr(lock, "_WAIT_SECONDS", -1)
+            monkeypatch.setattr(lock.time, "sleep", lambda _: fcntl.flock(reader, fcntl.LOCK_UN))
+
+            with lock_for_writing(path):
+                assert lock_holder(path).endswith(f"-{os.getpid()}")
 
     def test_a_reader_that_asks_at_that_moment_does_not_refuse_a_writer(self, path):
         lock_for_writing(path).close()
