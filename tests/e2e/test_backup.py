@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -17,7 +16,7 @@ from ledger.log import NewRecord, open_log
 from ledger.log.sqlite import backup as backup_module
 from ledger.log.sqlite.backup import back_up
 from ledger.log.sqlite.log import SqliteLog
-from tests.e2e.command import fails
+from tests.e2e.command import fails, in_time, until
 from tests.ledger.log.contract import everything
 from tests.support.bounds import BOUND
 from tests.support.histories import ROOT
@@ -239,14 +238,22 @@ class TestRefused:
         (tmp_path / "out").mkdir()
         command = [sys.executable, "-m", "outcomes", "backup", tmp_path / "out" / "copy.db",
                    "--log", f"sqlite:{path}"]  # fmt: skip
-        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
-            until = time.monotonic() + BOUND
-            while not any(map(holds_bytes, (tmp_path / "out").rglob("*"))):
-                assert time.monotonic() < until
-                time.sleep(0.001)
-            process.send_signal(signal.SIGINT)
-            output = process.communicate(timeout=BOUND)[1]
 
-        assert 130 == process.returncode, output
+        def attempt():
+            (tmp_path / "out" / "copy.db").unlink(missing_ok=True)
+            with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+                until(
+                    lambda: (
+                        any(map(holds_bytes, (tmp_path / "out").rglob("*")))
+                        or process.poll() is not None
+                    ),
+                    "a copy",
+                )
+                process.send_signal(signal.SIGINT)
+                output = process.communicate(timeout=BOUND)[1]
+            return (process.returncode, output) if process.returncode else None
+
+        code, output = in_time(attempt)
+        assert 130 == code, output
         assert b"Traceback" not in output
         assert [] == names(tmp_path / "out")

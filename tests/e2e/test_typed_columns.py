@@ -16,6 +16,7 @@ from tests.e2e.command import (
     event,
     fails,
     finish,
+    in_time,
     run,
     run_all,
     started,
@@ -122,14 +123,21 @@ class TestInterrupted:
         self, archive, words, tmp_path
     ):
         before = evidence(archive)
-        # As at a terminal, where Ctrl-C reaches every process.
-        with started(*words, folder=tmp_path, start_new_session=True) as child:
-            until(
-                lambda: list(archive.glob("typed/*.json")) or child.poll() is not None, "one file"
-            )
-            os.killpg(child.pid, signal.SIGINT)
-            done = finish(child)
 
+        def attempt():
+            shutil.rmtree(archive / "typed", ignore_errors=True)
+            # As at a terminal, where Ctrl-C reaches every process.
+            with started(*words, folder=tmp_path, start_new_session=True) as child:
+                until(
+                    lambda: list(archive.glob("typed/*.json")) or child.poll() is not None,
+                    "one file",
+                )
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGINT)
+                done = finish(child)
+            return None if {None} == set(faults(archive)) else done
+
+        done = in_time(attempt)
         fails(done, 130, "interrupted", "the records are sealed", "builds the others")
         assert [] == processes_in(tmp_path)
         assert [] == leftovers(archive)
