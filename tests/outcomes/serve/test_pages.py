@@ -98,10 +98,10 @@ class TestForms:
         server.ask("/v1/ready")
         cookie = cookie_of(sign_in(server, tokens[1][Role.READER]))
         field = re.compile(rb'name="csrf" value="([^"]+)"')
-        found = wait_until(
+        match = wait_until(
             lambda: field.search(server.ask("/?year=2022", Cookie=cookie).body), "the live page"
         )
-        return cookie, found[1].decode()
+        return cookie, match[1].decode()
 
     def sign_out(self, server, cookie, csrf, **headers):
         return server.ask("/logout", method="POST", body=urlencode({"csrf": csrf}),
