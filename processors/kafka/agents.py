@@ -11,10 +11,12 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.types import TP, EventT
 
 from ledger.diagnostics import abort_process, logger
@@ -119,26 +121,34 @@ class Agents:
             await self._fold.run(partial(KafkaFold.follow, records=records))
             for event in events:
                 await stream.ack(event)
-            if len(events) == TAKE_RECORDS:
-                await self._catch_up_burst()
+            # A plain read is far faster than Faust's delivery.
+            if len(events) == TAKE_RECORDS and await self._is_burst():
+                await self._catch_up()
 
     async def publish(self) -> None:
         """Publish the figures that have changed, and the dead letters."""
         await self._fold.run(KafkaFold.publish)
 
     async def check(self) -> None:
-        """Check that the topic is still the one that was folded."""
+        """Check that the topic is still the one that was folded, and that Faust delivers."""
         await self._fold.run(KafkaFold.check_identity)
+        if await self._fold.run(KafkaFold.has_stalled):
+            logger().warning("delivery.stalled")
+            await self._catch_up()
 
     async def stop(self, *_: object, **__: object) -> None:
         """Close the read model."""
         await self._fold.close()
 
-    async def _catch_up_burst(self) -> None:
-        """Fold a burst in bulk: a plain read is far faster than Faust's delivery."""
-        if await self._fold.run(KafkaFold.count_waiting) > BURST_RECORDS:
-            catch_up = partial(KafkaFold.catch_up, is_cancelled=self._cancellation())
-            await self._commit(await self._fold.run(catch_up))
+    async def _is_burst(self) -> bool:
+        return await self._fold.run(KafkaFold.count_waiting) > BURST_RECORDS
+
+    async def _catch_up(self) -> None:
+        """Fold what waits without Faust, which goes on behind it."""
+        catch_up = partial(KafkaFold.catch_up, is_cancelled=self._cancellation())
+        await self._commit(await self._fold.run(catch_up))
+        # Partitions that move meanwhile are sought again when they have moved.
+        with suppress(IllegalStateError):
             await self._app.consumer.perform_seek()
 
     def _cancellation(self) -> Callable[[], bool]:

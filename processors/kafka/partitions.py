@@ -73,6 +73,8 @@ class KafkaFold:
         self._years = years
         self._retry_seconds = retry_seconds
         self._published: dict[int, int] = {}
+        # The next offsets of partitions whose records waited at the last look.
+        self._waiting: dict[int, int] = {}
         self._identities = PrefixIdentities(self._log)
         self._brokers = BrokerWatch(self._log.name)
 
@@ -124,6 +126,23 @@ class KafkaFold:
         """The number of offsets in the log beyond the owned partitions' next offsets."""
         end = self._retry(self._log.end)
         return sum(end[number] - self._fold.states[number].next_offset for number in self.owned)
+
+    def has_stalled(self) -> bool:
+        """Whether records waited at the last look too, and none was folded since.
+
+        Faust delivers at once, so it has left them out: it does so at times when partitions move.
+        """
+        try:
+            end = self._log.end()
+        except UnreachableError:
+            return False
+        before = self._waiting
+        self._waiting = {
+            number: offset
+            for number in self.owned
+            if (offset := self._next_offset(number)) < end[number]
+        }
+        return bool(before.items() & self._waiting.items())
 
     def follow(self, records: Sequence[Record]) -> None:
         """Fold delivered records: in any order across partitions, possibly repeated.

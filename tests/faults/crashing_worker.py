@@ -8,21 +8,30 @@ that they were sent.
 folded by student too.
 
 `no_answer`: it ends as Faust does when the broker is silent while partitions move.
+
+Two do not end. `deaf`: Faust delivers nothing. `early_fetch`: records are fetched after partitions
+were taken over a second time and before they flow again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import sys
 
 from faust.transport.consumer import Consumer
 
+from ledger.diagnostics import logger
 from outcomes.__main__ import main
 from processors import build
 from processors.build import _Folding
+from processors.kafka.agents import Agents
 from processors.kafka.partitions import KafkaFold
 from processors.read_model.store import Store
+
+FETCH_SECONDS = 30
+"""How long a fetch waits for records: long enough for a test to send some."""
 
 COUNT = 5
 """How often it goes well before."""
@@ -59,6 +68,26 @@ def before_row():
     _Folding.fold_key = ending(_Folding.fold_key, after=False)
 
 
+def early_fetch():
+    """Wait at the second assignment until a fetch from before it has got records."""
+    fetched, assignments = asyncio.Event(), itertools.count(1)
+    fetch, commit = Consumer._wait_next_records, Agents._commit
+
+    async def wait_next_records(self, _):
+        records, partitions = await fetch(self, FETCH_SECONDS)
+        if records:
+            fetched.set()
+        return records, partitions
+
+    async def commit_second(self, offsets):
+        if next(assignments) == 2:
+            logger().info("assignment.waits")
+            await fetched.wait()
+        await commit(self, offsets)
+
+    Consumer._wait_next_records, Agents._commit = wait_next_records, commit_second
+
+
 MODES = {
     "building": building,
     "before_row": before_row,
@@ -70,6 +99,8 @@ MODES = {
         Store, "mark_dead_letters_sent", ending(Store.mark_dead_letters_sent, after=False)
     ),
     "no_answer": lambda: setattr(Consumer, "perform_seek", no_answer),
+    "deaf": lambda: setattr(Consumer, "resume_partitions", lambda *_: None),
+    "early_fetch": early_fetch,
 }
 
 if __name__ == "__main__":

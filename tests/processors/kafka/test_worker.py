@@ -38,7 +38,7 @@ pytestmark = pytest.mark.kafka
 
 LARGE = {"compression_type": "zstd", "message_max_bytes": 400_000_000}
 PATIENT = {"OUTCOMES_KAFKA_RETRY_SECONDS": str(AN_HOUR)}
-CRASHING = Path(__file__).parents[2] / "faults" / "crashing_worker.py"
+CRASHING = (sys.executable, str(Path(__file__).parents[2] / "faults" / "crashing_worker.py"))
 
 
 @pytest.fixture
@@ -203,6 +203,31 @@ class TestForeignProducers:
         assert "offset 0 of partition" in last["message"]
 
 
+class TestDelivery:
+    """No record waits for the next one, whatever Faust leaves out."""
+
+    def test_a_record_fetched_while_partitions_move_is_folded(self, url, start):
+        first = start(command=(*CRASHING, "early_fetch")).wait_for("partitions.assigned")
+        second = start("second")
+        first.wait_for("assignment.waits")
+
+        append(url, world())
+
+        live_at_the_end(url)
+        assert [0, 0] == [first.stop(), second.stop()]
+        logged = {message["event"] for message in first.messages()}
+        assert "delivery.stalled" not in logged
+
+    def test_records_that_faust_does_not_deliver_are_folded_all_the_same(self, url, start):
+        worker = start(command=(*CRASHING, "deaf")).wait_for("partitions.assigned")
+
+        append(url, world())
+
+        live_at_the_end(url)
+        worker.wait_for("delivery.stalled")
+        assert 0 == worker.stop()
+
+
 class TestDeadLetters:
     def test_each_quarantined_record_has_a_pointer_in_the_topic_and_no_payload(self, url, start):
         append(url, [*world(20), (b"s-1", b'{"secret": "payload"'), (None, None)])
@@ -220,7 +245,7 @@ class TestDeadLetters:
 
     def test_a_crash_between_sending_and_marking_sends_again(self, url, start):
         append(url, [(b"s-%d" % n, b"junk") for n in range(40)])
-        first = start(command=(sys.executable, str(CRASHING), "before_mark"))
+        first = start(command=(*CRASHING, "before_mark"))
         for number in range(20):
             append(url, [(b"t-%d" % number, b"junk")])
             if first.process.poll() is not None:
@@ -276,7 +301,7 @@ class TestEnding:
         assert "worker.stopped" not in [message["event"] for message in worker.messages()]
 
     def test_a_broker_that_is_silent_while_partitions_move_is_named(self, url, start):
-        code, last = start(command=(sys.executable, str(CRASHING), "no_answer")).ended()
+        code, last = start(command=(*CRASHING, "no_answer")).ended()
 
         assert 69 == code
         assert f"{url} is out of reach" in last["message"]
