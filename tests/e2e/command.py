@@ -25,7 +25,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 OUTCOMES = Path(sys.executable).with_name("outcomes")
 SECONDS_MAX = 300
-ATTEMPTS_MAX = 10
 _OF_THE_TERMINAL = ("NO_COLOR", "COLUMNS", "LINES", "GITHUB_ACTIONS", "PY_COLORS")
 
 
@@ -200,15 +199,6 @@ def until(holds, what):
     while not holds():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.005)
-
-
-def in_time(attempt):
-    """What an attempt to stop a command midway comes to; None where the command was quicker."""
-    for _ in range(ATTEMPTS_MAX):
-        result = attempt()
-        if result is not None:
-            return result
-    raise AssertionError(f"the command was quicker {ATTEMPTS_MAX} times")
 
 
 def on_terminal(*words, folder, columns, env=None):

@@ -22,13 +22,13 @@ from tests.e2e.command import (
     SECONDS_MAX,
     fails,
     finish,
-    in_time,
     run,
     started,
     until,
     without_roots,
 )
 from tests.ledger.log.contract import everything
+from tests.support.bounds import in_time
 
 KILLS = int(os.environ.get("OUTCOMES_TEST_KILLS", "4"))
 """How often a run is killed; more for a long run."""

@@ -16,9 +16,9 @@ from ledger.log import NewRecord, open_log
 from ledger.log.sqlite import backup as backup_module
 from ledger.log.sqlite.backup import back_up
 from ledger.log.sqlite.log import SqliteLog
-from tests.e2e.command import fails, in_time, until
+from tests.e2e.command import fails, until
 from tests.ledger.log.contract import everything
-from tests.support.bounds import BOUND
+from tests.support.bounds import BOUND, in_time
 from tests.support.histories import ROOT
 from tests.support.permissions import without_root
 

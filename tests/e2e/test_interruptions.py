@@ -17,11 +17,11 @@ from tests.e2e.command import (
     events,
     failure,
     finish,
-    in_time,
     run,
     started,
     until,
 )
+from tests.support.bounds import in_time
 
 MANY = 60_000
 

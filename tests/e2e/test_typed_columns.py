@@ -16,7 +16,6 @@ from tests.e2e.command import (
     event,
     fails,
     finish,
-    in_time,
     run,
     run_all,
     started,
@@ -24,6 +23,7 @@ from tests.e2e.command import (
     without_roots,
 )
 from tests.ledger.columns.archives import column_file, faults, flip_bit, leftovers, snapshot
+from tests.support.bounds import in_time
 
 KILLS = int(os.environ.get("OUTCOMES_TEST_KILLS", "3"))
 """How often a run is killed; more for a long run."""

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import threading
 
-__all__ = ["AN_HOUR", "BOUND", "finish"]
+__all__ = ["AN_HOUR", "BOUND", "finish", "in_time"]
 
 BOUND = 120
 """Seconds after which a wait has failed."""
 
 AN_HOUR = 3_600
 """Seconds that nobody waits: a time-out of a test that shows that nothing waits for it."""
+
+_ATTEMPTS_MAX = 10
+
+
+def in_time(attempt):
+    """What an attempt comes to that meets a moment; None where a busy machine has let it miss it."""
+    for _ in range(_ATTEMPTS_MAX):
+        result = attempt()
+        if result is not None:
+            return result
+    raise AssertionError(f"{_ATTEMPTS_MAX} attempts were too late")
 
 
 def finish(work):
