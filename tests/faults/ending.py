@@ -18,7 +18,7 @@ from pathlib import Path
 from ledger.log import open_log
 from tests.support.applications import changed
 from tests.support.server import Server
-from tests.support.workers import PATIENCE
+from tests.support.workers import PATIENCE, wait_until
 
 SECONDS_MAX = 5.0
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -74,8 +74,9 @@ def run(folder, streams, senders=4):
         threads = [Sender(server, number) for number in range(senders)]
         for thread in threads:
             thread.start()
-        while not all(len(thread.acknowledged) > 5 for thread in threads):
-            time.sleep(0.02)
+        wait_until(
+            lambda: all(len(thread.acknowledged) > 5 for thread in threads), "events on their way"
+        )
         started = time.monotonic()
         assert 0 == server.stop()
         seconds = time.monotonic() - started

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
+from deploy.ports import PortLease
 from ledger.log import NewRecord, open_log
 from ledger.log.kafka.address import parse_topic_address
 from ledger.log.kafka.topic import create_topics
@@ -147,18 +148,22 @@ def run_on_a_file(folder, count, seed):
     """Eight clients, a server killed in the middle and started again; the number of records."""
     url = f"sqlite:{folder / 'ledger.db'}?partitions=3"
     events = events_of(count, seed)
-    server = Server(url, "--insecure-dev")
+    # Nobody else is given it while the server is away.
+    lease = PortLease(1)
+    (port,) = lease.ports
+    server = Server(url, "--insecure-dev", port=port)
     try:
         clients = Clients(server.address, events, seed)
         clients.start()
         wait_until(lambda: len(clients.acknowledged) > count // 3, "a third of the events")
         server.kill()
-        server = Server(url, "--insecure-dev", port=server.address[1])
+        server = Server(url, "--insecure-dev", port=port)
         clients.join(PATIENCE + count / 100)
         live = _current(server, url)
         return check(url, clients, events, live)
     finally:
         server.kill()
+        lease.release()
 
 
 def run_on_kafka(kafka, folder, count, seed):
