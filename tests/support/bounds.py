@@ -19,7 +19,7 @@ _ATTEMPTS_MAX = 10
 
 
 def in_time(attempt):
-    """What an attempt comes to that meets a moment; None where a busy machine has let it miss it."""
+    """What an attempt that has to meet a moment comes to; it is None where it was too late."""
     for _ in range(_ATTEMPTS_MAX):
         result = attempt()
         if result is not None:
