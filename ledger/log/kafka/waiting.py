@@ -86,7 +86,9 @@ class Wait:
         self._seconds = seconds
         self._started = time.monotonic()
         self._reason = "no answer"
-        self._announced = threading.Event()
+        self._lock = threading.Lock()
+        self._is_announced = False
+        self._has_ended = False
         self._timer = threading.Timer(ANNOUNCE_SECONDS, self._announce)
         self._timer.daemon = True
         if seconds > ANNOUNCE_SECONDS:
@@ -103,18 +105,24 @@ class Wait:
     def end(self, *, answered: bool) -> None:
         """Stop waiting."""
         self._timer.cancel()
-        if self._announced.is_set() and answered:
+        # The timer may have run out just now: then its line comes first, or not at all.
+        with self._lock:
+            self._has_ended = True
+        if self._is_announced and answered:
             waited = round(time.monotonic() - self._started, 1)
             logger().info("broker.back", log=self._log, after_seconds=waited)
 
     def _announce(self) -> None:
-        self._announced.set()
-        logger().warning(
-            "broker.lost",
-            log=self._log,
-            reason=self._reason,
-            gives_up_after_seconds=round(self._seconds),
-        )
+        with self._lock:
+            if self._has_ended:
+                return
+            self._is_announced = True
+            logger().warning(
+                "broker.lost",
+                log=self._log,
+                reason=self._reason,
+                gives_up_after_seconds=round(self._seconds),
+            )
 
 
 def ask_patiently(
