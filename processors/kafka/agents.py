@@ -43,7 +43,8 @@ _SETTINGS: dict[str, Any] = {
     "topic_allow_declare": False,
     "topic_disable_leader": True,
     "broker_session_timeout": 6,
-    "broker_heartbeat_interval": 1,
+    # A worker hears only by it that partitions move; until then the one that joins has none.
+    "broker_heartbeat_interval": 0.3,
     "broker_request_timeout": 10,
     "broker_max_poll_interval": 3_600,
     "broker_commit_interval": 1,
