@@ -38,6 +38,7 @@ from tests.ledger.columns.archives import (
 from tests.ledger.log.archive.folders import MemoryLog
 from tests.ledger.log.archive.folders import records as plain_records
 from tests.ledger.log.contract import everything
+from tests.support.repository import ROOT
 
 STUDENTS = 120
 
@@ -423,3 +424,4 @@ class TestLayout:
         pinned = " ".join(PINNED[LAYOUT].split()).split(", ")
 
         assert pinned == [f"{name} {kind}" for name, kind, *_ in columns]
+        assert f"It is {LAYOUT};" in (ROOT / "docs" / "archive.md").read_text(encoding="utf-8")
