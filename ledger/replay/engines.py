@@ -25,7 +25,16 @@ COLUMNAR_FROM = 40_000
 def suitable_engine(log: Log, cuts: Sequence[Cut]) -> Engine:
     """The engine that answers sooner: by column where columns are kept, or records are many."""
     many = max(sum(cut.values()) for cut in cuts) >= COLUMNAR_FROM
-    return "columnar" if many or as_archive(log) is not None else "fold"
+    return "columnar" if many or _keeps_columns(log) else "fold"
+
+
+def _keeps_columns(log: Log) -> bool:
+    archive = as_archive(log)
+    if archive is None:
+        return False
+    from ledger.columns.cache import is_stamped  # noqa: PLC0415 - DuckDB is not for every command
+
+    return all(is_stamped(archive.folder, segment) for segment in archive.manifest.segments)
 
 
 def replay(

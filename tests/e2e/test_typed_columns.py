@@ -239,7 +239,9 @@ class TestCommand:
         shutil.rmtree(small / "typed")
         before = snapshot(small)
 
-        done = run_all({"one": (YEAR, {}), "other": (YEAR, {})}, folder=tmp_path)
+        columnar = (*YEAR, "--engine", "columnar")
+
+        done = run_all({"one": (columnar, {}), "other": (columnar, {})}, folder=tmp_path)
 
         assert {world.report.read_bytes()} == {without_roots(item.out) for item in done.values()}
         assert before == snapshot(small)
