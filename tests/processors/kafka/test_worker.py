@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -246,11 +246,16 @@ class TestDeadLetters:
     def test_a_crash_between_sending_and_marking_sends_again(self, url, start):
         append(url, [(b"s-%d" % n, b"junk") for n in range(40)])
         first = start(command=(*CRASHING, "before_mark"))
-        for number in range(20):
-            append(url, [(b"t-%d" % number, b"junk")])
-            if first.process.poll() is not None:
-                break
-            time.sleep(0.6)  # longer than the time between two publications
+
+        def next_pointer(log, before):
+            """Whether a publication has followed, or the worker has ended after it."""
+            return first.process.poll() is not None or log.end() != before
+
+        with closing(open_log(f"{url}-dead-letters")) as log:
+            for number in range(20):
+                before = log.end()
+                append(url, [(b"t-%d" % number, b"junk")])
+                wait_until(partial(next_pointer, log, before), "the next publication")
         assert 137 == first.ended()[0]
         start().wait_for("partitions.assigned")
         shown = live_at_the_end(url)
