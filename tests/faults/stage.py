@@ -171,7 +171,9 @@ class Stage:
 
     def finish(self):
         """Send the rest and check the promise; workers stop with code 0."""
+        samples = SAMPLES_OF_SOAK if self.is_soak else SAMPLES
         self.settle_load()
+        self._go_on_until_published(samples)
         self.check.wait_until_current()
         for worker in self._workers:
             if worker.process.poll() is None:
@@ -180,8 +182,15 @@ class Stage:
             self.published,
             self.sent,
             quarantined=self.quarantined,
-            samples=SAMPLES_OF_SOAK if self.is_soak else SAMPLES,
+            samples=samples,
         )
+
+    def _go_on_until_published(self, moments):
+        """Send some more for as long as slow workers have not published at so many moments."""
+        while (before := len(self.published.snapshots)) < moments:
+            self.sent += (more := self.world(3))
+            self.append(more)
+            wait_until(lambda before=before: len(self.published.snapshots) > before, "more figures")
 
     def finish_with(self, supervise):
         """As `finish`, with a supervisor that starts workers again until all is folded."""
