@@ -186,8 +186,9 @@ def place(reference: Reference) -> str:
 
 
 def short_type(reference: Reference) -> str:
-    """The entity and the fact of a type."""
-    return (reference.type or "unknown").removeprefix("ledger.").rpartition(".v")[0]
+    """The entity and the fact of a type; one that is not the ledger's as it is."""
+    name = reference.type or "unknown"
+    return name.removeprefix("ledger.").rpartition(".v")[0] or name
 
 
 def _without_cause(words: str) -> str:
