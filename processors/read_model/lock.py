@@ -17,6 +17,9 @@ __all__ = ["InUseError", "lock_for_writing", "lock_holder"]
 _WAIT_SECONDS = 0.5
 """How long to try for the lock: a reader that asks who holds it has it for a moment."""
 
+_READERS_SECONDS = 30.0
+"""How long to try where readers alone have it: one that was stopped has it for ever."""
+
 _PAUSE_SECONDS = 0.02
 
 _NAME_MAX = 300
@@ -37,7 +40,7 @@ def lock_for_writing(path: Path, owner: int | None = None) -> IO[str]:
 
     Raises:
         InUseError: If another process is the writer.
-        StoreError: If its file is another program's.
+        StoreError: If its file is another program's, or a reader does not let go of it.
     """
     # Opened without truncation: the file names the process that holds the lock.
     lock = _lock_path(path).open("a+", encoding="utf-8", errors="replace")
@@ -48,14 +51,21 @@ def lock_for_writing(path: Path, owner: int | None = None) -> IO[str]:
             f"{lock.name} is in the place of the lock of {path} and is no lock; name another file"
             " with --state"
         )
-    deadline = time.monotonic() + _WAIT_SECONDS
+    started = time.monotonic()
     while not _try_lock(lock, fcntl.LOCK_EX):
-        if time.monotonic() > deadline and not _can_be_shared(lock):
+        waited = time.monotonic() - started
+        if waited > _WAIT_SECONDS and not _can_be_shared(lock):
             lock.seek(0)
             holder = lock.read(_NAME_MAX)
             lock.close()
             raise InUseError(
                 f"{path} has a worker already, {holder}; stop it, or name another file with --state"
+            )
+        if waited > _READERS_SECONDS:
+            lock.close()
+            raise StoreError(
+                f"{lock.name} is held by a command that reads {path} and was stopped; end it"
+                " and start the worker again"
             )
         time.sleep(_PAUSE_SECONDS)
     lock.truncate(0)

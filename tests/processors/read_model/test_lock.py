@@ -77,6 +77,16 @@ class TestLocking:
             with lock_for_writing(path):
                 assert lock_holder(path).endswith(f"-{os.getpid()}")
 
+    def test_a_reader_that_was_stopped_while_it_asks_is_said(self, path, monkeypatch):
+        lock_for_writing(path).close()
+        monkeypatch.setattr(lock, "_WAIT_SECONDS", -1)
+        monkeypatch.setattr(lock, "_READERS_SECONDS", -1)
+        with path.with_name(f"{path.name}.lock").open() as reader:
+            fcntl.flock(reader, fcntl.LOCK_SH)
+
+            with pytest.raises(StoreError, match=r"held by a command that reads .*; end it"):
+                lock_for_writing(path)
+
     def test_a_reader_that_asks_at_that_moment_does_not_refuse_a_writer(self, path):
         lock_for_writing(path).close()
         readers = [
