@@ -54,9 +54,8 @@ def lock_for_writing(path: Path, owner: int | None = None) -> IO[str]:
     started = time.monotonic()
     while not _try_lock(lock, fcntl.LOCK_EX):
         waited = time.monotonic() - started
-        if waited > _WAIT_SECONDS and not _can_be_shared(lock):
-            lock.seek(0)
-            holder = lock.read(_NAME_MAX)
+        # A reader that the machine holds up for longer is no writer.
+        if waited > _WAIT_SECONDS and (holder := lock_holder(path)) is not None:
             lock.close()
             raise InUseError(
                 f"{path} has a worker already, {holder}; stop it, or name another file with --state"
@@ -86,14 +85,6 @@ def lock_holder(path: Path) -> str | None:
 
 def _lock_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
-
-
-def _can_be_shared(lock: IO[str]) -> bool:
-    """Whether readers alone have it, however long the machine holds them up."""
-    is_shared = _try_lock(lock, fcntl.LOCK_SH)
-    if is_shared:
-        fcntl.flock(lock, fcntl.LOCK_UN)
-    return is_shared
 
 
 def _try_lock(lock: IO[str], operation: int) -> bool:
