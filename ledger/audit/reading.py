@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 
 from ledger.audit.found import ReadStudent, found_records, judged_students, students_found
-from ledger.columns.cache import is_stamped
+from ledger.columns.cache import segments_without_columns
 from ledger.columns.lookup import Search, search_event, search_subjects
 from ledger.log import Cut, Log
-from ledger.log.archive import ArchiveLog, Segment, as_archive
+from ledger.log.archive import Segment, as_archive
 from ledger.log.progress import ProgressCallback, no_progress, with_progress
 from ledger.log.sqlite.log import SqliteLog
 from ledger.numbers import pluralise
@@ -152,7 +152,7 @@ def partitions_about(log: Log, subjects: Collection[str]) -> list[int]:
     archive = as_archive(log)
     if archive is None:
         return list(range(log.partitions))
-    return _partitions_asked(log, subjects, _without_columns(archive))
+    return _partitions_asked(log, subjects, segments_without_columns(archive))
 
 
 def _partitions_asked(
@@ -160,12 +160,6 @@ def _partitions_asked(
 ) -> list[int]:
     unknown = {segment.partition for segment in without_columns}
     return sorted(set(range(log.partitions)) - unknown | _homes(log, subjects))
-
-
-def _without_columns(archive: ArchiveLog) -> list[Segment]:
-    """The segments without typed columns of this ledger; of each a stamp is read."""
-    segments = archive.manifest.segments
-    return [segment for segment in segments if not is_stamped(archive.folder, segment)]
 
 
 def _homes(log: Log, subjects: Collection[str]) -> set[int]:
@@ -183,7 +177,7 @@ def unread_remark(log: Log, subjects: Collection[str]) -> str | None:
     archive = as_archive(log)
     if archive is None:
         return None
-    without = _without_columns(archive)
+    without = segments_without_columns(archive)
     partitions = _partitions_asked(log, subjects, without) if subjects else range(log.partitions)
     remark = (
         "found by the archive's typed columns where these are fresh, read from sealed records;"

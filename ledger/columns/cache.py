@@ -33,8 +33,8 @@ __all__ = [
     "column_path",
     "examine_columns",
     "file_state",
-    "is_stamped",
     "refuse_replaced",
+    "segments_without_columns",
     "stamp",
     "stamp_path",
 ]
@@ -128,8 +128,15 @@ def file_state(status: os.stat_result) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
 
 
-def is_stamped(folder: Path, segment: Segment) -> bool:
-    """Whether a segment's typed columns are fresh if they are as stamped; no file is hashed."""
+def segments_without_columns(log: ArchiveLog) -> list[Segment]:
+    """The segments of an archive without typed columns of this ledger.
+
+    Only stamps are read: columns that are not as stamped count as there, and are found when used.
+    """
+    return [segment for segment in log.manifest.segments if not _is_stamped(log.folder, segment)]
+
+
+def _is_stamped(folder: Path, segment: Segment) -> bool:
     path = stamp_path(column_path(folder, segment))
     try:
         data = path.read_bytes()

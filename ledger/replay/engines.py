@@ -32,9 +32,10 @@ def _keeps_columns(log: Log) -> bool:
     archive = as_archive(log)
     if archive is None:
         return False
-    from ledger.columns.cache import is_stamped  # noqa: PLC0415 - DuckDB is not for every command
+    # DuckDB is not for every command.
+    from ledger.columns.cache import segments_without_columns  # noqa: PLC0415
 
-    return all(is_stamped(archive.folder, segment) for segment in archive.manifest.segments)
+    return not segments_without_columns(archive)
 
 
 def replay(
